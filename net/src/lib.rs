@@ -1,1 +1,3 @@
-//! Placeholder
+//! Bytes in and out of the machine.
+
+pub mod send;
