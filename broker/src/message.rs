@@ -1,0 +1,156 @@
+//! All that crosses between shards, the controller's executor and the admin thread: one closed enum of owned messages.
+//!
+//! An [`Ask`] is answered once, by an [`Answer`] of the same kind and id. The two one-way messages, [`Message::Watch`] and
+//! [`Message::Moved`], carry a parked fetch: its connection's shard owns the wait, the partitions' shards say when something moved.
+//!
+//! Errors cross as typed refusals; Kafka's codes are given to them in `api`, nowhere else.
+
+use std::sync::Arc;
+
+use bytes::Bytes;
+use storage::units::{Epoch, Offset, PartitionId, Timestamp};
+
+use crate::controller::{ControllerAnswer, ControllerRequest};
+use crate::metadata::Image;
+use crate::metrics::Sample;
+use crate::partition::{AppendRefusal, ReadRefusal};
+
+/// What travels on the mesh.
+pub enum Message {
+    /// A request that is answered under the same id.
+    Ask { id: u32, ask: Ask },
+    /// The answer to the ask of that id.
+    Answer { id: u32, answer: Answer },
+    /// A fetch waits on these partitions until one of them has something beyond what it has seen.
+    Watch { watch: u64, seen: Vec<Seen> },
+    /// The fetch no longer waits.
+    Unwatch { watch: u64, partitions: Vec<PartitionId> },
+    /// Something moved for these watches; each is told once.
+    Moved { watches: Vec<u64> },
+}
+
+/// A question to another executor.
+pub enum Ask {
+    Append(Vec<AppendPart>),
+    Read(ReadAsk),
+    Offsets(Vec<OffsetsPart>),
+    EpochEnds(Vec<EpochEndPart>),
+    /// The first image: open the log directory with the partitions placed on this shard.
+    Open(Arc<Image>),
+    /// A newer metadata image; answered when the partitions of the shard follow it.
+    Apply(Arc<Image>),
+    /// Listen: answered when connections are accepted.
+    Serve,
+    Control(Box<ControllerRequest>),
+    /// The counters of an executor, for `/metrics`.
+    Samples,
+    /// Stop cleanly: answered when everything of the executor is on disk.
+    Stop,
+}
+
+/// The answer to an [`Ask`], of the same name.
+pub enum Answer {
+    Append(Vec<Result<Appended, AppendRefusal>>),
+    Read(Vec<Result<Read, ReadRefusal>>),
+    Offsets(Vec<Result<Option<FoundOffset>, ReadRefusal>>),
+    EpochEnds(Vec<Result<(Epoch, Offset), ReadRefusal>>),
+    /// The partitions that the log names after an unclean stop: their leader epoch is to be raised before they are served.
+    Opened(Result<Vec<PartitionId>, String>),
+    Applied,
+    Serving(Result<(), String>),
+    Control(Box<ControllerAnswer>),
+    Samples(Vec<Sample>),
+    Stopped(Result<(), String>),
+}
+
+/// One partition's batch of a Produce request.
+pub struct AppendPart {
+    pub partition: PartitionId,
+    pub records: Bytes,
+    /// zstd is allowed from Produce version 7 on (KIP-110).
+    pub zstd_allowed: bool,
+    /// The topic is one that only the broker itself writes to.
+    pub acks: Acks,
+}
+
+/// What a producer waits for (the `acks` of Produce).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Acks {
+    None,
+    Leader,
+    All,
+}
+
+/// A batch that was appended, and acknowledged as its producer asked.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Appended {
+    pub base_offset: Offset,
+    /// Set on topics with `message.timestamp.type=LogAppendTime`.
+    pub append_time: Option<Timestamp>,
+    pub log_start: Offset,
+}
+
+/// The partitions of one owner in a Fetch request, in the request's order.
+pub struct ReadAsk {
+    pub parts: Vec<ReadPart>,
+    /// For all partitions together, bytes.
+    pub bytes_max: usize,
+    pub read_committed: bool,
+}
+
+#[derive(Debug, Clone)]
+pub struct ReadPart {
+    pub partition: PartitionId,
+    pub current_epoch: Option<Epoch>,
+    pub from: Offset,
+    pub last_fetched_epoch: Option<Epoch>,
+    pub bytes_max: usize,
+}
+
+/// What a partition gives to a fetch.
+pub struct Read {
+    pub high_watermark: Offset,
+    pub last_stable: Offset,
+    pub log_start: Offset,
+    pub plan: storage::ReadPlan<storage::runtime::ring::File>,
+    /// The fetcher's log parted from ours here (KIP-320, KIP-595).
+    pub diverging: Option<(Epoch, Offset)>,
+}
+
+#[derive(Debug, Clone, Copy)]
+pub struct OffsetsPart {
+    pub partition: PartitionId,
+    pub current_epoch: Option<Epoch>,
+    pub sought: Sought,
+    pub read_committed: bool,
+}
+
+/// The special timestamps of ListOffsets, and the plain one.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Sought {
+    Latest,
+    Earliest,
+    MaxTimestamp,
+    At(Timestamp),
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct FoundOffset {
+    pub offset: Offset,
+    pub timestamp: Option<Timestamp>,
+    pub epoch: Option<Epoch>,
+}
+
+#[derive(Debug, Clone, Copy)]
+pub struct EpochEndPart {
+    pub partition: PartitionId,
+    pub current_epoch: Option<Epoch>,
+    pub epoch: Epoch,
+}
+
+/// What a waiting fetch has seen of a partition: it is told when the high watermark passes this or the partition changes.
+#[derive(Debug, Clone, Copy)]
+pub struct Seen {
+    pub partition: PartitionId,
+    pub high_watermark: Offset,
+}

@@ -1,0 +1,312 @@
+//! Where a log meets its replica and its waiters: one partition on the shard that owns it.
+//!
+//! An append takes its turn, is checked as Kafka checks it (leader, epoch and sequence of the producer, every record), and gets
+//! its offsets; it is acknowledged when the log says that it is as durable as the node was told to make it. The high watermark
+//! follows what is acknowledged, and wakes the fetches and the duplicates that wait for it.
+
+use std::cell::{Cell, RefCell};
+use std::rc::Rc;
+use std::sync::Arc;
+
+use futures::channel::oneshot;
+use storage::batch::{Batch, BatchError, Compression, Progress, Validation};
+use storage::producer::{SequenceCheck, SequenceError};
+use storage::units::{Epoch, Offset, PartitionId, Timestamp};
+use storage::{AppendError, Stamp, Ticket};
+
+use crate::config::TopicConfig;
+use crate::message::{AppendPart, Appended, EpochEndPart, FoundOffset, OffsetsPart, Read, ReadPart, Sought};
+use crate::shard::Log;
+use crate::turnstile::{Turn, Turnstile};
+
+/// Bytes of records that are walked before other work of the shard has its turn.
+const VALIDATION_SLICE: usize = 256 << 10;
+
+/// Why a batch was not appended, or not acknowledged.
+#[derive(Debug, Clone, thiserror::Error)]
+pub enum AppendRefusal {
+    #[error("this node does not lead the partition")]
+    NotHere,
+    #[error(transparent)]
+    Invalid(#[from] BatchError),
+    #[error("zstd needs Produce version 7 or later")]
+    ZstdTooOld,
+    #[error("transactions are not served")]
+    Transactional,
+    #[error(transparent)]
+    Sequence(#[from] SequenceError),
+    #[error("the message batch size is {size} bytes, more than max.message.bytes = {max}")]
+    TooLarge { size: usize, max: i32 },
+    #[error("fewer replicas are in sync than min.insync.replicas = {wanted}")]
+    NotEnoughReplicas { wanted: i32 },
+    #[error(transparent)]
+    Log(#[from] AppendError),
+    #[error("the log directory went offline")]
+    Offline,
+    #[error("not acknowledged in time")]
+    TimedOut,
+    #[error("the node is stopping")]
+    Stopping,
+}
+
+/// Why a partition was not read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum ReadRefusal {
+    #[error("this node does not lead the partition")]
+    NotHere,
+    #[error("the epoch of the request is older than the leader's")]
+    FencedEpoch,
+    #[error("the epoch of the request is newer than the leader's")]
+    UnknownEpoch,
+    #[error("the offset lies outside the log")]
+    OutOfRange { high_watermark: Offset, log_start: Offset },
+    #[error("the fetcher is no replica of the partition")]
+    NotReplica,
+    #[error("the records are damaged")]
+    Corrupt,
+    #[error("the log directory is offline")]
+    Offline,
+    #[error("the node is stopping")]
+    Stopping,
+}
+
+/// One partition that this shard owns.
+pub struct Partition {
+    pub id: PartitionId,
+    pub topic: Rc<str>,
+    pub log: Log,
+    config: RefCell<Arc<TopicConfig>>,
+    epoch: Cell<Epoch>,
+    high_watermark: Cell<Offset>,
+    turnstile: Rc<Turnstile>,
+    watchers: RefCell<Vec<Watcher>>,
+    duplicates: RefCell<Vec<(Offset, oneshot::Sender<()>)>>,
+}
+
+/// A parked fetch that waits for the high watermark to pass `seen`.
+struct Watcher {
+    shard: usize,
+    watch: u64,
+    seen: Offset,
+}
+
+/// A batch that has its offsets; await [`PendingAppend::acknowledged`] before answering.
+pub struct PendingAppend {
+    pub appended: Appended,
+    wait: Wait,
+}
+
+enum Wait {
+    Ticket(Ticket),
+    Duplicate(oneshot::Receiver<()>),
+    Nothing,
+}
+
+impl PendingAppend {
+    /// Returns when the batch is as durable as the node was told to make what it acknowledges.
+    pub async fn acknowledged(self) -> Result<Appended, AppendRefusal> {
+        match self.wait {
+            Wait::Ticket(ticket) => ticket.await.map_err(|_| AppendRefusal::Offline)?,
+            Wait::Duplicate(receiver) => receiver.await.map_err(|_| AppendRefusal::Offline)?,
+            Wait::Nothing => {}
+        }
+        Ok(self.appended)
+    }
+}
+
+impl Partition {
+    pub fn new(id: PartitionId, topic: &str, log: Log, config: Arc<TopicConfig>, epoch: Epoch) -> Partition {
+        let high_watermark = log.acknowledged();
+        Partition {
+            id,
+            topic: topic.into(),
+            log,
+            config: RefCell::new(config),
+            epoch: Cell::new(epoch),
+            high_watermark: Cell::new(high_watermark),
+            turnstile: Rc::default(),
+            watchers: RefCell::default(),
+            duplicates: RefCell::default(),
+        }
+    }
+
+    pub fn configure(&self, config: Arc<TopicConfig>) {
+        *self.config.borrow_mut() = config;
+    }
+
+    pub fn set_epoch(&self, epoch: Epoch) {
+        self.epoch.set(epoch);
+    }
+
+    pub fn high_watermark(&self) -> Offset {
+        self.high_watermark.get()
+    }
+
+    /// A place in the order of this partition's appends.
+    pub fn enter(&self) -> Turn {
+        self.turnstile.enter()
+    }
+
+    /// Appends one batch in its turn.
+    pub async fn append(&self, mut turn: Turn, part: &AppendPart, now: Timestamp) -> Result<PendingAppend, AppendRefusal> {
+        if !turn.is_front() {
+            turn.come().await;
+        }
+        let batch = Batch::parse(part.records.clone())?;
+        let config = Arc::clone(&self.config.borrow());
+        self.admit(part, &batch, &config)?;
+        let rules = config.rules(now);
+        let mut validation = Validation::new(&batch, &rules);
+        let checked = loop {
+            match validation.step(VALIDATION_SLICE)? {
+                Progress::Done(checked) => break checked,
+                Progress::More => glommio::yield_if_needed().await,
+            }
+        };
+        if let SequenceCheck::Duplicate { base_offset, last_offset, .. } = self.log.check_sequence(batch.info(), now)? {
+            return Ok(self.duplicate(base_offset, last_offset));
+        }
+        let append_time = config.log_append_time().then_some(now);
+        let stamp = Stamp { leader_epoch: self.epoch.get(), append_time };
+        let appended = self.log.append(&batch, &checked, stamp)?;
+        Ok(PendingAppend {
+            appended: Appended { base_offset: appended.base_offset, append_time, log_start: appended.log_start },
+            wait: Wait::Ticket(appended.ticket),
+        })
+    }
+
+    /// What is decided from the batch's header alone.
+    fn admit(&self, part: &AppendPart, batch: &Batch, config: &TopicConfig) -> Result<(), AppendRefusal> {
+        if batch.compression() == Some(Compression::Zstd) && !part.zstd_allowed {
+            return Err(AppendRefusal::ZstdTooOld);
+        }
+        if batch.is_transactional() {
+            return Err(AppendRefusal::Transactional);
+        }
+        let max = config.message_bytes_max();
+        let size = part.records.len();
+        if i32::try_from(size).map_or(true, |size| size > max) {
+            return Err(AppendRefusal::TooLarge { size, max });
+        }
+        // A node of one: the leader alone is in sync.
+        if part.acks == crate::message::Acks::All && config.min_insync_replicas() > 1 {
+            return Err(AppendRefusal::NotEnoughReplicas { wanted: config.min_insync_replicas() });
+        }
+        Ok(())
+    }
+
+    /// A batch that has been here before: it waits for the original's acknowledgement.
+    fn duplicate(&self, base_offset: Offset, last_offset: Offset) -> PendingAppend {
+        let wait = if last_offset < self.high_watermark.get() {
+            Wait::Nothing
+        } else {
+            let (sender, receiver) = oneshot::channel();
+            self.duplicates.borrow_mut().push((last_offset, sender));
+            Wait::Duplicate(receiver)
+        };
+        PendingAppend { appended: Appended { base_offset, append_time: None, log_start: self.log.log_start() }, wait }
+    }
+
+    /// The log's acknowledged end moved: returns the fetches to wake, as (shard, watch).
+    pub fn advance(&self, acknowledged: Offset, moved: &mut Vec<(usize, u64)>) {
+        if acknowledged <= self.high_watermark.get() {
+            return;
+        }
+        self.high_watermark.set(acknowledged);
+        for (_, sender) in self.duplicates.borrow_mut().extract_if(.., |(last, _)| *last < acknowledged) {
+            // The duplicate's client may be gone.
+            let _ = sender.send(());
+        }
+        self.wake(|watcher| watcher.seen < acknowledged, moved);
+    }
+
+    /// Wakes every fetch that waits here: the partition was deleted, or changed.
+    pub fn disturb(&self, moved: &mut Vec<(usize, u64)>) {
+        self.wake(|_| true, moved);
+    }
+
+    fn wake(&self, which: impl Fn(&Watcher) -> bool, moved: &mut Vec<(usize, u64)>) {
+        moved.extend(self.watchers.borrow_mut().extract_if(.., |watcher| which(watcher)).map(|w| (w.shard, w.watch)));
+    }
+
+    /// Parks a fetch; false if it need not wait, since the high watermark is past what it has seen.
+    pub fn watch(&self, shard: usize, watch: u64, seen: Offset) -> bool {
+        if self.high_watermark.get() > seen {
+            return false;
+        }
+        self.watchers.borrow_mut().push(Watcher { shard, watch, seen });
+        true
+    }
+
+    pub fn unwatch(&self, shard: usize, watch: u64) {
+        self.watchers.borrow_mut().retain(|watcher| watcher.shard != shard || watcher.watch != watch);
+    }
+
+    fn check_epoch(&self, current: Option<Epoch>) -> Result<(), ReadRefusal> {
+        match current.map(|epoch| epoch.cmp(&self.epoch.get())) {
+            Some(std::cmp::Ordering::Less) => Err(ReadRefusal::FencedEpoch),
+            Some(std::cmp::Ordering::Greater) => Err(ReadRefusal::UnknownEpoch),
+            Some(std::cmp::Ordering::Equal) | None => Ok(()),
+        }
+    }
+
+    /// A fetch of one partition, up to the high watermark, `bytes_max` at most but the first batch whole if `at_least_one`.
+    pub async fn read(&self, part: &ReadPart, bytes_max: usize, at_least_one: bool) -> Result<Read, ReadRefusal> {
+        self.check_epoch(part.current_epoch)?;
+        let high_watermark = self.high_watermark.get();
+        let log_start = self.log.log_start();
+        let read = |plan, diverging| Read { high_watermark, last_stable: high_watermark, log_start, plan, diverging };
+        if let Some(fetched) = part.last_fetched_epoch {
+            let (epoch, end) = self.log.epoch_end(fetched).unwrap_or((Epoch::NONE, Offset::NONE));
+            if epoch < fetched || end < part.from {
+                return Ok(read(storage::ReadPlan::default(), Some((epoch, end))));
+            }
+        }
+        if part.from < log_start || part.from > self.log.end() {
+            return Err(ReadRefusal::OutOfRange { high_watermark, log_start });
+        }
+        if part.from >= high_watermark || bytes_max == 0 {
+            return Ok(read(storage::ReadPlan::default(), None));
+        }
+        let plan = self.log.read(part.from, high_watermark, bytes_max, at_least_one).await.map_err(refusal)?;
+        Ok(read(plan, None))
+    }
+
+    /// The offset that a ListOffsets request seeks; `None` where no record answers it.
+    pub async fn find_offset(&self, part: &OffsetsPart) -> Result<Option<FoundOffset>, ReadRefusal> {
+        self.check_epoch(part.current_epoch)?;
+        let high_watermark = self.high_watermark.get();
+        let epoch = self.epoch.get();
+        let plain = |offset, epoch| Ok(Some(FoundOffset { offset, timestamp: None, epoch }));
+        match part.sought {
+            Sought::Latest => plain(high_watermark, Some(epoch)),
+            Sought::Earliest => plain(self.log.log_start(), self.log.epoch_at(self.log.log_start())),
+            Sought::MaxTimestamp => {
+                let found = self.log.max_timestamp_offset(high_watermark).await.map_err(refusal)?;
+                Ok(found.map(|found| self.found(found.offset, found.timestamp)))
+            }
+            Sought::At(timestamp) => {
+                let found = self.log.offset_for_timestamp(timestamp, high_watermark).await.map_err(refusal)?;
+                Ok(found.map(|found| self.found(found.offset, found.timestamp)))
+            }
+        }
+    }
+
+    fn found(&self, offset: Offset, timestamp: Timestamp) -> FoundOffset {
+        FoundOffset { offset, timestamp: Some(timestamp), epoch: self.log.epoch_at(offset) }
+    }
+
+    /// The end of an epoch (KIP-101, KIP-279): the largest epoch at most as large, and where the next one begins.
+    pub fn epoch_end(&self, part: &EpochEndPart) -> Result<(Epoch, Offset), ReadRefusal> {
+        self.check_epoch(part.current_epoch)?;
+        Ok(self.log.epoch_end(part.epoch).unwrap_or((Epoch::NONE, Offset::NONE)))
+    }
+}
+
+fn refusal(error: storage::ReadError) -> ReadRefusal {
+    match error {
+        storage::ReadError::OutOfRange { .. } => ReadRefusal::OutOfRange { high_watermark: Offset::NONE, log_start: Offset::NONE },
+        storage::ReadError::Corrupt { .. } => ReadRefusal::Corrupt,
+        storage::ReadError::Offline => ReadRefusal::Offline,
+    }
+}
