@@ -72,6 +72,10 @@ impl Parts {
         Parts { parts: Vec::new(), length: 0 }
     }
 
+    pub fn with_capacity(parts: usize) -> Parts {
+        Parts { parts: Vec::with_capacity(parts), length: 0 }
+    }
+
     /// Appends a part; an empty one is dropped.
     pub fn push(&mut self, part: impl Into<Part>) {
         let part = part.into();

@@ -1,0 +1,94 @@
+//! The APIs that are served: the one list from which come the answer to ApiVersions and the dispatcher's decoding.
+
+use std::ops::RangeInclusive;
+
+use super::{
+    DecodeError, Decoder, Request, RequestHeader, Wire, api_versions, create_topics, delete_topics,
+    describe_configs, fetch, init_producer_id, list_offsets, metadata, offset_for_leader_epoch,
+    produce,
+};
+
+macro_rules! apis {
+    ($($name:ident = $module:ident::$request:ident $(, announced from $announced:literal)?;)*) => {
+        const APIS: &[Api] = &[$(Api::of::<$module::$request>(
+            stringify!($name),
+            first([$($announced,)? *<$module::$request as Request>::VERSIONS.start()]),
+        )),*];
+
+        /// A decoded request of any API. The dispatcher matches it without `_`, so that none is forgotten.
+        #[derive(Clone, Debug, PartialEq)]
+        pub enum AnyRequest {
+            $($name($module::$request)),*
+        }
+
+        impl AnyRequest {
+            /// Decodes the body that follows `header`. A version that is not served is an error
+            /// (`DecodeError::Version`): the connection is closed, except for ApiVersions, whose answer names the right ones.
+            pub fn decode(header: &RequestHeader, d: &mut Decoder) -> Result<AnyRequest, DecodeError> {
+                match header.api_key {
+                    $(<$module::$request as Request>::KEY => {
+                        Wire::decode(d, header.api_version).map(AnyRequest::$name)
+                    })*
+                    key => Err(DecodeError::Key { key }),
+                }
+            }
+        }
+    };
+}
+
+apis! {
+    // Announced from 0 though 0-2 are refused: librdkafka before 2.11.1 compresses with gzip, snappy and lz4 only where
+    // it sees version 0, and otherwise sends records uncompressed without a word (KAFKA-18659).
+    Produce = produce::ProduceRequest, announced from 0;
+    Fetch = fetch::FetchRequest;
+    ListOffsets = list_offsets::ListOffsetsRequest;
+    Metadata = metadata::MetadataRequest;
+    ApiVersions = api_versions::ApiVersionsRequest;
+    CreateTopics = create_topics::CreateTopicsRequest;
+    DeleteTopics = delete_topics::DeleteTopicsRequest;
+    InitProducerId = init_producer_id::InitProducerIdRequest;
+    OffsetForLeaderEpoch = offset_for_leader_epoch::OffsetForLeaderEpochRequest;
+    DescribeConfigs = describe_configs::DescribeConfigsRequest;
+}
+
+/// What is known of an API.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Api {
+    pub key: i16,
+    pub name: &'static str,
+    /// Versions that are served.
+    pub versions: RangeInclusive<i16>,
+    /// The lowest version that ApiVersions announces.
+    pub announced_min: i16,
+    /// The first flexible version.
+    pub flexible: i16,
+}
+
+impl Api {
+    const fn of<R: Request>(name: &'static str, announced_min: i16) -> Api {
+        Api { key: R::KEY, name, versions: R::VERSIONS, announced_min, flexible: R::FLEXIBLE }
+    }
+}
+
+/// All APIs, by key.
+pub fn apis() -> &'static [Api] {
+    APIS
+}
+
+/// The API of a key.
+pub fn api(key: i16) -> Option<&'static Api> {
+    APIS.binary_search_by_key(&key, |api| api.key).ok().map(|index| &APIS[index])
+}
+
+const fn first<const N: usize>(versions: [i16; N]) -> i16 {
+    versions[0]
+}
+
+/// `api` searches.
+const _: () = {
+    let mut index = 1;
+    while index < APIS.len() {
+        assert!(APIS[index - 1].key < APIS[index].key, "the list is in the order of keys");
+        index += 1;
+    }
+};
