@@ -1,1 +1,4 @@
-//! Placeholder
+//! Kafka's behaviour on shards.
+
+pub mod config;
+pub mod metrics;

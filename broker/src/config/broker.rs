@@ -1,0 +1,124 @@
+//! The broker's configuration in force: an immutable value that every shard shares.
+//!
+//! What the data path and the handlers read is a plain field, computed once. Everything else is reached by its key through `settings`.
+
+use std::collections::BTreeMap;
+use std::net::{IpAddr, SocketAddr};
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use super::listeners::{Advertised, Listener};
+use super::memory::{Memory, ShardMemory};
+use super::settings::{Layer, Settings};
+use super::topic::TopicConfig;
+
+/// When a record is acknowledged.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Durability {
+    /// It is on stable storage.
+    Sync,
+    /// Its write has completed: a stop of the process loses nothing, a stop of the host may.
+    Written,
+}
+
+/// Everything that was configured. Made by `load`, shared as `Arc<Config>`.
+#[derive(Clone, Debug)]
+pub struct Config {
+    pub node_id: i32,
+    pub rack: Option<String>,
+
+    /// The listeners for clients and brokers, in the order given.
+    pub listeners: Vec<Listener>,
+    /// The listeners of the controller. No controller of another process can be served yet, so their ports stay closed.
+    pub controller_listeners: Vec<Listener>,
+    pub advertised: Vec<Advertised>,
+    pub inter_broker_listener: String,
+    /// Where /health and /metrics are served.
+    pub admin: Option<SocketAddr>,
+
+    pub log_dirs: Vec<PathBuf>,
+    pub durability: Durability,
+    pub shards: usize,
+    pub memory: Memory,
+
+    /// The longest request that is read, in bytes.
+    pub socket_request_max_bytes: usize,
+    /// `None` leaves the buffer to the system.
+    pub socket_send_buffer_bytes: Option<usize>,
+    pub socket_receive_buffer_bytes: Option<usize>,
+    pub socket_listen_backlog: u32,
+    pub max_connections: usize,
+    pub max_connections_per_ip: usize,
+    pub max_connections_per_ip_overrides: BTreeMap<IpAddr, usize>,
+    /// `None` never closes an idle connection.
+    pub connections_max_idle_ms: Option<u64>,
+    pub queued_max_requests: usize,
+    /// `None` leaves the bound to the memory budget.
+    pub queued_max_request_bytes: Option<usize>,
+    pub request_timeout_ms: u64,
+    pub fetch_max_bytes: i32,
+    pub fetch_session_slots: usize,
+
+    pub num_partitions: i32,
+    pub default_replication_factor: i32,
+    pub auto_create_topics: bool,
+    pub delete_topic_enable: bool,
+    pub producer_id_expiration_ms: i64,
+    pub producer_id_expiration_check_ms: u64,
+    pub retention_check_ms: u64,
+    pub high_watermark_checkpoint_ms: u64,
+
+    pub metadata: MetadataLog,
+
+    /// What a topic without overrides gets.
+    pub topic_defaults: Arc<TopicConfig>,
+    pub settings: Settings,
+}
+
+/// The metadata log's own limits.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct MetadataLog {
+    pub segment_bytes: i32,
+    pub segment_ms: i64,
+    pub retention_bytes: i64,
+    pub retention_ms: i64,
+    pub file_delete_delay_ms: i64,
+    pub batch_bytes_max: i32,
+    pub append_linger_ms: u64,
+    /// Bytes of records after which a snapshot is written.
+    pub snapshot_bytes: i64,
+    /// Time after which a snapshot is written; `None` is never.
+    pub snapshot_ms: Option<u64>,
+    /// How often an idle controller writes an empty record; `None` is never.
+    pub idle_ms: Option<u64>,
+}
+
+impl Config {
+    /// The memory of one shard.
+    pub fn shard_memory(&self) -> ShardMemory {
+        self.memory.shard(self.shards, self.socket_request_max_bytes)
+    }
+
+    /// What clients that came in by `listener` are told: host and port. `bound` is the port that the listener has, for where 0 was asked.
+    pub fn advertised(&self, listener: &str, bound: u16) -> Option<(&str, u16)> {
+        let advertised = self.advertised.iter().find(|advertised| advertised.name == listener)?;
+        Some((&advertised.host, if advertised.port == 0 { bound } else { advertised.port }))
+    }
+
+    /// The same configuration under what the metadata log sets for brokers. Values that do not parse here are left out.
+    pub fn with_dynamic(&self, for_this_broker: Layer, for_all: Layer) -> Config {
+        let mut config = self.clone();
+        let known = |layer: Layer| -> Layer {
+            let legal = |name: &String, text: &String| {
+                super::table::BROKER_KEYS
+                    .get(name.as_str())
+                    .is_some_and(|key| key.parse(text).is_ok())
+            };
+            layer.into_iter().filter(|(name, text)| legal(name, text)).collect()
+        };
+        config.settings.dynamic_broker = known(for_this_broker);
+        config.settings.dynamic_default = known(for_all);
+        config.topic_defaults = Arc::new(TopicConfig::of_broker(&config.settings));
+        config
+    }
+}

@@ -1,0 +1,339 @@
+//! Settings to `Config`: every field from its key, and what the keys must be together.
+
+use std::net::{SocketAddr, ToSocketAddrs};
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use super::broker::{Config, Durability, MetadataLog};
+use super::key::InvalidValue;
+use super::listeners::{Fault, ListenerKeys, endpoints};
+use super::memory::{Memory, SHARD_BYTES_MIN, parse_size};
+use super::settings::{Settings, Source};
+use super::topic::TopicConfig;
+
+/// All that is wrong is told, not only the first.
+pub(super) fn build(settings: Settings) -> Result<Config, Vec<Fault>> {
+    let mut faults: Vec<Fault> = [roles, quorum, times, connections, directories]
+        .iter()
+        .filter_map(|check| check(&settings).err())
+        .collect();
+    let parts = (listeners(&settings), memory(&settings), admin(&settings), per_ip(&settings));
+    match parts {
+        (Ok(listeners), Ok(memory), Ok(admin), Ok(per_ip)) if faults.is_empty() => {
+            Ok(config(settings, listeners, memory, admin, per_ip))
+        }
+        (listeners, memory, admin, per_ip) => {
+            faults.extend(listeners.err());
+            faults.extend(memory.err());
+            faults.extend(admin.err());
+            faults.extend(per_ip.err());
+            Err(faults)
+        }
+    }
+}
+
+type PerIp = std::collections::BTreeMap<std::net::IpAddr, usize>;
+
+fn config(
+    settings: Settings,
+    endpoints: super::listeners::Endpoints,
+    (shards, memory): (usize, Memory),
+    admin: Option<SocketAddr>,
+    per_ip: PerIp,
+) -> Config {
+    let number = Numbers(&settings);
+    let (controller_listeners, listeners) =
+        endpoints.listeners.into_iter().partition(|listener| listener.controller);
+    Config {
+        node_id: number.int("node.id"),
+        rack: settings.string("broker.rack"),
+        listeners,
+        controller_listeners,
+        advertised: endpoints.advertised,
+        inter_broker_listener: endpoints.inter_broker,
+        admin,
+        log_dirs: log_dirs(&settings),
+        durability: match settings.string("odradek.durability").as_deref() {
+            Some("written") => Durability::Written,
+            _ => Durability::Sync,
+        },
+        shards,
+        memory,
+        socket_request_max_bytes: number.size("socket.request.max.bytes"),
+        socket_send_buffer_bytes: number.size_unless_negative("socket.send.buffer.bytes"),
+        socket_receive_buffer_bytes: number.size_unless_negative("socket.receive.buffer.bytes"),
+        socket_listen_backlog: number.int("socket.listen.backlog.size").unsigned_abs(),
+        max_connections: number.size("max.connections"),
+        max_connections_per_ip: number.size("max.connections.per.ip"),
+        max_connections_per_ip_overrides: per_ip,
+        connections_max_idle_ms: number.time_unless_negative("connections.max.idle.ms"),
+        queued_max_requests: number.size("queued.max.requests"),
+        queued_max_request_bytes: number
+            .size_unless_negative("queued.max.request.bytes")
+            .filter(|bytes| *bytes > 0),
+        request_timeout_ms: number.time("request.timeout.ms"),
+        fetch_max_bytes: number.int("fetch.max.bytes"),
+        fetch_session_slots: number.size("max.incremental.fetch.session.cache.slots"),
+        num_partitions: number.int("num.partitions"),
+        default_replication_factor: number.int("default.replication.factor"),
+        auto_create_topics: settings.boolean("auto.create.topics.enable").unwrap_or(true),
+        delete_topic_enable: settings.boolean("delete.topic.enable").unwrap_or(true),
+        producer_id_expiration_ms: number.long("producer.id.expiration.ms"),
+        producer_id_expiration_check_ms: number.time("producer.id.expiration.check.interval.ms"),
+        retention_check_ms: number.time("log.retention.check.interval.ms"),
+        high_watermark_checkpoint_ms: number.time("replica.high.watermark.checkpoint.interval.ms"),
+        metadata: metadata(&number),
+        topic_defaults: Arc::new(TopicConfig::of_broker(&settings)),
+        settings,
+    }
+}
+
+fn metadata(number: &Numbers<'_>) -> MetadataLog {
+    let internal = number
+        .0
+        .int("internal.metadata.log.segment.bytes")
+        .and_then(|bytes| i32::try_from(bytes).ok());
+    let some = |ms: u64| (ms > 0).then_some(ms);
+    MetadataLog {
+        segment_bytes: internal.unwrap_or_else(|| number.int("metadata.log.segment.bytes")),
+        segment_ms: number.long("metadata.log.segment.ms"),
+        retention_bytes: number.long("metadata.max.retention.bytes"),
+        retention_ms: number.long("metadata.max.retention.ms"),
+        file_delete_delay_ms: number.long("internal.metadata.delete.delay.millis"),
+        batch_bytes_max: number.int("internal.metadata.max.batch.size.in.bytes"),
+        append_linger_ms: number.time("controller.quorum.append.linger.ms"),
+        snapshot_bytes: number.long("metadata.log.max.record.bytes.between.snapshots"),
+        snapshot_ms: some(number.time("metadata.log.max.snapshot.interval.ms")),
+        idle_ms: some(number.time("metadata.max.idle.interval.ms")),
+    }
+}
+
+/// Whole numbers by key; each key read here has a default.
+struct Numbers<'a>(&'a Settings);
+
+impl Numbers<'_> {
+    fn long(&self, name: &str) -> i64 {
+        let value = self.0.int(name);
+        debug_assert!(value.is_some(), "{name} has no default");
+        value.unwrap_or_default()
+    }
+
+    fn int(&self, name: &str) -> i32 {
+        i32::try_from(self.long(name)).unwrap_or(i32::MAX)
+    }
+
+    fn size(&self, name: &str) -> usize {
+        usize::try_from(self.long(name)).unwrap_or_default()
+    }
+
+    fn size_unless_negative(&self, name: &str) -> Option<usize> {
+        usize::try_from(self.long(name)).ok()
+    }
+
+    fn time(&self, name: &str) -> u64 {
+        u64::try_from(self.long(name)).unwrap_or_default()
+    }
+
+    fn time_unless_negative(&self, name: &str) -> Option<u64> {
+        u64::try_from(self.long(name)).ok()
+    }
+}
+
+fn log_dirs(settings: &Settings) -> Vec<PathBuf> {
+    let texts = settings.list("log.dirs").or_else(|| settings.list("log.dir")).unwrap_or_default();
+    texts.into_iter().map(PathBuf::from).collect()
+}
+
+fn directories(settings: &Settings) -> Result<(), Fault> {
+    match log_dirs(settings).len() {
+        1 => Ok(()),
+        0 => Err(("log.dirs", "at least one directory must be named".into())),
+        _ => Err(("log.dirs", "more than one directory is not served yet; name one".into())),
+    }
+}
+
+fn roles(settings: &Settings) -> Result<(), Fault> {
+    let (node, broker) = (settings.int("node.id"), settings.int("broker.id"));
+    if node != broker {
+        return Err((
+            "broker.id",
+            "You must set `node.id` to the same value as `broker.id`.".into(),
+        ));
+    }
+    let roles = settings.list("process.roles").unwrap_or_default();
+    match roles.len() {
+        2 => Ok(()),
+        _ => Err((
+            "process.roles",
+            "this release runs broker and controller in one process: set process.roles=broker,controller".into(),
+        )),
+    }
+}
+
+/// The quorum is this node alone.
+fn quorum(settings: &Settings) -> Result<(), Fault> {
+    let node = settings.int("node.id").unwrap_or_default();
+    let alone = "a quorum of more controllers than this node is not served yet";
+    let voters = settings.list("controller.quorum.voters").unwrap_or_default();
+    for voter in &voters {
+        let (id, address) = voter.split_once('@').unwrap_or((voter, ""));
+        if id.trim().parse() != Ok(node) {
+            return Err((
+                "controller.quorum.voters",
+                format!("{voter:?} is not node {node}: {alone}"),
+            ));
+        }
+        host_port("controller.quorum.voters", address)?;
+    }
+    let servers = settings.list("controller.quorum.bootstrap.servers").unwrap_or_default();
+    for server in &servers {
+        host_port("controller.quorum.bootstrap.servers", server)?;
+    }
+    match servers.len() {
+        0 | 1 => Ok(()),
+        _ => Err(("controller.quorum.bootstrap.servers", alone.to_owned())),
+    }
+}
+
+fn host_port(key: &'static str, text: &str) -> Result<(), Fault> {
+    match text.trim().rsplit_once(':') {
+        Some((host, port)) if !host.is_empty() && port.parse::<u16>().is_ok() => Ok(()),
+        _ => Err((key, format!("{text:?} is not host:port"))),
+    }
+}
+
+/// Times that Kafka checks beyond their keys' ranges.
+fn times(settings: &Settings) -> Result<(), Fault> {
+    let defaults = TopicConfig::of_broker(settings);
+    if defaults.segment_ms < 1 {
+        return Err(("log.roll.ms", "log.roll.ms must be greater than or equal to 1".into()));
+    }
+    if defaults.segment_jitter_ms < 0 {
+        return Err((
+            "log.roll.jitter.ms",
+            "log.roll.jitter.ms must be greater than or equal to 0".into(),
+        ));
+    }
+    if defaults.retention_ms == 0 {
+        let text = "log.retention.ms must be unlimited (-1) or, greater than or equal to 1";
+        return Err(("log.retention.ms", text.into()));
+    }
+    let (min, max) = ("log.cleaner.min.compaction.lag.ms", "log.cleaner.max.compaction.lag.ms");
+    if settings.int(min) > settings.int(max) {
+        return Err((min, format!("{min} must not be more than {max}")));
+    }
+    Ok(())
+}
+
+fn connections(settings: &Settings) -> Result<(), Fault> {
+    let int = |name: &str| settings.int(name).unwrap_or_default();
+    let queued = int("queued.max.request.bytes");
+    if queued > 0 && queued < int("socket.request.max.bytes") {
+        let text = "queued.max.request.bytes must be larger or equal to socket.request.max.bytes";
+        return Err(("queued.max.request.bytes", text.into()));
+    }
+    if int("max.connections.per.ip") == 0
+        && settings.string("max.connections.per.ip.overrides").is_none_or(|o| o.is_empty())
+    {
+        let text = "max.connections.per.ip can be set to zero only if max.connections.per.ip.overrides property is set.";
+        return Err(("max.connections.per.ip", text.into()));
+    }
+    Ok(())
+}
+
+fn listeners(settings: &Settings) -> Result<super::listeners::Endpoints, Fault> {
+    let list = |name: &str| settings.list(name);
+    let (texts, advertised) = (list("listeners").unwrap_or_default(), list("advertised.listeners"));
+    let controller_names = list("controller.listener.names").unwrap_or_default();
+    let inter_broker = settings.string("inter.broker.listener.name");
+    if inter_broker.is_some() && settings.fixed.contains_key("security.inter.broker.protocol") {
+        let text = "Only one of inter.broker.listener.name and security.inter.broker.protocol should be set.";
+        return Err(("inter.broker.listener.name", text.into()));
+    }
+    let by_protocol = match settings.text("security.inter.broker.protocol") {
+        Some((protocol, Source::Static)) => Some(protocol.to_owned()),
+        _ => None,
+    };
+    let protocols = settings.string("listener.security.protocol.map").unwrap_or_default();
+    let endpoints = endpoints(&ListenerKeys {
+        listeners: &texts,
+        advertised: advertised.as_deref(),
+        controller_names: &controller_names,
+        protocols: &protocols,
+        protocols_set: settings.fixed.contains_key("listener.security.protocol.map"),
+        inter_broker: inter_broker.or(by_protocol).as_deref(),
+    })?;
+    let missing = controller_names
+        .iter()
+        .find(|name| !endpoints.listeners.iter().any(|l| l.name.eq_ignore_ascii_case(name)));
+    match missing {
+        Some(name) => Err((
+            "controller.listener.names",
+            format!(
+                "{name} is not one of listeners: controller.listener.names must only contain values appearing in the 'listeners' \
+                 configuration when running the KRaft controller role"
+            ),
+        )),
+        None => Ok(endpoints),
+    }
+}
+
+fn memory(settings: &Settings) -> Result<(usize, Memory), Fault> {
+    const KEY: &str = "odradek.memory";
+    let cores = std::thread::available_parallelism().map_or(1, usize::from);
+    let shards = settings
+        .int("odradek.shards")
+        .and_then(|shards| usize::try_from(shards).ok())
+        .unwrap_or(cores);
+    let least = SHARD_BYTES_MIN * shards as u64;
+    let memory = match settings.string(KEY) {
+        None => Memory { bytes: Memory::default_of_machine().bytes.max(least) },
+        Some(text) => {
+            let bytes = parse_size(&text).ok_or_else(|| {
+                let why = "bytes, or a number with KiB, MiB, GiB or TiB, such as 64MiB";
+                (KEY, InvalidValue::new(KEY, &text, why).to_string())
+            })?;
+            Memory { bytes }
+        }
+    };
+    match memory.bytes >= least {
+        true => Ok((shards, memory)),
+        false => Err((
+            KEY,
+            format!(
+                "{} bytes are too few: each of {shards} shards needs {SHARD_BYTES_MIN}",
+                memory.bytes
+            ),
+        )),
+    }
+}
+
+fn admin(settings: &Settings) -> Result<Option<SocketAddr>, Fault> {
+    const KEY: &str = "odradek.admin.listener";
+    let Some(text) = settings.string(KEY).filter(|text| !text.is_empty()) else { return Ok(None) };
+    let (host, port) =
+        text.rsplit_once(':').ok_or_else(|| (KEY, format!("{text:?} is not host:port")))?;
+    let host = if host.is_empty() { "0.0.0.0" } else { host };
+    let whole = format!("{host}:{port}");
+    let mut found = whole
+        .to_socket_addrs()
+        .map_err(|error| (KEY, format!("{text:?} is not host:port: {error}")))?;
+    Ok(found.next())
+}
+
+fn per_ip(settings: &Settings) -> Result<PerIp, Fault> {
+    const KEY: &str = "max.connections.per.ip.overrides";
+    let text = settings.string(KEY).unwrap_or_default();
+    let mut limits = PerIp::new();
+    for pair in text.split(',').map(str::trim).filter(|pair| !pair.is_empty()) {
+        let wrong = || (KEY, format!("{pair:?} is not address:count"));
+        let (host, count) = pair.rsplit_once(':').ok_or_else(wrong)?;
+        let count = count.trim().parse().map_err(|_| wrong())?;
+        let host = host.trim().trim_matches(['[', ']']);
+        let found = (host, 0)
+            .to_socket_addrs()
+            .map_err(|error| (KEY, format!("{host:?} has no address: {error}")))?;
+        limits.extend(found.map(|address| (address.ip(), count)));
+    }
+    Ok(limits)
+}

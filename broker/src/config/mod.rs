@@ -1,0 +1,23 @@
+//! Configuration: `server.properties` and the command line in, an immutable `Config` out.
+//!
+//! Read in this order: `command_line` (what was asked), `properties` (Java's format), `key` and `table` (what is known about each key),
+//! `settings` (layers of text), `load` and `build` (refusals, warnings, fields), `broker` (the result), `listeners`, `memory`, `topic`.
+
+mod broker;
+mod build;
+pub mod command_line;
+pub mod key;
+mod listeners;
+mod load;
+mod memory;
+pub mod properties;
+pub mod settings;
+pub mod table;
+pub mod topic;
+
+pub use broker::{Config, Durability, MetadataLog};
+pub use command_line::{Command, Invocation};
+pub use listeners::{Advertised, Listener};
+pub use load::{Loaded, Place, Problem, Refused, load};
+pub use memory::{Memory, ShardMemory, parse_size};
+pub use topic::TopicConfig;
