@@ -105,6 +105,11 @@ impl Calls {
         }
     }
 
+    /// Whether something waits for room.
+    pub fn kept_back(&self) -> bool {
+        self.peers.iter().any(|to| !to.overflow.borrow().is_empty() || !to.queued.borrow().is_empty())
+    }
+
     pub fn pump_all(&self) {
         for peer in 0..self.peers.len() {
             self.pump(peer);

@@ -11,7 +11,7 @@ use bytes::Bytes;
 use storage::units::{Epoch, Offset, PartitionId, Timestamp};
 
 use crate::controller::{ControllerAnswer, ControllerRequest};
-use crate::metadata::Image;
+use crate::metadata::image::Image;
 use crate::metrics::Sample;
 use crate::partition::{AppendRefusal, ReadRefusal};
 
@@ -27,6 +27,8 @@ pub enum Message {
     Unwatch { watch: u64, partitions: Vec<PartitionId> },
     /// Something moved for these watches; each is told once.
     Moved { watches: Vec<u64> },
+    /// The executor has nothing more to do: its loop ends.
+    Leave,
 }
 
 /// A question to another executor.
@@ -44,8 +46,10 @@ pub enum Ask {
     Control(Box<ControllerRequest>),
     /// The counters of an executor, for `/metrics`.
     Samples,
-    /// Stop cleanly: answered when everything of the executor is on disk.
+    /// Stop: finish what is in flight, drain the log into the segments. Answered when everything of the executor is on disk.
     Stop,
+    /// The clean-shutdown marker of the directory is written: the shard's manifest may say that it is clean.
+    Seal(storage::Marker),
 }
 
 /// The answer to an [`Ask`], of the same name.
@@ -60,7 +64,9 @@ pub enum Answer {
     Serving(Result<(), String>),
     Control(Box<ControllerAnswer>),
     Samples(Vec<Sample>),
-    Stopped(Result<(), String>),
+    /// The offsets for the directory's checkpoints.
+    Stopped(Result<Vec<storage::CheckpointLine>, String>),
+    Sealed(Result<(), String>),
 }
 
 /// One partition's batch of a Produce request.

@@ -4,18 +4,20 @@
 //! its offsets; it is acknowledged when the log says that it is as durable as the node was told to make it. The high watermark
 //! follows what is acknowledged, and wakes the fetches and the duplicates that wait for it.
 
-use std::cell::{Cell, RefCell};
+use std::cell::RefCell;
 use std::rc::Rc;
 use std::sync::Arc;
 
 use futures::channel::oneshot;
-use storage::batch::{Batch, BatchError, Compression, Progress, Validation};
+use replication::replica::{Leader, NotEnough};
+use storage::batch::{Batch, BatchError, Codec, Progress, Validation};
 use storage::producer::{SequenceCheck, SequenceError};
 use storage::units::{Epoch, Offset, PartitionId, Timestamp};
 use storage::{AppendError, Stamp, Ticket};
 
 use crate::config::TopicConfig;
-use crate::message::{AppendPart, Appended, EpochEndPart, FoundOffset, OffsetsPart, Read, ReadPart, Sought};
+use crate::message::{Acks, AppendPart, Appended, EpochEndPart, FoundOffset, OffsetsPart, Read, ReadPart, Sought};
+use crate::metadata::image::Partition as State;
 use crate::shard::Log;
 use crate::turnstile::{Turn, Turnstile};
 
@@ -35,10 +37,8 @@ pub enum AppendRefusal {
     Transactional,
     #[error(transparent)]
     Sequence(#[from] SequenceError),
-    #[error("the message batch size is {size} bytes, more than max.message.bytes = {max}")]
-    TooLarge { size: usize, max: i32 },
-    #[error("fewer replicas are in sync than min.insync.replicas = {wanted}")]
-    NotEnoughReplicas { wanted: i32 },
+    #[error(transparent)]
+    NotEnoughReplicas(#[from] NotEnough),
     #[error(transparent)]
     Log(#[from] AppendError),
     #[error("the log directory went offline")]
@@ -76,8 +76,7 @@ pub struct Partition {
     pub topic: Rc<str>,
     pub log: Log,
     config: RefCell<Arc<TopicConfig>>,
-    epoch: Cell<Epoch>,
-    high_watermark: Cell<Offset>,
+    leader: RefCell<Leader>,
     turnstile: Rc<Turnstile>,
     watchers: RefCell<Vec<Watcher>>,
     duplicates: RefCell<Vec<(Offset, oneshot::Sender<()>)>>,
@@ -115,15 +114,15 @@ impl PendingAppend {
 }
 
 impl Partition {
-    pub fn new(id: PartitionId, topic: &str, log: Log, config: Arc<TopicConfig>, epoch: Epoch) -> Partition {
-        let high_watermark = log.acknowledged();
+    pub fn new(id: PartitionId, topic: &str, log: Log, config: Arc<TopicConfig>, state: &State, me: i32) -> Partition {
+        let acknowledged = log.acknowledged();
+        let leader = Leader::new(me, state.leader_epoch, &state.replicas, &state.isr, acknowledged, log.log_start());
         Partition {
             id,
             topic: topic.into(),
             log,
             config: RefCell::new(config),
-            epoch: Cell::new(epoch),
-            high_watermark: Cell::new(high_watermark),
+            leader: RefCell::new(leader),
             turnstile: Rc::default(),
             watchers: RefCell::default(),
             duplicates: RefCell::default(),
@@ -134,12 +133,19 @@ impl Partition {
         *self.config.borrow_mut() = config;
     }
 
-    pub fn set_epoch(&self, epoch: Epoch) {
-        self.epoch.set(epoch);
+    /// The controller changed the partition.
+    pub fn follow(&self, state: &State, me: i32) {
+        let mut leader = self.leader.borrow_mut();
+        let (end, high_watermark) = (self.log.acknowledged(), leader.high_watermark());
+        *leader = Leader::new(me, state.leader_epoch, &state.replicas, &state.isr, end, high_watermark);
     }
 
     pub fn high_watermark(&self) -> Offset {
-        self.high_watermark.get()
+        self.leader.borrow().high_watermark()
+    }
+
+    fn epoch(&self) -> Epoch {
+        self.leader.borrow().epoch()
     }
 
     /// A place in the order of this partition's appends.
@@ -166,8 +172,8 @@ impl Partition {
         if let SequenceCheck::Duplicate { base_offset, last_offset, .. } = self.log.check_sequence(batch.info(), now)? {
             return Ok(self.duplicate(base_offset, last_offset));
         }
-        let append_time = config.log_append_time().then_some(now);
-        let stamp = Stamp { leader_epoch: self.epoch.get(), append_time };
+        let append_time = config.log_append_time.then_some(now);
+        let stamp = Stamp { leader_epoch: self.epoch(), append_time };
         let appended = self.log.append(&batch, &checked, stamp)?;
         Ok(PendingAppend {
             appended: Appended { base_offset: appended.base_offset, append_time, log_start: appended.log_start },
@@ -177,27 +183,22 @@ impl Partition {
 
     /// What is decided from the batch's header alone.
     fn admit(&self, part: &AppendPart, batch: &Batch, config: &TopicConfig) -> Result<(), AppendRefusal> {
-        if batch.compression() == Some(Compression::Zstd) && !part.zstd_allowed {
+        if batch.codec() == Some(Codec::Zstd) && !part.zstd_allowed {
             return Err(AppendRefusal::ZstdTooOld);
         }
         if batch.is_transactional() {
             return Err(AppendRefusal::Transactional);
         }
-        let max = config.message_bytes_max();
-        let size = part.records.len();
-        if i32::try_from(size).map_or(true, |size| size > max) {
-            return Err(AppendRefusal::TooLarge { size, max });
-        }
-        // A node of one: the leader alone is in sync.
-        if part.acks == crate::message::Acks::All && config.min_insync_replicas() > 1 {
-            return Err(AppendRefusal::NotEnoughReplicas { wanted: config.min_insync_replicas() });
+        if part.acks == Acks::All {
+            let wanted = usize::try_from(config.min_insync_replicas).unwrap_or(0);
+            self.leader.borrow().enough(wanted)?;
         }
         Ok(())
     }
 
     /// A batch that has been here before: it waits for the original's acknowledgement.
     fn duplicate(&self, base_offset: Offset, last_offset: Offset) -> PendingAppend {
-        let wait = if last_offset < self.high_watermark.get() {
+        let wait = if last_offset < self.high_watermark() {
             Wait::Nothing
         } else {
             let (sender, receiver) = oneshot::channel();
@@ -209,15 +210,12 @@ impl Partition {
 
     /// The log's acknowledged end moved: returns the fetches to wake, as (shard, watch).
     pub fn advance(&self, acknowledged: Offset, moved: &mut Vec<(usize, u64)>) {
-        if acknowledged <= self.high_watermark.get() {
-            return;
-        }
-        self.high_watermark.set(acknowledged);
-        for (_, sender) in self.duplicates.borrow_mut().extract_if(.., |(last, _)| *last < acknowledged) {
+        let Some(high_watermark) = self.leader.borrow_mut().acknowledged(acknowledged) else { return };
+        for (_, sender) in self.duplicates.borrow_mut().extract_if(.., |(last, _)| *last < high_watermark) {
             // The duplicate's client may be gone.
             let _ = sender.send(());
         }
-        self.wake(|watcher| watcher.seen < acknowledged, moved);
+        self.wake(|watcher| watcher.seen < high_watermark, moved);
     }
 
     /// Wakes every fetch that waits here: the partition was deleted, or changed.
@@ -231,7 +229,7 @@ impl Partition {
 
     /// Parks a fetch; false if it need not wait, since the high watermark is past what it has seen.
     pub fn watch(&self, shard: usize, watch: u64, seen: Offset) -> bool {
-        if self.high_watermark.get() > seen {
+        if self.high_watermark() > seen {
             return false;
         }
         self.watchers.borrow_mut().push(Watcher { shard, watch, seen });
@@ -243,7 +241,7 @@ impl Partition {
     }
 
     fn check_epoch(&self, current: Option<Epoch>) -> Result<(), ReadRefusal> {
-        match current.map(|epoch| epoch.cmp(&self.epoch.get())) {
+        match current.map(|epoch| epoch.cmp(&self.epoch())) {
             Some(std::cmp::Ordering::Less) => Err(ReadRefusal::FencedEpoch),
             Some(std::cmp::Ordering::Greater) => Err(ReadRefusal::UnknownEpoch),
             Some(std::cmp::Ordering::Equal) | None => Ok(()),
@@ -253,7 +251,7 @@ impl Partition {
     /// A fetch of one partition, up to the high watermark, `bytes_max` at most but the first batch whole if `at_least_one`.
     pub async fn read(&self, part: &ReadPart, bytes_max: usize, at_least_one: bool) -> Result<Read, ReadRefusal> {
         self.check_epoch(part.current_epoch)?;
-        let high_watermark = self.high_watermark.get();
+        let high_watermark = self.high_watermark();
         let log_start = self.log.log_start();
         let read = |plan, diverging| Read { high_watermark, last_stable: high_watermark, log_start, plan, diverging };
         if let Some(fetched) = part.last_fetched_epoch {
@@ -275,8 +273,8 @@ impl Partition {
     /// The offset that a ListOffsets request seeks; `None` where no record answers it.
     pub async fn find_offset(&self, part: &OffsetsPart) -> Result<Option<FoundOffset>, ReadRefusal> {
         self.check_epoch(part.current_epoch)?;
-        let high_watermark = self.high_watermark.get();
-        let epoch = self.epoch.get();
+        let high_watermark = self.high_watermark();
+        let epoch = self.epoch();
         let plain = |offset, epoch| Ok(Some(FoundOffset { offset, timestamp: None, epoch }));
         match part.sought {
             Sought::Latest => plain(high_watermark, Some(epoch)),

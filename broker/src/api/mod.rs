@@ -1,0 +1,144 @@
+//! Kafka's APIs, one file each: a request comes in at [`call`], is decoded, and goes to its handler.
+//!
+//! A handler's first stage (decode, authorise, hand to the owners) runs before the connection's next request is read; what it
+//! waits for after that runs behind it, and the answers leave in the order of the requests. Kafka's error codes are given here
+//! and nowhere else (`error`).
+
+pub mod api_versions;
+pub mod create_topics;
+pub mod delete_topics;
+pub mod describe_configs;
+mod error;
+pub mod fetch;
+pub mod init_producer_id;
+pub mod list_offsets;
+pub mod metadata;
+pub mod offset_for_leader_epoch;
+pub mod produce;
+
+use std::rc::Rc;
+
+use bytes::Bytes;
+use bytestring::ByteString;
+use net::connection::{CloseReason, Outcome, Peer, Service};
+use net::wire::{AnyRequest, DecodeError, Decoder, Request, RequestHeader};
+
+use crate::shard::Shard;
+
+/// What a handler knows of a request beside its body.
+#[derive(Clone)]
+pub struct Context {
+    pub shard: Rc<Shard>,
+    pub peer: Rc<Peer>,
+    pub client_id: Option<ByteString>,
+    pub correlation_id: i32,
+}
+
+/// What a request wants to do, for [`Context::authorize`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Operation {
+    Read,
+    Write,
+    Create,
+    Delete,
+    Describe,
+    DescribeConfigs,
+    IdempotentWrite,
+}
+
+/// To what.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Resource<'a> {
+    Cluster,
+    Topic(&'a str),
+}
+
+impl Context {
+    /// Whether the client may do this. Every handler asks before it acts; without an authorizer everything is allowed, as in
+    /// Kafka without `authorizer.class.name`.
+    pub fn authorize(&self, _operation: Operation, _resource: Resource<'_>) -> bool {
+        true
+    }
+}
+
+/// A shard's side of its connections.
+pub struct Api(pub Rc<Shard>);
+
+impl Service for Api {
+    async fn call(self: Rc<Self>, peer: Rc<Peer>, frame: Bytes) -> Outcome {
+        let mut decoder = Decoder::new(frame);
+        let header = match RequestHeader::decode(&mut decoder) {
+            Ok(header) => header,
+            Err(error) => return refuse(&peer, &error),
+        };
+        let cx = Context {
+            shard: Rc::clone(&self.0),
+            peer,
+            client_id: header.client_id.clone(),
+            correlation_id: header.correlation_id,
+        };
+        if cx.shard.stopping.get() {
+            return Outcome::Close(CloseReason::Stopping);
+        }
+        cx.shard.stats.requests.bump(header.api_key);
+        match AnyRequest::decode(&header, &mut decoder) {
+            Ok(request) => dispatch(cx, header.api_version, request).await,
+            Err(DecodeError::Version { .. }) if header.api_key == api_versions::KEY => api_versions::unsupported(&cx),
+            Err(error) => refuse(&cx.peer, &error),
+        }
+    }
+}
+
+async fn dispatch(cx: Context, version: i16, request: AnyRequest) -> Outcome {
+    match request {
+        AnyRequest::Produce(request) => produce::call(cx, version, request).await,
+        AnyRequest::Fetch(request) => fetch::call(cx, version, request),
+        AnyRequest::ListOffsets(request) => later(cx, version, request, list_offsets::handle),
+        AnyRequest::Metadata(request) => later(cx, version, request, metadata::handle),
+        AnyRequest::ApiVersions(request) => {
+            let response = api_versions::handle(&cx, version, &request);
+            answer::<net::wire::api_versions::ApiVersionsRequest>(&cx, version, &response)
+        }
+        AnyRequest::CreateTopics(request) => later(cx, version, request, create_topics::handle),
+        AnyRequest::DeleteTopics(request) => later(cx, version, request, delete_topics::handle),
+        AnyRequest::InitProducerId(request) => later(cx, version, request, init_producer_id::handle),
+        AnyRequest::OffsetForLeaderEpoch(request) => later(cx, version, request, offset_for_leader_epoch::handle),
+        AnyRequest::DescribeConfigs(request) => later(cx, version, request, describe_configs::handle),
+    }
+}
+
+/// Runs the whole handler behind the connection.
+fn later<R, H>(cx: Context, version: i16, request: R, handle: H) -> Outcome
+where
+    R: Request + 'static,
+    H: AsyncFnOnce(&Context, i16, R) -> R::Response + 'static,
+{
+    Outcome::Later(Box::pin(async move {
+        let response = handle(&cx, version, request).await;
+        parts::<R>(&cx, version, &response)
+    }))
+}
+
+/// An answer that is ready.
+fn answer<R: Request>(cx: &Context, version: i16, response: &R::Response) -> Outcome {
+    match parts::<R>(cx, version, response) {
+        Some(parts) => Outcome::Answer(parts),
+        None => Outcome::Close(CloseReason::Internal),
+    }
+}
+
+/// The answer's bytes; `None` closes the connection: an answer that cannot be encoded is a fault of ours, and is logged.
+fn parts<R: Request>(cx: &Context, version: i16, response: &R::Response) -> Option<net::send::Parts> {
+    match net::wire::response::<R>(cx.correlation_id, version, response) {
+        Ok(parts) => Some(parts),
+        Err(error) => {
+            tracing::error!(api = R::KEY, version, %error, "an answer could not be encoded; the connection is closed");
+            None
+        }
+    }
+}
+
+fn refuse(peer: &Peer, error: &DecodeError) -> Outcome {
+    tracing::warn!(peer = %peer.remote, %error, "closing a connection: its request cannot be read");
+    Outcome::Close(CloseReason::Malformed)
+}

@@ -1,0 +1,71 @@
+//! OffsetForLeaderEpoch (key 23): where an epoch ended (KIP-101, KIP-279, KIP-320).
+//!
+//! - The largest epoch at most as large as the one asked for, and the offset at which the next one begins; for the current one
+//!   the end of the log.
+//! - -1 and -1 where nothing is known of such an epoch.
+
+use std::collections::HashMap;
+
+use net::wire::ErrorCode;
+use net::wire::offset_for_leader_epoch::{
+    EpochEndOffset, OffsetForLeaderEpochRequest, OffsetForLeaderEpochResponse, OffsetForLeaderTopicResult,
+};
+use storage::units::{Epoch, Offset, PartitionId};
+
+use super::error::read_refusal;
+use super::{Context, Operation, Resource};
+use crate::message::{Answer, Ask, EpochEndPart};
+use crate::partition::ReadRefusal;
+
+pub async fn handle(cx: &Context, _version: i16, request: OffsetForLeaderEpochRequest) -> OffsetForLeaderEpochResponse {
+    let mut response = OffsetForLeaderEpochResponse::default();
+    let mut groups: HashMap<usize, (Vec<EpochEndPart>, Vec<(usize, usize)>)> = HashMap::new();
+    let image = cx.shard.image();
+    for topic in request.topics {
+        let found = image.topic_by_name(&topic.topic);
+        let mut answered = Vec::with_capacity(topic.partitions.len());
+        for wanted in topic.partitions {
+            let index = wanted.partition;
+            let known = found.filter(|found| found.partition(index).is_some());
+            if !cx.authorize(Operation::Describe, Resource::Topic(&topic.topic)) {
+                answered.push(blank(index, ErrorCode::TOPIC_AUTHORIZATION_FAILED));
+            } else if let Some(found) = known {
+                let partition = PartitionId { topic: found.id, partition: index };
+                let current_epoch = (wanted.current_leader_epoch >= 0).then_some(Epoch(wanted.current_leader_epoch));
+                let group = groups.entry(cx.shard.owner(partition)).or_default();
+                group.0.push(EpochEndPart { partition, current_epoch, epoch: Epoch(wanted.leader_epoch) });
+                group.1.push((response.topics.len(), answered.len()));
+                answered.push(blank(index, ErrorCode::NONE));
+            } else {
+                answered.push(blank(index, ErrorCode::UNKNOWN_TOPIC_OR_PARTITION));
+            }
+        }
+        response.topics.push(OffsetForLeaderTopicResult { topic: topic.topic, partitions: answered });
+    }
+    for (owner, (parts, places)) in groups {
+        let results = find(cx, owner, parts).await;
+        for ((topic, partition), result) in places.into_iter().zip(results) {
+            let to = &mut response.topics[topic].partitions[partition];
+            match result {
+                Ok((epoch, end)) => (to.leader_epoch, to.end_offset) = (epoch.0, end.0),
+                Err(refusal) => to.error_code = read_refusal(refusal),
+            }
+        }
+    }
+    response
+}
+
+async fn find(cx: &Context, owner: usize, parts: Vec<EpochEndPart>) -> Vec<Result<(Epoch, Offset), ReadRefusal>> {
+    if owner == cx.shard.number {
+        return cx.shard.epoch_ends(&parts);
+    }
+    let count = parts.len();
+    match cx.shard.ask(owner, Ask::EpochEnds(parts)).await {
+        Ok(Answer::EpochEnds(ends)) => ends,
+        _ => (0..count).map(|_| Err(ReadRefusal::Stopping)).collect(),
+    }
+}
+
+fn blank(partition: i32, error_code: ErrorCode) -> EpochEndOffset {
+    EpochEndOffset { partition, error_code, ..Default::default() }
+}

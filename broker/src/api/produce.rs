@@ -1,0 +1,198 @@
+//! Produce (key 0): appends one batch to each partition named.
+//!
+//! - `acks` 0: nothing is answered, and an error closes the connection. 1 and -1: answered when the batch is as durable as
+//!   `odradek.durability` says.
+//! - The batch of a partition is checked as Kafka checks it; an idempotent producer's retry is answered with the offset that
+//!   its first attempt got.
+//! - A transactional id, or a transactional batch, is refused with TRANSACTIONAL_ID_AUTHORIZATION_FAILED: transactions are not
+//!   served.
+//! - Topics are named by name to version 12, by id from 13 on (KIP-516); an unknown id is echoed.
+//! - A partition's error does not touch the others.
+
+use std::time::Duration;
+
+use bytestring::ByteString;
+use net::connection::Outcome;
+use net::send::Parts;
+use net::wire::ErrorCode;
+use net::wire::produce::{
+    BatchIndexAndErrorMessage, PartitionProduceData, PartitionProduceResponse, ProduceRequest, ProduceResponse, TopicProduceData,
+    TopicProduceResponse,
+};
+use storage::units::PartitionId;
+
+use super::error::{Refused, append_refusal};
+use super::{Context, Operation, Resource, parts};
+use crate::clock;
+use crate::message::{Acks, Answer, AppendPart, Appended, Ask};
+use crate::partition::AppendRefusal;
+use crate::shard::acknowledge_all;
+
+/// The first version that may carry zstd (KIP-110).
+const ZSTD: i16 = 7;
+
+/// First stage: every batch is appended here, or on its way to its owner, when this returns.
+pub async fn call(cx: Context, version: i16, request: ProduceRequest) -> Outcome {
+    let acks = match request.acks {
+        0 => Some(Acks::None),
+        1 => Some(Acks::Leader),
+        -1 => Some(Acks::All),
+        _ => None,
+    };
+    let timeout = Duration::from_millis(u64::try_from(request.timeout_ms).unwrap_or(0));
+    let deadline = clock::monotonic() + timeout;
+    let mut work = Work::default();
+    let mut response = ProduceResponse::default();
+    let transactional = request.transactional_id.is_some();
+    for topic in request.topic_data {
+        work.topic(&cx, version, acks, transactional, topic, &mut response.responses);
+    }
+    let here = work.take_own(cx.shard.number);
+    let begun = cx.shard.begin_append(here.parts);
+    let asked: Vec<_> = work
+        .owners
+        .into_iter()
+        .map(|group| (group.places, cx.shard.ask(group.owner, Ask::Append(group.parts))))
+        .collect();
+    let begun = begun.await;
+    let finish = async move {
+        let here_done = cx.shard.deadlines.limit(deadline, acknowledge_all(begun)).await;
+        fill(&mut response, &here.places, here_done.ok());
+        for (places, asked) in asked {
+            let done = match cx.shard.deadlines.limit(deadline, asked).await {
+                Ok(Ok(Answer::Append(results))) => Some(results),
+                Ok(_) => Some(places.iter().map(|_| Err(AppendRefusal::Stopping)).collect()),
+                Err(_) => None,
+            };
+            fill(&mut response, &places, done);
+        }
+        (cx, response)
+    };
+    Outcome::Later(Box::pin(async move {
+        let (cx, response) = finish.await;
+        match acks {
+            Some(Acks::None) => (!has_error(&response)).then(Parts::new),
+            _ => parts::<ProduceRequest>(&cx, version, &response),
+        }
+    }))
+}
+
+/// What goes to each owner, and where its result belongs in the answer.
+#[derive(Default)]
+struct Work {
+    owners: Vec<Group>,
+}
+
+#[derive(Default)]
+struct Group {
+    owner: usize,
+    parts: Vec<AppendPart>,
+    /// (topic, partition) indices into the response.
+    places: Vec<(usize, usize)>,
+}
+
+impl Work {
+    fn topic(
+        &mut self,
+        cx: &Context,
+        version: i16,
+        acks: Option<Acks>,
+        transactional: bool,
+        topic: TopicProduceData,
+        responses: &mut Vec<TopicProduceResponse>,
+    ) {
+        let image = cx.shard.image();
+        let found =
+            if version >= 13 { image.topic_by_id(topic.topic_id) } else { image.topic_by_name(&topic.name) };
+        let refusal = if acks.is_none() {
+            Some(ErrorCode::INVALID_REQUIRED_ACKS)
+        } else if transactional {
+            Some(ErrorCode::TRANSACTIONAL_ID_AUTHORIZATION_FAILED)
+        } else {
+            match found {
+                None if version >= 13 => Some(ErrorCode::UNKNOWN_TOPIC_ID),
+                None => Some(ErrorCode::UNKNOWN_TOPIC_OR_PARTITION),
+                Some(found) if !cx.authorize(Operation::Write, Resource::Topic(&found.name)) => {
+                    Some(ErrorCode::TOPIC_AUTHORIZATION_FAILED)
+                }
+                Some(_) => None,
+            }
+        };
+        let mut answered = Vec::with_capacity(topic.partition_data.len());
+        for PartitionProduceData { index, records } in topic.partition_data {
+            let id = found.map(|found| PartitionId { topic: found.id, partition: index });
+            let known = found.is_some_and(|found| found.partition(index).is_some());
+            let code = refusal.or((!known).then_some(ErrorCode::UNKNOWN_TOPIC_OR_PARTITION));
+            match (code, id, records, acks) {
+                (None, Some(partition), Some(records), Some(acks)) => {
+                    let part = AppendPart { partition, records, zstd_allowed: version >= ZSTD, acks };
+                    self.add(cx.shard.owner(partition), part, (responses.len(), answered.len()));
+                    answered.push(blank(index, ErrorCode::NONE));
+                }
+                (Some(code), ..) => answered.push(blank(index, code)),
+                // Kafka's answer to a partition without records.
+                _ => answered.push(blank(index, ErrorCode::INVALID_RECORD)),
+            }
+        }
+        responses.push(TopicProduceResponse { name: topic.name, topic_id: topic.topic_id, partition_responses: answered });
+    }
+
+    fn add(&mut self, owner: usize, part: AppendPart, place: (usize, usize)) {
+        let at = self.owners.iter().position(|group| group.owner == owner).unwrap_or_else(|| {
+            self.owners.push(Group { owner, ..Group::default() });
+            self.owners.len() - 1
+        });
+        self.owners[at].parts.push(part);
+        self.owners[at].places.push(place);
+    }
+
+    /// The group of this shard itself.
+    fn take_own(&mut self, number: usize) -> Group {
+        match self.owners.iter().position(|group| group.owner == number) {
+            Some(at) => self.owners.swap_remove(at),
+            None => Group::default(),
+        }
+    }
+}
+
+fn blank(index: i32, error_code: ErrorCode) -> PartitionProduceResponse {
+    PartitionProduceResponse { index, error_code, base_offset: -1, ..Default::default() }
+}
+
+/// Puts the results in their places; `None` means that time was up.
+fn fill(response: &mut ProduceResponse, places: &[(usize, usize)], done: Option<Vec<Result<Appended, AppendRefusal>>>) {
+    let mut results = done.map(Vec::into_iter);
+    for &(topic, partition) in places {
+        let result = match &mut results {
+            Some(results) => results.next().unwrap_or(Err(AppendRefusal::Stopping)),
+            None => Err(AppendRefusal::TimedOut),
+        };
+        let topic = &mut response.responses[topic];
+        let to = &mut topic.partition_responses[partition];
+        match result {
+            Ok(appended) => {
+                to.base_offset = appended.base_offset.0;
+                to.log_append_time_ms = appended.append_time.map_or(-1, |time| time.0);
+                to.log_start_offset = appended.log_start.0;
+            }
+            Err(refusal) => refuse(to, append_refusal(&refusal, &topic.name, to.index)),
+        }
+    }
+}
+
+fn refuse(to: &mut PartitionProduceResponse, refused: Refused) {
+    to.error_code = refused.code;
+    to.error_message = refused.message.map(ByteString::from);
+    to.record_errors = refused
+        .records
+        .into_iter()
+        .map(|(batch_index, message)| BatchIndexAndErrorMessage {
+            batch_index,
+            batch_index_error_message: message.map(ByteString::from),
+        })
+        .collect();
+}
+
+fn has_error(response: &ProduceResponse) -> bool {
+    response.responses.iter().flat_map(|topic| &topic.partition_responses).any(|partition| partition.error_code.is_error())
+}

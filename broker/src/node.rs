@@ -1,0 +1,215 @@
+//! The process put together: its executors, the queues between them, their guard, and the order in which they begin and end.
+//!
+//! Begin: the directory is locked and the ports are bound (so that a conflict is found at once), then the controller's executor
+//! replays the metadata, has every shard open its log directory, and lets them listen; [`Node::start`] returns when all do.
+//! End: [`Node::stop`] asks the controller, which stops the shards, closes what is open and marks the clean stop.
+
+use std::net::SocketAddr;
+use std::rc::Rc;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::mpsc;
+use std::thread::JoinHandle;
+
+use anyhow::{Context, anyhow, bail};
+use glommio::{LocalExecutorBuilder, Placement};
+use net::mesh::{self, Endpoint};
+use ring::{Ring, RingOptions, WakeHandle};
+use storage::DirectoryLock;
+
+use crate::calls::QUEUE;
+use crate::config::Config;
+use crate::controller;
+use crate::guard::{self, Guarded, Pulse};
+use crate::message::{Answer, Ask, Message};
+use crate::outside::Outside;
+use crate::ports::{self, Port};
+use crate::shard::{Own, Shard};
+
+/// What glommio's own rings may lock of memory: a plain user's limit holds several of them.
+pub const IO_MEMORY: usize = 2 << 20;
+/// Operations that a shard's ring takes before it must be entered.
+const RING_ENTRIES: u32 = 1024;
+/// Threads of the kernel that a ring may use for what cannot be done without blocking.
+const WORKERS_MAX: u32 = 8;
+
+/// What is open.
+pub struct Ready {
+    pub listeners: Vec<(String, SocketAddr)>,
+    pub shards: u16,
+}
+
+/// A running node.
+pub struct Node {
+    ready: Ready,
+    outside: Arc<Outside>,
+    threads: Vec<JoinHandle<()>>,
+    guard: Option<JoinHandle<()>>,
+    guard_stops: Arc<AtomicBool>,
+    controller: usize,
+}
+
+/// How an executor shows its guard where it can be woken.
+type Born = mpsc::Sender<anyhow::Result<Guarded>>;
+
+impl Node {
+    /// Starts everything; returns when connections are accepted.
+    pub fn start(config: Arc<Config>) -> anyhow::Result<Node> {
+        let directory = config.log_directory();
+        let lock = DirectoryLock::acquire(directory).with_context(|| format!("log directory {}", directory.display()))?;
+        let shards = config.shards();
+        let count = usize::from(shards);
+        let bound = ports::bind(config.listeners(), count)?;
+        let listeners = bound.addresses.clone();
+        let mut endpoints = mesh::mesh::<Message>(count + 2, QUEUE);
+        let (Some(admin), Some(control)) = (endpoints.pop(), endpoints.pop()) else {
+            bail!("the mesh has too few ends");
+        };
+        let mut threads = Vec::with_capacity(count + 1);
+        let (born, births) = mpsc::channel();
+        for (number, (endpoint, ports)) in endpoints.into_iter().zip(bound.by_shard).enumerate() {
+            let own = Own { number, lock: lock.clone(), pulse: Arc::default() };
+            threads.push(spawn_shard(own, Arc::clone(&config), endpoint, ports, born.clone())?);
+        }
+        threads.push(spawn_controller(Arc::clone(&config), lock, listeners.clone(), control, born)?);
+        let mut guarded = Vec::with_capacity(threads.len());
+        for _ in &threads {
+            guarded.push(births.recv().map_err(|_| anyhow!("an executor died at its start: see the log"))??);
+        }
+        let guard_stops = Arc::new(AtomicBool::new(false));
+        let stops = Arc::clone(&guard_stops);
+        let guard = std::thread::Builder::new().name("guard".into()).spawn(move || guard::watch(&guarded, &stops))?;
+        let node = Node {
+            ready: Ready { listeners, shards },
+            outside: Outside::start(admin, count + 2)?,
+            threads,
+            guard: Some(guard),
+            guard_stops,
+            controller: count,
+        };
+        match node.outside.ask(node.controller, Ask::Serve)? {
+            Answer::Serving(Ok(())) => Ok(node),
+            Answer::Serving(Err(error)) => bail!(error),
+            _ => bail!("the controller's executor gave another answer than was asked"),
+        }
+    }
+
+    pub fn ready(&self) -> &Ready {
+        &self.ready
+    }
+
+    /// For the admin server: asks every executor.
+    pub fn outside(&self) -> Arc<Outside> {
+        Arc::clone(&self.outside)
+    }
+
+    /// Ends everything; returns when all that was accepted is in the segments and the clean stop is marked.
+    pub fn stop(mut self) -> anyhow::Result<()> {
+        let stopped = match self.outside.ask(self.controller, Ask::Stop)? {
+            Answer::Stopped(stopped) => stopped,
+            _ => bail!("the controller's executor gave another answer than was asked"),
+        };
+        for executor in 0..=self.controller {
+            self.outside.post(executor, Message::Leave);
+        }
+        for thread in self.threads.drain(..) {
+            thread.join().map_err(|_| anyhow!("an executor panicked while it stopped"))?;
+        }
+        self.guard_stops.store(true, Ordering::Relaxed);
+        if let Some(guard) = self.guard.take() {
+            guard.join().map_err(|_| anyhow!("the guard panicked"))?;
+        }
+        stopped.map(drop).map_err(|error| anyhow!(error))
+    }
+}
+
+fn executor(name: String, placement: Placement) -> LocalExecutorBuilder {
+    LocalExecutorBuilder::new(placement).name(&name).io_memory(IO_MEMORY)
+}
+
+fn ring(born: &Born, pulse: &Arc<Pulse>) -> Option<(Ring, WakeHandle)> {
+    let options = RingOptions { entries: RING_ENTRIES, iowq_bounded_max: WORKERS_MAX, iowq_unbounded_max: WORKERS_MAX };
+    match Ring::new(&options) {
+        Ok(ring) => {
+            let wake = ring.wake_handle();
+            // The node waits for this: it cannot be gone.
+            let _ = born.send(Ok(Guarded { wake: wake.clone(), pulse: Arc::clone(pulse) }));
+            Some((ring, wake))
+        }
+        Err(error) => {
+            let _ = born.send(Err(anyhow!(error).context("io_uring could not be set up")));
+            None
+        }
+    }
+}
+
+/// A shard on a core of its own, as far as there are cores.
+fn spawn_shard(
+    own: Own,
+    config: Arc<Config>,
+    endpoint: Endpoint<Message>,
+    ports: Vec<Port>,
+    born: Born,
+) -> anyhow::Result<JoinHandle<()>> {
+    let number = own.number;
+    let placement = match cores().get(number % cores().len().max(1)) {
+        Some(core) => Placement::Fixed(*core),
+        None => Placement::Unbound(),
+    };
+    thread(format!("shard-{number}"), placement, move || async move {
+        let Some((ring, wake)) = ring(&born, &own.pulse) else { return };
+        drop(born);
+        let endpoint = Rc::new(endpoint);
+        endpoint.attach(wake);
+        let shard = Shard::new(own, config, ring.clone(), Rc::clone(&endpoint), ports);
+        let pump = glommio::spawn_local(Rc::clone(&shard).pump());
+        let deadlines = Rc::clone(&shard.deadlines).drive(crate::clock::monotonic, sleep);
+        let deadlines = glommio::spawn_local(deadlines);
+        Rc::clone(&shard).receive_all(endpoint).await;
+        pump.cancel().await;
+        deadlines.cancel().await;
+        ring.close().await;
+    })
+}
+
+async fn sleep(pause: std::time::Duration) {
+    glommio::timer::sleep(pause).await;
+}
+
+fn spawn_controller(
+    config: Arc<Config>,
+    lock: DirectoryLock,
+    listeners: Vec<(String, SocketAddr)>,
+    endpoint: Endpoint<Message>,
+    born: Born,
+) -> anyhow::Result<JoinHandle<()>> {
+    thread("controller".into(), Placement::Unbound(), move || async move {
+        let pulse = Arc::default();
+        let Some((ring, wake)) = ring(&born, &pulse) else { return };
+        drop(born);
+        let endpoint = Rc::new(endpoint);
+        endpoint.attach(wake);
+        controller::run(controller::Own { config, lock, listeners, pulse }, ring.clone(), endpoint).await;
+        ring.close().await;
+    })
+}
+
+/// Runs an executor on a thread of its own. glommio's `spawn` would do, but hides the join handle's kind.
+fn thread<G, F>(name: String, placement: Placement, make: G) -> anyhow::Result<JoinHandle<()>>
+where
+    G: FnOnce() -> F + Send + 'static,
+    F: Future<Output = ()> + 'static,
+{
+    let builder = std::thread::Builder::new().name(name.clone());
+    let handle = builder.spawn(move || match executor(name.clone(), placement).make() {
+        Ok(executor) => executor.run(make()),
+        Err(error) => tracing::error!(executor = name, %error, "the executor cannot start"),
+    })?;
+    Ok(handle)
+}
+
+/// The cores that this process may use.
+fn cores() -> Vec<usize> {
+    let Ok(set) = nix::sched::sched_getaffinity(nix::unistd::Pid::from_raw(0)) else { return Vec::new() };
+    (0..nix::sched::CpuSet::count()).filter(|core| set.is_set(*core).unwrap_or(false)).collect()
+}

@@ -1,0 +1,298 @@
+//! A shard: one executor on one core, with the partitions placed on it, its connections, and one loop that takes what other
+//! executors send.
+//!
+//! Nothing here is shared with another shard but immutable things (the configuration, the metadata image). Work for a partition
+//! runs on its owner; [`Shard::owner`] says which that is, and the same functions serve a request that came in here and one that
+//! came over the mesh.
+
+use std::cell::{Cell, OnceCell, RefCell};
+use std::collections::HashMap;
+use std::rc::Rc;
+use std::sync::Arc;
+use std::time::Duration;
+
+use net::mesh::Endpoint;
+use ring::Ring;
+use storage::DirectoryLock;
+use storage::units::{Offset, PartitionId};
+
+use crate::calls::{Calls, Stopped};
+use crate::clock;
+use crate::config::Config;
+use crate::controller::{ControllerAnswer, ControllerRequest};
+use crate::deadline::Deadlines;
+use crate::guard::Pulse;
+use crate::message::{
+    Answer, AppendPart, Appended, Ask, EpochEndPart, FoundOffset, Message, OffsetsPart, Read, ReadAsk, Seen,
+};
+use crate::metadata::image::Image;
+use crate::partition::{AppendRefusal, Partition, PendingAppend, ReadRefusal};
+use crate::placement::shard_of;
+use crate::sessions::Sessions;
+use crate::stats::Stats;
+use crate::waiting::Waits;
+
+pub type Runtime = storage::runtime::ring::RingRuntime;
+pub type Store = storage::Store<Runtime>;
+pub type Log = storage::Log<Runtime>;
+
+pub struct Shard {
+    pub number: usize,
+    pub shards: u16,
+    pub config: Arc<Config>,
+    pub ring: Ring,
+    pub deadlines: Rc<Deadlines>,
+    pub waits: Rc<Waits>,
+    pub sessions: RefCell<Sessions>,
+    pub stats: Rc<Stats>,
+    pub(crate) store: OnceCell<Store>,
+    /// After the stop, until its directory's marker is written.
+    pub(crate) closed: RefCell<Option<storage::Closed<Runtime>>>,
+    pub(crate) pulse: Arc<Pulse>,
+    lock: DirectoryLock,
+    pub(crate) partitions: RefCell<HashMap<PartitionId, Rc<Partition>>>,
+    image: RefCell<Arc<Image>>,
+    calls: Calls,
+    pub(crate) stopping: Cell<bool>,
+    /// Everything that must stop with the shard: its listeners and connections.
+    pub(crate) doors: RefCell<crate::doors::Doors>,
+}
+
+/// What a shard is given at its birth, and no other has.
+pub struct Own {
+    pub number: usize,
+    pub lock: DirectoryLock,
+    pub pulse: Arc<Pulse>,
+}
+
+impl Shard {
+    /// To be called on the shard's own executor.
+    pub fn new(own: Own, config: Arc<Config>, ring: Ring, endpoint: Rc<Endpoint<Message>>) -> Rc<Shard> {
+        let Own { number, lock, pulse } = own;
+        let shards = config.shards();
+        let sessions = Sessions::new(number, shards, config.fetch_session_slots());
+        Rc::new(Shard {
+            number,
+            shards,
+            calls: Calls::new(endpoint, usize::from(shards) + 2),
+            config,
+            ring,
+            deadlines: Rc::default(),
+            waits: Rc::default(),
+            sessions: RefCell::new(sessions),
+            stats: Rc::default(),
+            store: OnceCell::new(),
+            closed: RefCell::default(),
+            pulse,
+            lock,
+            partitions: RefCell::default(),
+            image: RefCell::new(Arc::new(Image::empty())),
+            stopping: Cell::new(false),
+            doors: RefCell::default(),
+        })
+    }
+
+    pub fn image(&self) -> Arc<Image> {
+        Arc::clone(&self.image.borrow())
+    }
+
+    pub fn owner(&self, id: PartitionId) -> usize {
+        shard_of(id, self.shards)
+    }
+
+    pub fn partition(&self, id: PartitionId) -> Option<Rc<Partition>> {
+        self.partitions.borrow().get(&id).map(Rc::clone)
+    }
+
+    /// Asks the controller's executor.
+    pub async fn controller(&self, request: ControllerRequest) -> Result<ControllerAnswer, Stopped> {
+        match self.calls.ask(usize::from(self.shards), Ask::Control(Box::new(request))).await? {
+            Answer::Control(answer) => Ok(*answer),
+            _ => Err(Stopped),
+        }
+    }
+
+    pub fn ask(&self, owner: usize, ask: Ask) -> impl Future<Output = Result<Answer, Stopped>> + 'static {
+        self.calls.ask(owner, ask)
+    }
+
+    pub fn post(&self, owner: usize, message: Message) {
+        self.calls.post(owner, message);
+    }
+
+    /// The loop over what other executors send; it never waits for anything else.
+    pub async fn receive_all(self: Rc<Self>, endpoint: Rc<Endpoint<Message>>) {
+        loop {
+            let (from, message) = endpoint.recv().await;
+            self.stats.messages.bump();
+            if matches!(message, Message::Leave) {
+                return;
+            }
+            self.receive(from, message);
+        }
+    }
+
+    /// A full queue is looked at again although its reader sends nothing.
+    pub async fn pump(self: Rc<Self>) {
+        loop {
+            glommio::timer::sleep(Duration::from_millis(if self.calls.kept_back() { 1 } else { 100 })).await;
+            self.calls.pump_all();
+        }
+    }
+
+    fn receive(self: &Rc<Self>, from: usize, message: Message) {
+        match message {
+            Message::Ask { id, ask } => self.serve(from, id, ask),
+            Message::Answer { id, answer } => self.calls.answered(from, id, answer),
+            Message::Watch { watch, seen } => {
+                if !self.watch(from, watch, &seen) {
+                    self.post(from, Message::Moved { watches: vec![watch] });
+                }
+            }
+            Message::Unwatch { watch, partitions } => self.unwatch(from, watch, &partitions),
+            Message::Moved { watches } => watches.into_iter().for_each(|watch| self.waits.moved(watch)),
+            Message::Leave => {}
+        }
+        self.calls.pump(from);
+    }
+
+    fn serve(self: &Rc<Self>, from: usize, id: u32, ask: Ask) {
+        let shard = Rc::clone(self);
+        let answer = move |answer| shard.post(from, Message::Answer { id, answer });
+        let shard = Rc::clone(self);
+        match ask {
+            Ask::Append(parts) => {
+                let begun = self.begin_append(parts);
+                self.spawn(async move { answer(Answer::Append(acknowledge_all(begun.await).await)) });
+            }
+            Ask::Read(ask) => self.spawn(async move { answer(Answer::Read(shard.read(&ask).await)) }),
+            Ask::Offsets(parts) => self.spawn(async move { answer(Answer::Offsets(shard.find_offsets(&parts).await)) }),
+            Ask::EpochEnds(parts) => answer(Answer::EpochEnds(self.epoch_ends(&parts))),
+            Ask::Open(image) => {
+                let lock = self.lock.clone();
+                self.spawn(async move { answer(Answer::Opened(shard.open(image, lock).await)) });
+            }
+            Ask::Apply(image) => self.spawn(async move {
+                shard.apply(image).await;
+                answer(Answer::Applied);
+            }),
+            Ask::Serve => answer(Answer::Serving(crate::doors::open(self))),
+            Ask::Samples => answer(Answer::Samples(self.stats.samples(self))),
+            Ask::Stop => self.spawn(async move { answer(Answer::Stopped(shard.stop().await)) }),
+            Ask::Seal(marker) => self.spawn(async move { answer(Answer::Sealed(shard.seal(marker).await)) }),
+            Ask::Control(_) => tracing::error!("a question for the controller came to a shard"),
+        }
+    }
+
+    pub fn spawn(self: &Rc<Self>, future: impl Future<Output = ()> + 'static) {
+        glommio::spawn_local(crate::stats::Turns::new(Rc::clone(&self.stats), future)).detach();
+    }
+
+    /// Appends the parts, each in its partition's order, which is that of the calls of this function.
+    pub fn begin_append(
+        self: &Rc<Self>,
+        parts: Vec<AppendPart>,
+    ) -> impl Future<Output = Vec<Result<PendingAppend, AppendRefusal>>> + 'static {
+        let places: Vec<_> = parts
+            .into_iter()
+            .map(|part| {
+                let partition = self.partition(part.partition);
+                let turn = partition.as_ref().map(|partition| partition.enter());
+                (part, partition.zip(turn))
+            })
+            .collect();
+        let stopping = self.stopping.get();
+        async move {
+            let mut begun = Vec::with_capacity(places.len());
+            for (part, place) in places {
+                begun.push(match place {
+                    _ if stopping => Err(AppendRefusal::Stopping),
+                    Some((partition, turn)) => partition.append(turn, &part, clock::wall()).await,
+                    None => Err(AppendRefusal::NotHere),
+                });
+            }
+            begun
+        }
+    }
+
+    /// Reads the partitions in order, `bytes_max` in all; the first that has a record gives at least one batch.
+    pub async fn read(&self, ask: &ReadAsk) -> Vec<Result<Read, ReadRefusal>> {
+        let mut left = ask.bytes_max;
+        let mut at_least_one = true;
+        let mut reads = Vec::with_capacity(ask.parts.len());
+        for part in &ask.parts {
+            let read = match self.partition(part.partition) {
+                Some(partition) => partition.read(part, left.min(part.bytes_max), at_least_one).await,
+                None => Err(ReadRefusal::NotHere),
+            };
+            if let Ok(read) = &read
+                && read.plan.bytes > 0
+            {
+                at_least_one = false;
+                left = left.saturating_sub(read.plan.bytes);
+            }
+            reads.push(read);
+        }
+        reads
+    }
+
+    pub async fn find_offsets(&self, parts: &[OffsetsPart]) -> Vec<Result<Option<FoundOffset>, ReadRefusal>> {
+        let mut found = Vec::with_capacity(parts.len());
+        for part in parts {
+            found.push(match self.partition(part.partition) {
+                Some(partition) => partition.find_offset(part).await,
+                None => Err(ReadRefusal::NotHere),
+            });
+        }
+        found
+    }
+
+    pub fn epoch_ends(&self, parts: &[EpochEndPart]) -> Vec<Result<(storage::units::Epoch, Offset), ReadRefusal>> {
+        parts.iter().map(|part| self.partition(part.partition).ok_or(ReadRefusal::NotHere)?.epoch_end(part)).collect()
+    }
+
+    /// Parks a fetch of `shard` on partitions of this one; false if one of them has moved already.
+    pub fn watch(&self, shard: usize, watch: u64, seen: &[Seen]) -> bool {
+        seen.iter().all(|seen| {
+            self.partition(seen.partition).is_some_and(|partition| partition.watch(shard, watch, seen.high_watermark))
+        })
+    }
+
+    pub fn unwatch(&self, shard: usize, watch: u64, partitions: &[PartitionId]) {
+        for id in partitions {
+            if let Some(partition) = self.partition(*id) {
+                partition.unwatch(shard, watch);
+            }
+        }
+    }
+
+    /// Tells the parked fetches, wherever their connections are.
+    pub(crate) fn tell_moved(&self, mut moved: Vec<(usize, u64)>) {
+        moved.sort_unstable();
+        moved.dedup();
+        for group in moved.chunk_by(|a, b| a.0 == b.0) {
+            let watches = group.iter().map(|(_, watch)| *watch);
+            if group[0].0 == self.number {
+                watches.for_each(|watch| self.waits.moved(watch));
+            } else {
+                self.post(group[0].0, Message::Moved { watches: watches.collect() });
+            }
+        }
+    }
+
+    pub(crate) fn set_image(&self, image: Arc<Image>) {
+        *self.image.borrow_mut() = image;
+    }
+}
+
+/// Waits for all of them, in any order.
+pub async fn acknowledge_all(begun: Vec<Result<PendingAppend, AppendRefusal>>) -> Vec<Result<Appended, AppendRefusal>> {
+    let mut results = Vec::with_capacity(begun.len());
+    for pending in begun {
+        results.push(match pending {
+            Ok(pending) => pending.acknowledged().await,
+            Err(refusal) => Err(refusal),
+        });
+    }
+    results
+}
