@@ -1,1 +1,4 @@
-//! Placeholder
+//! Bytes on disk: batches, commit log, segments, indexes, recovery.
+
+pub mod batch;
+pub mod units;
