@@ -1,0 +1,411 @@
+//! Pushing operations, entering the kernel, reaping completions.
+
+use std::{
+    cell::{Cell, RefCell},
+    collections::VecDeque,
+    io,
+    os::fd::{AsRawFd, OwnedFd},
+    rc::Rc,
+    sync::atomic::{Ordering, fence},
+    task::{Poll, Waker},
+};
+
+use io_uring::{EnterFlags, IoUring, opcode, squeue};
+
+use crate::{
+    completion::{Finish, OnDrop, Op},
+    drive,
+    slots::{Completed, Held, Key, Outcome, Slots},
+    wake::WakeHandle,
+};
+
+/// User data of a request to cancel: nobody waits for its completion.
+const CANCEL: u64 = u64::MAX;
+/// Descriptors that a ring can hold for as long as one of its operations may be in flight.
+const HELD_FILES_MAX: u32 = 64;
+/// Times that one turn enters again because completions kept coming: then other tasks run first.
+const ENTERS_PER_TURN_MAX: u32 = 4;
+
+#[derive(Clone, Debug)]
+pub struct RingOptions {
+    /// Entries of the submission queue; the completion queue has eight times as many.
+    pub entries: u32,
+    /// Kernel threads for work on regular files that would block the shard.
+    pub iowq_bounded_max: u32,
+    /// Kernel threads for other work that would block the shard (splice).
+    pub iowq_unbounded_max: u32,
+}
+
+impl Default for RingOptions {
+    fn default() -> RingOptions {
+        RingOptions { entries: 256, iowq_bounded_max: 8, iowq_unbounded_max: 4 }
+    }
+}
+
+/// What a ring has done since it was made.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct RingStats {
+    /// System calls that submitted or reaped.
+    pub enters: u64,
+    pub submissions: u64,
+    pub completions: u64,
+    /// Times that the drain task found its eventfd signalled.
+    pub notifications: u64,
+    /// Pushes that found the submission queue full, so that the kernel was entered at once.
+    pub queue_full: u64,
+    /// Operations whose future was dropped before they completed.
+    pub abandoned: u64,
+    pub in_flight: usize,
+}
+
+/// A handle to this thread's ring.
+#[derive(Clone)]
+pub struct Ring {
+    pub(crate) inner: Rc<Inner>,
+}
+
+pub(crate) struct Inner {
+    uring: RefCell<IoUring>,
+    slots: RefCell<Slots>,
+    /// Pushed while the submission queue was full and the kernel would not take more.
+    backlog: RefCell<VecDeque<squeue::Entry>>,
+    /// Who enters for all that was pushed.
+    submitter: RefCell<Option<Waker>>,
+    pushed: Cell<bool>,
+    wake: WakeHandle,
+    /// Tasks that wait for `WakeHandle::wake`.
+    woken: RefCell<Vec<Waker>>,
+    idle: RefCell<Vec<Waker>>,
+    held_files: RefCell<Vec<bool>>,
+    closed: Cell<bool>,
+    stats: RefCell<RingStats>,
+}
+
+impl Ring {
+    /// Makes the ring of this thread and spawns its driver tasks on this thread's glommio executor.
+    pub fn new(options: &RingOptions) -> io::Result<Ring> {
+        let uring = IoUring::builder()
+            .setup_single_issuer()
+            .setup_defer_taskrun()
+            .setup_taskrun_flag()
+            .setup_submit_all()
+            .setup_cqsize(options.entries.saturating_mul(8))
+            .build(options.entries)?;
+        let wake = WakeHandle::for_ring()?;
+        let submitter = uring.submitter();
+        submitter.register_eventfd(wake.as_raw_fd())?;
+        submitter.register_iowq_max_workers(&mut [
+            options.iowq_bounded_max,
+            options.iowq_unbounded_max,
+        ])?;
+        submitter.register_files_sparse(HELD_FILES_MAX)?;
+        let inner = Rc::new(Inner {
+            uring: RefCell::new(uring),
+            slots: RefCell::new(Slots::new()),
+            backlog: RefCell::new(VecDeque::new()),
+            submitter: RefCell::new(None),
+            pushed: Cell::new(false),
+            wake,
+            woken: RefCell::new(Vec::new()),
+            idle: RefCell::new(Vec::new()),
+            held_files: RefCell::new(vec![false; HELD_FILES_MAX as usize]),
+            closed: Cell::new(false),
+            stats: RefCell::new(RingStats::default()),
+        });
+        drive::spawn(&inner)?;
+        Ok(Ring { inner })
+    }
+
+    pub fn stats(&self) -> RingStats {
+        RingStats { in_flight: self.inner.slots.borrow().in_flight(), ..*self.inner.stats.borrow() }
+    }
+
+    /// Wakes this shard from any thread.
+    pub fn wake_handle(&self) -> WakeHandle {
+        self.inner.wake.clone()
+    }
+
+    /// Wakes `waker` once, after the next `WakeHandle::wake`. Look for what you wait for after this call, not before.
+    pub fn on_wake(&self, waker: &Waker) {
+        let mut woken = self.inner.woken.borrow_mut();
+        if !woken.iter().any(|known| known.will_wake(waker)) {
+            woken.push(waker.clone());
+        }
+    }
+
+    /// Gives `file` to the kernel's side of the ring, and closes it here: from now on the open file description lives
+    /// until the last operation of this ring has completed, even after `kill -9`. So a lock on it is free only when no
+    /// write of this process can still land. Gives the slot for `release_file`.
+    pub fn hold_file(&self, file: OwnedFd) -> io::Result<HeldFile> {
+        let mut held = self.inner.held_files.borrow_mut();
+        let Some(slot) = held.iter().position(|held| !held) else {
+            return Err(io::Error::other("the ring holds as many files as it can"));
+        };
+        let index = u32::try_from(slot).expect("a slot is below HELD_FILES_MAX");
+        self.inner.uring.borrow().submitter().register_files_update(index, &[file.as_raw_fd()])?;
+        held[slot] = true;
+        Ok(HeldFile(index))
+    }
+
+    /// Lets go of a held file, once nothing that it guards is in flight.
+    pub fn release_file(&self, file: HeldFile) -> io::Result<()> {
+        self.inner.uring.borrow().submitter().register_files_update(file.0, &[-1])?;
+        self.inner.held_files.borrow_mut()[file.0 as usize] = false;
+        Ok(())
+    }
+
+    /// Resolves when nothing is in flight.
+    pub async fn idle(&self) {
+        std::future::poll_fn(|cx| self.inner.poll_idle(cx.waker())).await;
+    }
+
+    /// Waits for what is in flight, then ends the driver tasks. Nothing may be pushed afterwards.
+    pub async fn close(self) {
+        self.idle().await;
+        self.inner.closed.set(true);
+        self.inner.wake_submitter();
+        self.inner.wake.shared().end_sentry();
+        self.inner.wake.rescue();
+        self.inner.wake.wake();
+    }
+
+    /// # Safety
+    /// Every address in `entry` must point into what `held` owns, and stay valid until the operation completes, however
+    /// `held` is moved meanwhile; its descriptor must be one that `held` owns.
+    pub(crate) unsafe fn push<T>(
+        &self,
+        entry: squeue::Entry,
+        held: Held,
+        finish: Finish<T>,
+        on_drop: OnDrop,
+    ) -> Op<T> {
+        let key = self.inner.slots.borrow_mut().insert(held);
+        // SAFETY: the slot owns what the entry points to until its completion is reaped; our caller says that this is all.
+        unsafe { self.inner.push(entry.user_data(key.user_data())) };
+        Op::new(Rc::clone(&self.inner), key, finish, on_drop)
+    }
+}
+
+/// A file that `Ring::hold_file` took.
+#[derive(Debug)]
+pub struct HeldFile(u32);
+
+impl Inner {
+    /// # Safety
+    /// What `entry` points to must be valid until its completion.
+    unsafe fn push(&self, entry: squeue::Entry) {
+        assert!(!self.closed.get(), "nothing is pushed to a closed ring");
+        self.stats.borrow_mut().submissions += 1;
+        // SAFETY: as our caller says.
+        if let Err(entry) = unsafe { self.push_to_queue(entry) } {
+            self.stats.borrow_mut().queue_full += 1;
+            self.submit_now();
+            // SAFETY: as our caller says.
+            if let Err(entry) = unsafe { self.push_to_queue(entry) } {
+                self.backlog.borrow_mut().push_back(entry);
+            }
+        }
+        if !self.pushed.replace(true) {
+            self.wake_submitter();
+        }
+    }
+
+    /// # Safety
+    /// As for `push`.
+    unsafe fn push_to_queue(&self, entry: squeue::Entry) -> Result<(), squeue::Entry> {
+        if !self.backlog.borrow().is_empty() {
+            return Err(entry);
+        }
+        let mut uring = self.uring.borrow_mut();
+        // SAFETY: as our caller says.
+        unsafe { uring.submission().push(&entry) }.map_err(|_| entry)
+    }
+
+    fn wake_submitter(&self) {
+        let waker = self.submitter.borrow_mut().take();
+        if let Some(waker) = waker {
+            waker.wake();
+        }
+    }
+
+    /// The submit task: a turn, if something was pushed since the last. What a turn wakes runs before the next.
+    pub(crate) fn poll_submit(&self, waker: &Waker) -> Poll<()> {
+        if self.closed.get() {
+            return Poll::Ready(());
+        }
+        *self.submitter.borrow_mut() = Some(waker.clone());
+        if self.pushed.get() {
+            self.turn();
+        }
+        Poll::Pending
+    }
+
+    pub(crate) fn is_closed(&self) -> bool {
+        self.closed.get()
+    }
+
+    pub(crate) fn wake(&self) -> &WakeHandle {
+        &self.wake
+    }
+
+    /// Submits all that was pushed and reaps all that has completed: one system call, unless more completes meanwhile.
+    pub(crate) fn turn(&self) {
+        self.pushed.set(false);
+        self.uring.borrow_mut().completion().disable_eventfd();
+        for _ in 0..ENTERS_PER_TURN_MAX {
+            self.refill();
+            let entered = self.enter(EnterFlags::GETEVENTS);
+            self.reap();
+            if !entered || !self.more_to_reap() {
+                break;
+            }
+        }
+        self.uring.borrow_mut().completion().enable_eventfd();
+        // Completions of which the kernel told nobody while notifications were off: the fence orders our enabling before
+        // our look, as the kernel orders its flag before its look at ours. One of the two sees the other.
+        fence(Ordering::SeqCst);
+        if self.more_to_reap()
+            || !self.backlog.borrow().is_empty()
+            || !self.uring.borrow_mut().submission().is_empty()
+        {
+            self.pushed.set(true);
+            self.wake_submitter();
+        }
+        self.wake.shared().turn(self.slots.borrow().in_flight());
+    }
+
+    /// The eventfd was signalled: the kernel has completions, or somebody called `WakeHandle::wake`.
+    pub(crate) fn notified(&self) {
+        self.stats.borrow_mut().notifications += 1;
+        if self.wake.take_rung() {
+            let woken = std::mem::take(&mut *self.woken.borrow_mut());
+            woken.into_iter().for_each(Waker::wake);
+        }
+        if self.more_to_reap() || self.pushed.get() {
+            self.turn();
+        } else {
+            self.wake.shared().turn(self.slots.borrow().in_flight());
+        }
+    }
+
+    /// The submission queue is full: hand it to the kernel without reaping, for a task is in the middle of something.
+    fn submit_now(&self) {
+        self.enter(EnterFlags::empty());
+        self.refill();
+    }
+
+    /// Moves the backlog into the submission queue, as far as it has room.
+    fn refill(&self) {
+        let mut backlog = self.backlog.borrow_mut();
+        if backlog.is_empty() {
+            return;
+        }
+        let mut uring = self.uring.borrow_mut();
+        let mut queue = uring.submission();
+        while let Some(entry) = backlog.front() {
+            // SAFETY: the entry came through `push`, whose caller promised that it is valid until its completion.
+            if unsafe { queue.push(entry) }.is_err() {
+                return;
+            }
+            backlog.pop_front();
+        }
+    }
+
+    /// Whether the kernel took what it was given. It does not while it has no memory, or completions to get rid of first.
+    fn enter(&self, flags: EnterFlags) -> bool {
+        self.stats.borrow_mut().enters += 1;
+        let mut uring = self.uring.borrow_mut();
+        let to_submit =
+            u32::try_from(uring.submission().len()).expect("the submission queue is small");
+        loop {
+            // SAFETY: without an argument, entering has no precondition beyond that of each entry, which `push` states.
+            let entered = unsafe {
+                uring.submitter().enter::<libc::sigset_t>(to_submit, 0, flags.bits(), None)
+            };
+            match entered {
+                Ok(_) => return true,
+                Err(error) => match error.raw_os_error() {
+                    Some(libc::EINTR) => {}
+                    Some(libc::EBUSY | libc::EAGAIN) => return false,
+                    _ => panic!("io_uring_enter failed: {error}"),
+                },
+            }
+        }
+    }
+
+    fn more_to_reap(&self) -> bool {
+        let mut uring = self.uring.borrow_mut();
+        if !uring.completion().is_empty() {
+            return true;
+        }
+        let queue = uring.submission();
+        queue.taskrun() || queue.cq_overflow()
+    }
+
+    fn reap(&self) {
+        let mut reaped = 0;
+        loop {
+            let Some(entry) = self.uring.borrow_mut().completion().next() else { break };
+            reaped += 1;
+            if entry.user_data() == CANCEL {
+                continue;
+            }
+            let completed = self
+                .slots
+                .borrow_mut()
+                .complete(Key::from_user_data(entry.user_data()), entry.result());
+            // Outside the borrow: a waker and what an operation held may run anything when they are used or dropped.
+            match completed {
+                Completed::Wake(waker) => waker.wake(),
+                Completed::Drop(unwanted) => drop(unwanted),
+                Completed::Nothing => {}
+            }
+        }
+        if reaped > 0 {
+            self.stats.borrow_mut().completions += reaped;
+            if self.slots.borrow().in_flight() == 0 {
+                let idle = std::mem::take(&mut *self.idle.borrow_mut());
+                idle.into_iter().for_each(Waker::wake);
+            }
+        }
+    }
+
+    pub(crate) fn poll(&self, key: Key, waker: &Waker) -> Option<(Outcome, Held)> {
+        self.slots.borrow_mut().poll(key, waker)
+    }
+
+    pub(crate) fn abandon(&self, key: Key, on_drop: OnDrop) {
+        let abandoned = self.slots.borrow_mut().abandon(key);
+        if abandoned.is_ok() {
+            return;
+        }
+        self.stats.borrow_mut().abandoned += 1;
+        if on_drop == OnDrop::Cancel && !self.closed.get() {
+            let entry = opcode::AsyncCancel::new(key.user_data()).build().user_data(CANCEL);
+            // SAFETY: a request to cancel points to nothing.
+            unsafe { self.push(entry) };
+        }
+    }
+
+    fn poll_idle(&self, waker: &Waker) -> Poll<()> {
+        if self.slots.borrow().in_flight() == 0 {
+            return Poll::Ready(());
+        }
+        self.idle.borrow_mut().push(waker.clone());
+        Poll::Pending
+    }
+}
+
+impl Drop for Inner {
+    /// An executor that ends with operations in flight leaves their memory to the kernel.
+    fn drop(&mut self) {
+        let slots = std::mem::replace(&mut *self.slots.borrow_mut(), Slots::new());
+        if slots.in_flight() > 0 {
+            tracing::warn!(
+                in_flight = slots.in_flight(),
+                "a ring was dropped with operations in flight: their memory is leaked"
+            );
+            std::mem::forget(slots);
+        }
+    }
+}
