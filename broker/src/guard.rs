@@ -2,9 +2,9 @@
 //!
 //! glommio 0.9 can go to sleep while tasks are runnable: its loop reports "nothing ran" when the preempt timer had fired before it
 //! began, and then parks without a timer. A task or timer of the executor itself cannot help, since it may be the one that is lost.
-//! So one plain thread guards all executors: it wakes each through its ring's eventfd, every [`BUSY`] while work is in flight and
-//! every [`IDLE`] otherwise. A wake that found work in flight and no progress since the last one counts as a rescue; a slow disk
-//! can look like that too, so the count is an upper bound.
+//! So one plain thread guards all executors: it wakes each, every [`BUSY`] while requests are in flight and every [`IDLE`] otherwise.
+//! A wake that found requests in flight and an executor that had not turned since the last one counts as a rescue; a slow disk can
+//! look like that too, so the count is an upper bound.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
@@ -15,13 +15,10 @@ use ring::WakeHandle;
 const BUSY: Duration = Duration::from_millis(5);
 const IDLE: Duration = Duration::from_millis(100);
 
-/// What an executor shows its guard. Written by the executor alone, but for `rescues`.
+/// What an executor and its guard show each other.
 #[derive(Default)]
 pub struct Pulse {
-    /// Requests being handled, or messages unanswered.
-    pub in_flight: AtomicU64,
-    /// Goes up whenever something was done.
-    pub progress: AtomicU64,
+    in_flight: AtomicU64,
     rescues: AtomicU64,
 }
 
@@ -30,15 +27,23 @@ impl Pulse {
         self.rescues.load(Ordering::Relaxed)
     }
 
-    /// Something began. Only the executor's own thread calls this, so no read-modify-write is needed.
-    pub fn begin(&self) {
-        self.in_flight.store(self.in_flight.load(Ordering::Relaxed) + 1, Ordering::Relaxed);
+    pub fn in_flight(&self) -> u64 {
+        self.in_flight.load(Ordering::Relaxed)
     }
 
-    /// Something ended.
-    pub fn end(&self) {
-        self.in_flight.store(self.in_flight.load(Ordering::Relaxed).saturating_sub(1), Ordering::Relaxed);
-        self.progress.store(self.progress.load(Ordering::Relaxed) + 1, Ordering::Relaxed);
+    /// A request is in flight until what is returned is dropped. Only the executor's own thread calls this.
+    pub fn begin(self: &Arc<Self>) -> InFlight {
+        self.in_flight.store(self.in_flight() + 1, Ordering::Relaxed);
+        InFlight(Arc::clone(self))
+    }
+}
+
+/// A request in flight.
+pub struct InFlight(Arc<Pulse>);
+
+impl Drop for InFlight {
+    fn drop(&mut self) {
+        self.0.in_flight.store(self.0.in_flight() - 1, Ordering::Relaxed);
     }
 }
 
@@ -51,27 +56,27 @@ pub struct Guarded {
 /// The guard's loop, to be run on a thread of its own, until `stop`.
 #[expect(clippy::disallowed_methods, reason = "the guard is a thread whose work is to sleep")]
 pub fn watch(executors: &[Guarded], stop: &AtomicBool) {
-    let mut last: Vec<u64> = executors.iter().map(|_| u64::MAX).collect();
-    let mut since_idle_wake = Duration::ZERO;
+    let mut turns: Vec<u64> = executors.iter().map(|_| u64::MAX).collect();
+    let mut slept = Duration::ZERO;
     while !stop.load(Ordering::Relaxed) {
-        let busy = executors.iter().any(|guarded| guarded.pulse.in_flight.load(Ordering::Relaxed) > 0);
+        let busy = executors.iter().any(|guarded| guarded.pulse.in_flight() > 0);
         let pause = if busy { BUSY } else { IDLE };
         std::thread::sleep(pause);
-        since_idle_wake += pause;
-        let wake_all = since_idle_wake >= IDLE;
-        for (guarded, last) in executors.iter().zip(&mut last) {
-            let in_flight = guarded.pulse.in_flight.load(Ordering::Relaxed) > 0;
-            let progress = guarded.pulse.progress.load(Ordering::Relaxed);
-            if in_flight && *last == progress {
+        slept += pause;
+        let all = slept >= IDLE;
+        for (guarded, last) in executors.iter().zip(&mut turns) {
+            let in_flight = guarded.pulse.in_flight() > 0;
+            let now = guarded.wake.turns();
+            if in_flight && *last == now {
                 guarded.pulse.rescues.fetch_add(1, Ordering::Relaxed);
             }
-            if in_flight || wake_all {
-                guarded.wake.wake();
+            if in_flight || all {
+                guarded.wake.rescue();
             }
-            *last = progress;
+            *last = now;
         }
-        if wake_all {
-            since_idle_wake = Duration::ZERO;
+        if all {
+            slept = Duration::ZERO;
         }
     }
 }

@@ -23,15 +23,16 @@ use bytestring::ByteString;
 use net::connection::{CloseReason, Outcome, Peer, Service};
 use net::wire::{AnyRequest, DecodeError, Decoder, Request, RequestHeader};
 
+use crate::guard::InFlight;
 use crate::shard::Shard;
 
-/// What a handler knows of a request beside its body.
-#[derive(Clone)]
+/// What a handler knows of a request beside its body. It lives as long as the request.
 pub struct Context {
     pub shard: Rc<Shard>,
     pub peer: Rc<Peer>,
     pub client_id: Option<ByteString>,
     pub correlation_id: i32,
+    _in_flight: InFlight,
 }
 
 /// What a request wants to do, for [`Context::authorize`].
@@ -76,6 +77,7 @@ impl Service for Api {
             peer,
             client_id: header.client_id.clone(),
             correlation_id: header.correlation_id,
+            _in_flight: self.0.pulse.begin(),
         };
         if cx.shard.stopping.get() {
             return Outcome::Close(CloseReason::Stopping);
