@@ -45,6 +45,8 @@ pub struct PartitionId {
 }
 
 impl Offset {
+    /// None, in answers.
+    pub const NONE: Offset = Offset(-1);
     pub const ZERO: Offset = Offset(0);
     pub const MAX: Offset = Offset(i64::MAX);
 
