@@ -100,3 +100,6 @@ fn frame(
     encoded.prefix_length()?;
     Ok(encoded.into_parts())
 }
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,118 @@
+//! Messages that Kafka's own classes have written decode here, mean the same field by field, and encode to the same bytes:
+//! every API of `net::wire::apis()`, every version, requests and responses.
+//!
+//! Needs a JDK and Kafka's jars, so it is run by `scripts/codec/check`; SEED and COUNT may be set.
+
+mod tree;
+
+use std::{
+    collections::BTreeMap,
+    io::{BufRead, BufReader},
+    process::{Command, Stdio},
+};
+
+use bytes::Bytes;
+use net::wire::{Api, DecodeError, Wire, apis, from_bytes, to_bytes};
+use serde_json::Value;
+
+/// Decodes, compares, encodes.
+type Check = fn(Bytes, i16, &Value) -> Result<(), String>;
+
+fn check<T: Wire + std::fmt::Debug>(
+    bytes: Bytes,
+    version: i16,
+    json: &Value,
+) -> Result<(), String> {
+    let message: T =
+        from_bytes(bytes.clone(), version).map_err(|error: DecodeError| error.to_string())?;
+    tree::compare(&tree::parse(&format!("{message:?}")), json)?;
+    let encoded = to_bytes(&message, version).map_err(|error| error.to_string())?;
+    if encoded == bytes {
+        Ok(())
+    } else {
+        Err(format!("encodes to other bytes: {encoded:02x?}\nexpected {bytes:02x?}"))
+    }
+}
+
+macro_rules! checks {
+    ($($module:ident $name:ident;)*) => {
+        fn checks(name: &str) -> (Check, Check) {
+            use net::wire::*;
+            match name {
+                $(stringify!($name) => {
+                    type R = net::wire::$module::$name;
+                    (check::<R>, check::<<R as Request>::Response>)
+                })*
+                _ => panic!("{name} is served and not checked"),
+            }
+        }
+    };
+}
+
+checks! {
+    produce ProduceRequest;
+    fetch FetchRequest;
+    list_offsets ListOffsetsRequest;
+    metadata MetadataRequest;
+    api_versions ApiVersionsRequest;
+    create_topics CreateTopicsRequest;
+    delete_topics DeleteTopicsRequest;
+    init_producer_id InitProducerIdRequest;
+    offset_for_leader_epoch OffsetForLeaderEpochRequest;
+    describe_configs DescribeConfigsRequest;
+}
+
+fn variable(name: &str, default: &str) -> String {
+    std::env::var(name).unwrap_or_else(|_| default.to_owned())
+}
+
+#[test]
+#[ignore = "needs a JDK and Kafka's jars: scripts/codec/check runs it"]
+fn messages_of_kafkas_own_classes() {
+    let (seed, count) = (variable("SEED", "1"), variable("COUNT", "40"));
+    let ranges = apis()
+        .iter()
+        .map(|api| format!("{}:{}-{}", api.key, api.versions.start(), api.versions.end()));
+    let mut java = Command::new("java")
+        .arg("-cp")
+        .arg(format!(
+            "{}/*",
+            std::env::var("KAFKA_LIBS").expect("KAFKA_LIBS is the directory of Kafka's jars")
+        ))
+        .arg(concat!(env!("CARGO_MANIFEST_DIR"), "/../scripts/codec/Generate.java"))
+        .args([&seed, &count])
+        .args(ranges)
+        .stdout(Stdio::piped())
+        .spawn()
+        .expect("java starts");
+    println!("seed {seed}, {count} messages for each version and kind");
+
+    let mut counts = BTreeMap::<i16, BTreeMap<(i16, String), usize>>::new();
+    for line in BufReader::new(java.stdout.take().expect("piped")).lines() {
+        let line = line.expect("UTF-8");
+        let columns: Vec<&str> = line.splitn(6, '\t').collect();
+        let [key, version, kind, seed, bytes, json] = columns[..] else {
+            panic!("not a message: {line}")
+        };
+        let (key, version) = (key.parse().expect("a key"), version.parse().expect("a version"));
+        let api = net::wire::api(key).expect("an API that was asked for");
+        let (request, response) = checks(&format!("{}Request", api.name));
+        let check = if kind == "request" { request } else { response };
+        let json = serde_json::from_str(json).expect("JSON");
+        if let Err(error) = check(tree::base64(bytes).into(), version, &json) {
+            panic!("{} {kind} version {version}, seed {seed}: {error}\n{json:#}", api.name);
+        }
+        *counts.entry(key).or_default().entry((version, kind.to_owned())).or_default() += 1;
+    }
+    assert!(java.wait().expect("it was started").success());
+
+    let mut total = 0;
+    for Api { key, name, versions, .. } in apis() {
+        let counts = &counts[key];
+        assert_eq!(counts.len(), 2 * versions.clone().count(), "{name}: a version is missing");
+        let messages: usize = counts.values().sum();
+        println!("{name} {}-{}: {messages} messages equal", versions.start(), versions.end());
+        total += messages;
+    }
+    println!("{total} messages of {} APIs equal", apis().len());
+}
