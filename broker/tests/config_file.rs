@@ -30,9 +30,9 @@ fn check_refused(line: &str, words: &[&str]) {
 #[test]
 fn without_arguments_there_is_a_broker_to_try_out() {
     let Loaded { config, warnings } = load(&Invocation::default()).expect("defaults are right");
-    assert_eq!((config.node_id, config.durability), (1, Durability::Sync));
-    assert_eq!(config.log_dirs, [PathBuf::from("./data")]);
-    assert_eq!(config.listeners[0].address().expect("an address").to_string(), "127.0.0.1:9092");
+    assert_eq!((config.node_id(), config.durability), (1, Durability::Sync));
+    assert_eq!(config.log_dirs(), [PathBuf::from("./data")]);
+    assert_eq!(config.listeners()[0].address().expect("an address").to_string(), "127.0.0.1:9092");
     assert_eq!(config.advertised("PLAINTEXT", 9092), Some(("127.0.0.1", 9092)));
     assert_eq!(config.admin.expect("an admin listener").to_string(), "127.0.0.1:9644");
     assert!(config.controller_listeners.is_empty());
@@ -49,8 +49,8 @@ fn the_file_that_kafka_ships_starts_as_it_is() {
     let file = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("tests/config/server.properties");
     let Loaded { config, warnings } =
         load(&Invocation { file: Some(file), overrides: vec![] }).expect("taken");
-    assert_eq!(config.log_dirs, [PathBuf::from("/tmp/kraft-combined-logs")]);
-    assert_eq!(config.listeners.len(), 1);
+    assert_eq!(config.log_dirs(), [PathBuf::from("/tmp/kraft-combined-logs")]);
+    assert_eq!(config.listeners().len(), 1);
     assert_eq!(config.controller_listeners[0].port, 9093);
     assert_eq!(config.advertised("PLAINTEXT", 9092), Some(("localhost", 9092)));
     assert_eq!(config.inter_broker_listener, "PLAINTEXT");
@@ -142,7 +142,7 @@ fn known_keys_without_effect_are_warned_about() {
 fn overrides_win_over_the_file_and_the_last_of_equal_keys_wins() {
     let text = "num.partitions=3\nnum.partitions=4\nnode.id=7\n";
     let config = load_text(text, &[]).expect("taken").config;
-    assert_eq!((config.num_partitions, config.node_id), (4, 7));
+    assert_eq!((config.num_partitions, config.node_id()), (4, 7));
     assert_eq!(config.settings.text("broker.id"), Some(("7", Source::Static)));
     let overrides = [
         ("num.partitions", "5"),
@@ -151,7 +151,7 @@ fn overrides_win_over_the_file_and_the_last_of_equal_keys_wins() {
         ("odradek.memory", "1GiB"),
     ];
     let config = load_text(text, &overrides).expect("taken").config;
-    assert_eq!((config.num_partitions, config.shards, config.memory.bytes), (6, 3, 1 << 30));
+    assert_eq!((config.num_partitions, config.shards(), config.memory().bytes), (6, 3, 1 << 30));
 }
 
 #[test]

@@ -4,7 +4,7 @@
 
 use std::collections::BTreeMap;
 use std::net::{IpAddr, SocketAddr};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use super::listeners::{Advertised, Listener};
@@ -24,25 +24,27 @@ pub enum Durability {
 /// Everything that was configured. Made by `load`, shared as `Arc<Config>`.
 #[derive(Clone, Debug)]
 pub struct Config {
-    pub node_id: i32,
+    pub(super) node_id: i32,
     pub rack: Option<String>,
 
-    /// The listeners for clients and brokers, in the order given.
-    pub listeners: Vec<Listener>,
+    pub(super) listeners: Vec<Listener>,
     /// The listeners of the controller. No controller of another process can be served yet, so their ports stay closed.
     pub controller_listeners: Vec<Listener>,
-    pub advertised: Vec<Advertised>,
+    pub(super) advertised: Vec<Advertised>,
     pub inter_broker_listener: String,
     /// Where /health and /metrics are served.
     pub admin: Option<SocketAddr>,
 
-    pub log_dirs: Vec<PathBuf>,
+    pub(super) log_dirs: Vec<PathBuf>,
     pub durability: Durability,
-    pub shards: usize,
-    pub memory: Memory,
+    /// The size of one file of the commit log.
+    pub commit_log_bytes: u64,
+    /// From this size on a batch is written straight into its segment.
+    pub extent_bytes: usize,
+    pub(super) shards: u16,
+    pub(super) memory: Memory,
 
-    /// The longest request that is read, in bytes.
-    pub socket_request_max_bytes: usize,
+    pub(super) request_bytes_max: usize,
     /// `None` leaves the buffer to the system.
     pub socket_send_buffer_bytes: Option<usize>,
     pub socket_receive_buffer_bytes: Option<usize>,
@@ -56,8 +58,8 @@ pub struct Config {
     /// `None` leaves the bound to the memory budget.
     pub queued_max_request_bytes: Option<usize>,
     pub request_timeout_ms: u64,
-    pub fetch_max_bytes: i32,
-    pub fetch_session_slots: usize,
+    pub(super) fetch_bytes_max: usize,
+    pub(super) fetch_session_slots: usize,
 
     pub num_partitions: i32,
     pub default_replication_factor: i32,
@@ -94,9 +96,50 @@ pub struct MetadataLog {
 }
 
 impl Config {
+    pub fn node_id(&self) -> i32 {
+        self.node_id
+    }
+
+    pub fn shards(&self) -> u16 {
+        self.shards
+    }
+
+    /// Where the data is. More than one directory is refused when the configuration is read.
+    pub fn log_directory(&self) -> &Path {
+        &self.log_dirs[0]
+    }
+
+    pub fn log_dirs(&self) -> &[PathBuf] {
+        &self.log_dirs
+    }
+
+    /// The listeners for clients and brokers, in the order given; the controller's are not among them.
+    pub fn listeners(&self) -> &[Listener] {
+        &self.listeners
+    }
+
+    /// The longest request that is read.
+    pub fn request_bytes_max(&self) -> usize {
+        self.request_bytes_max
+    }
+
+    /// The most bytes that a Fetch request is answered with, whatever it asks for.
+    pub fn fetch_bytes_max(&self) -> usize {
+        self.fetch_bytes_max
+    }
+
+    /// The most fetch sessions of the broker, over all shards.
+    pub fn fetch_session_slots(&self) -> usize {
+        self.fetch_session_slots
+    }
+
+    pub fn memory(&self) -> Memory {
+        self.memory
+    }
+
     /// The memory of one shard.
     pub fn shard_memory(&self) -> ShardMemory {
-        self.memory.shard(self.shards, self.socket_request_max_bytes)
+        self.memory.shard(usize::from(self.shards), self.request_bytes_max)
     }
 
     /// What clients that came in by `listener` are told: host and port. `bound` is the port that the listener has, for where 0 was asked.

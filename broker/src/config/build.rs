@@ -17,14 +17,21 @@ pub(super) fn build(settings: Settings) -> Result<Config, Vec<Fault>> {
         .iter()
         .filter_map(|check| check(&settings).err())
         .collect();
-    let parts = (listeners(&settings), memory(&settings), admin(&settings), per_ip(&settings));
+    let parts = (
+        listeners(&settings),
+        memory(&settings),
+        commit_log(&settings),
+        admin(&settings),
+        per_ip(&settings),
+    );
     match parts {
-        (Ok(listeners), Ok(memory), Ok(admin), Ok(per_ip)) if faults.is_empty() => {
-            Ok(config(settings, listeners, memory, admin, per_ip))
+        (Ok(listeners), Ok(memory), Ok(commit_log), Ok(admin), Ok(per_ip)) if faults.is_empty() => {
+            Ok(config(settings, listeners, memory, commit_log, admin, per_ip))
         }
-        (listeners, memory, admin, per_ip) => {
+        (listeners, memory, commit_log, admin, per_ip) => {
             faults.extend(listeners.err());
             faults.extend(memory.err());
+            faults.extend(commit_log.err());
             faults.extend(admin.err());
             faults.extend(per_ip.err());
             Err(faults)
@@ -37,7 +44,8 @@ type PerIp = std::collections::BTreeMap<std::net::IpAddr, usize>;
 fn config(
     settings: Settings,
     endpoints: super::listeners::Endpoints,
-    (shards, memory): (usize, Memory),
+    (shards, memory): (u16, Memory),
+    (commit_log_bytes, extent_bytes): (u64, usize),
     admin: Option<SocketAddr>,
     per_ip: PerIp,
 ) -> Config {
@@ -57,9 +65,11 @@ fn config(
             Some("written") => Durability::Written,
             _ => Durability::Sync,
         },
+        commit_log_bytes,
+        extent_bytes,
         shards,
         memory,
-        socket_request_max_bytes: number.size("socket.request.max.bytes"),
+        request_bytes_max: number.size("socket.request.max.bytes"),
         socket_send_buffer_bytes: number.size_unless_negative("socket.send.buffer.bytes"),
         socket_receive_buffer_bytes: number.size_unless_negative("socket.receive.buffer.bytes"),
         socket_listen_backlog: number.int("socket.listen.backlog.size").unsigned_abs(),
@@ -72,7 +82,7 @@ fn config(
             .size_unless_negative("queued.max.request.bytes")
             .filter(|bytes| *bytes > 0),
         request_timeout_ms: number.time("request.timeout.ms"),
-        fetch_max_bytes: number.int("fetch.max.bytes"),
+        fetch_bytes_max: number.size("fetch.max.bytes"),
         fetch_session_slots: number.size("max.incremental.fetch.session.cache.slots"),
         num_partitions: number.int("num.partitions"),
         default_replication_factor: number.int("default.replication.factor"),
@@ -278,23 +288,17 @@ fn listeners(settings: &Settings) -> Result<super::listeners::Endpoints, Fault> 
     }
 }
 
-fn memory(settings: &Settings) -> Result<(usize, Memory), Fault> {
+fn memory(settings: &Settings) -> Result<(u16, Memory), Fault> {
     const KEY: &str = "odradek.memory";
     let cores = std::thread::available_parallelism().map_or(1, usize::from);
     let shards = settings
         .int("odradek.shards")
-        .and_then(|shards| usize::try_from(shards).ok())
-        .unwrap_or(cores);
-    let least = SHARD_BYTES_MIN * shards as u64;
+        .map_or(u16::try_from(cores), u16::try_from)
+        .unwrap_or(u16::MAX);
+    let least = SHARD_BYTES_MIN * u64::from(shards);
     let memory = match settings.string(KEY) {
         None => Memory { bytes: Memory::default_of_machine().bytes.max(least) },
-        Some(text) => {
-            let bytes = parse_size(&text).ok_or_else(|| {
-                let why = "bytes, or a number with KiB, MiB, GiB or TiB, such as 64MiB";
-                (KEY, InvalidValue::new(KEY, &text, why).to_string())
-            })?;
-            Memory { bytes }
-        }
+        Some(text) => Memory { bytes: size(KEY, &text)? },
     };
     match memory.bytes >= least {
         true => Ok((shards, memory)),
@@ -305,6 +309,27 @@ fn memory(settings: &Settings) -> Result<(usize, Memory), Fault> {
                 memory.bytes
             ),
         )),
+    }
+}
+
+fn size(key: &'static str, text: &str) -> Result<u64, Fault> {
+    let why = "bytes, or a number with KiB, MiB, GiB or TiB, such as 64MiB";
+    parse_size(text).ok_or_else(|| (key, InvalidValue::new(key, text, why).to_string()))
+}
+
+/// The commit log's file size and the extent threshold.
+fn commit_log(settings: &Settings) -> Result<(u64, usize), Fault> {
+    const BYTES: &str = "odradek.commit.log.bytes";
+    const EXTENT: &str = "odradek.extent.bytes";
+    let text = |key: &str| settings.string(key).unwrap_or_default();
+    let bytes = size(BYTES, &text(BYTES))?;
+    if bytes < 1 << 20 || bytes % 4096 != 0 {
+        return Err((BYTES, format!("{bytes} is not a multiple of 4096 of at least 1MiB")));
+    }
+    let extent = usize::try_from(size(EXTENT, &text(EXTENT))?).unwrap_or(usize::MAX);
+    match extent {
+        0..4096 => Err((EXTENT, format!("{extent} is less than 4096"))),
+        _ => Ok((bytes, extent)),
     }
 }
 

@@ -254,17 +254,17 @@ fn notes(config: &Config) -> Vec<String> {
         ));
     }
     let cores = std::thread::available_parallelism().map_or(1, usize::from);
-    if config.shards > cores {
+    if usize::from(config.shards) > cores {
         notes.push(format!(
             "odradek.shards={} is more than the {cores} cores of this machine",
             config.shards
         ));
     }
     let shard = config.shard_memory();
-    if shard.receive_bytes as u64 > config.memory.bytes / config.shards as u64 {
+    if shard.receive_bytes as u64 > config.memory.bytes / u64::from(config.shards) {
         notes.push(format!(
             "odradek.memory={} is little for socket.request.max.bytes={}: each shard may use {} for requests",
-            config.memory.bytes, config.socket_request_max_bytes, shard.receive_bytes
+            config.memory.bytes, config.request_bytes_max, shard.receive_bytes
         ));
     }
     notes

@@ -28,11 +28,12 @@ pub struct TopicConfig {
     /// Time after which a partition is synced; `i64::MAX` leaves it to the broker.
     pub flush_ms: i64,
     pub preallocate: bool,
-    message_bytes_max: i32,
-    log_append_time: bool,
+    pub message_bytes_max: i32,
+    /// Whether the broker's clock stamps the records.
+    pub log_append_time: bool,
     pub message_timestamp_before_max_ms: i64,
     pub message_timestamp_after_max_ms: i64,
-    min_insync_replicas: i32,
+    pub min_insync_replicas: i32,
     /// Whether old segments are deleted (an empty `cleanup.policy` keeps everything).
     pub cleanup_delete: bool,
 }
@@ -72,23 +73,6 @@ impl TopicConfig {
             min_insync_replicas: small(in_force.int("min.insync.replicas")),
             cleanup_delete: matches!(in_force.value("cleanup.policy"), Some(Value::List(l)) if l.iter().any(|p| p == "delete")),
         }
-    }
-}
-
-impl TopicConfig {
-    /// The longest batch that is taken, in bytes.
-    pub fn message_bytes_max(&self) -> i32 {
-        self.message_bytes_max
-    }
-
-    /// Whether the broker's clock stamps the records.
-    pub fn log_append_time(&self) -> bool {
-        self.log_append_time
-    }
-
-    /// How many replicas must be in sync for a produce with acks=all.
-    pub fn min_insync_replicas(&self) -> i32 {
-        self.min_insync_replicas
     }
 }
 

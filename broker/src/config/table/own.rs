@@ -5,8 +5,12 @@ use super::*;
 keys! { pub(crate) OWN:
     "odradek.admin.listener", String = "127.0.0.1:9644", Any, Medium, ReadOnly, Public, Used;
         "Where /health and /metrics are served, as host:port; empty serves them nowhere."
+    "odradek.commit.log.bytes", String = "64MiB", Any, Low, ReadOnly, Public, Used;
+        "The size of one file of a shard's commit log, in bytes or as 64MiB; a multiple of 4096."
     "odradek.durability", String = "sync", OneOf(&["sync", "written"]), High, ReadOnly, Public, Used;
         "When a record is acknowledged: once it is on stable storage (sync), or once its write has completed (written)."
+    "odradek.extent.bytes", String = "256KiB", Any, Low, ReadOnly, Public, Used;
+        "From how many bytes on a batch is written straight into its segment, in bytes or as 256KiB; a huge value never does."
     "odradek.memory", String = null, Any, High, ReadOnly, Public, Used;
         "Memory for records and requests, in bytes or as 64MiB, 2GiB; a quarter of what the cgroup or machine has, if not set."
     "odradek.shards", Int = null, Between(1, 1024), High, ReadOnly, Public, Used;
