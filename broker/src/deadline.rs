@@ -44,7 +44,11 @@ impl Deadlines {
     }
 
     /// `future`, or [`Elapsed`] at `at`.
-    pub async fn limit<F: Future>(self: &Rc<Self>, at: Instant, future: F) -> Result<F::Output, Elapsed> {
+    pub async fn limit<F: Future>(
+        self: &Rc<Self>,
+        at: Instant,
+        future: F,
+    ) -> Result<F::Output, Elapsed> {
         let mut future = std::pin::pin!(future);
         let mut until: Option<Until> = None;
         std::future::poll_fn(|cx| {
@@ -58,7 +62,11 @@ impl Deadlines {
     }
 
     /// The one task that fires them: spawned once on the shard. `now` is the clock, `sleep` the executor's timer.
-    pub async fn drive<S: Future<Output = ()>>(self: Rc<Self>, now: impl Fn() -> Instant, sleep: impl Fn(Duration) -> S) {
+    pub async fn drive<S: Future<Output = ()>>(
+        self: Rc<Self>,
+        now: impl Fn() -> Instant,
+        sleep: impl Fn(Duration) -> S,
+    ) {
         loop {
             self.fire(now());
             let first = self.due.borrow().first_key_value().map(|((at, _), _)| *at);

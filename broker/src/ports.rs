@@ -9,7 +9,8 @@ use std::os::fd::{AsRawFd, OwnedFd};
 
 use anyhow::Context;
 use nix::sys::socket::{
-    AddressFamily, SockFlag, SockType, SockaddrStorage, bind as bind_socket, getsockname, setsockopt, socket, sockopt,
+    AddressFamily, SockFlag, SockType, SockaddrStorage, bind as bind_socket, getsockname,
+    setsockopt, socket, sockopt,
 };
 
 use crate::config::Listener;
@@ -29,12 +30,21 @@ pub struct Bound {
 }
 
 /// Binds every listener for `shards` shards.
-pub fn bind<'a>(listeners: impl IntoIterator<Item = &'a Listener>, shards: usize) -> anyhow::Result<Bound> {
-    let mut bound = Bound { addresses: Vec::new(), by_shard: (0..shards).map(|_| Vec::new()).collect() };
+pub fn bind<'a>(
+    listeners: impl IntoIterator<Item = &'a Listener>,
+    shards: usize,
+) -> anyhow::Result<Bound> {
+    let mut bound =
+        Bound { addresses: Vec::new(), by_shard: (0..shards).map(|_| Vec::new()).collect() };
     for listener in listeners {
-        let wanted = listener.address().with_context(|| format!("listener {}: host {}", listener.name, listener.host))?;
+        let wanted = listener
+            .address()
+            .with_context(|| format!("listener {}: host {}", listener.name, listener.host))?;
         let taken = || {
-            format!("listener {}: cannot bind {wanted}. Is it in use? `ss -ltnp` shows by whom; `listeners` sets another", listener.name)
+            format!(
+                "listener {}: cannot bind {wanted}. Is it in use? `ss -ltnp` shows by whom; `listeners` sets another",
+                listener.name
+            )
         };
         let alone = bind_one(wanted, false).with_context(taken)?;
         let address = local_address(&alone)?;

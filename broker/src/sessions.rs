@@ -75,7 +75,12 @@ impl Sessions {
     /// `slots` is for all shards together.
     pub fn new(shard: usize, shards: u16, slots: usize) -> Sessions {
         let slots = slots.div_ceil(usize::from(shards.max(1)));
-        Sessions { sessions: HashMap::new(), shard: i32::try_from(shard).unwrap_or(0), shards: i32::from(shards), slots }
+        Sessions {
+            sessions: HashMap::new(),
+            shard: i32::try_from(shard).unwrap_or(0),
+            shards: i32::from(shards),
+            slots,
+        }
     }
 
     pub fn len(&self) -> usize {
@@ -91,9 +96,19 @@ impl Sessions {
     }
 
     /// Opens a session over the partitions of a full fetch; 0 if there is no room. `random` picks the id.
-    pub fn open(&mut self, partitions: Vec<Cached>, by_id: bool, now: Instant, random: impl Fn() -> u32) -> i32 {
+    pub fn open(
+        &mut self,
+        partitions: Vec<Cached>,
+        by_id: bool,
+        now: Instant,
+        random: impl Fn() -> u32,
+    ) -> i32 {
         if self.sessions.len() >= self.slots {
-            let oldest = self.sessions.iter().min_by_key(|(_, session)| session.used).map(|(id, session)| (*id, session.used));
+            let oldest = self
+                .sessions
+                .iter()
+                .min_by_key(|(_, session)| session.used)
+                .map(|(id, session)| (*id, session.used));
             match oldest {
                 Some((id, used)) if now.saturating_duration_since(used) > IDLE => self.close(id),
                 _ => return 0,
@@ -101,18 +116,27 @@ impl Sessions {
         }
         let id = loop {
             // Positive, and congruent to the shard.
-            let id = i32::try_from(random() >> 2).unwrap_or(1) / self.shards * self.shards + self.shard;
+            let id =
+                i32::try_from(random() >> 2).unwrap_or(1) / self.shards * self.shards + self.shard;
             if id > 0 && !self.sessions.contains_key(&id) {
                 break id;
             }
         };
-        let places = partitions.iter().enumerate().map(|(at, cached)| (cached.key.clone(), at)).collect();
-        self.sessions.insert(id, Session { partitions, places, by_id, epoch: 1, used: now, turn: 0 });
+        let places =
+            partitions.iter().enumerate().map(|(at, cached)| (cached.key.clone(), at)).collect();
+        self.sessions
+            .insert(id, Session { partitions, places, by_id, epoch: 1, used: now, turn: 0 });
         id
     }
 
     /// The session of an incremental fetch, at its next epoch.
-    pub fn continue_(&mut self, id: i32, epoch: i32, by_id: bool, now: Instant) -> Result<&mut Session, SessionRefusal> {
+    pub fn continue_(
+        &mut self,
+        id: i32,
+        epoch: i32,
+        by_id: bool,
+        now: Instant,
+    ) -> Result<&mut Session, SessionRefusal> {
         let session = self.sessions.get_mut(&id).ok_or(SessionRefusal::NotFound)?;
         if session.epoch != epoch {
             return Err(SessionRefusal::InvalidEpoch);
@@ -134,7 +158,12 @@ impl Session {
             None => {
                 self.places.insert(key.clone(), self.partitions.len());
                 let unknown = Offset::NONE;
-                self.partitions.push(Cached { key, wanted, high_watermark: unknown, log_start: unknown });
+                self.partitions.push(Cached {
+                    key,
+                    wanted,
+                    high_watermark: unknown,
+                    log_start: unknown,
+                });
             }
         }
     }
@@ -146,7 +175,12 @@ impl Session {
         }
         if dropped {
             self.partitions.retain(|cached| self.places.contains_key(&cached.key));
-            self.places = self.partitions.iter().enumerate().map(|(at, cached)| (cached.key.clone(), at)).collect();
+            self.places = self
+                .partitions
+                .iter()
+                .enumerate()
+                .map(|(at, cached)| (cached.key.clone(), at))
+                .collect();
             self.turn = 0;
         }
     }
@@ -165,7 +199,12 @@ mod tests {
     }
 
     fn cached(topic: &'static str, partition: i32) -> Cached {
-        Cached { key: key(topic, partition), wanted: wanted(0), high_watermark: Offset::NONE, log_start: Offset::NONE }
+        Cached {
+            key: key(topic, partition),
+            wanted: wanted(0),
+            high_watermark: Offset::NONE,
+            log_start: Offset::NONE,
+        }
     }
 
     #[test]
@@ -175,7 +214,9 @@ mod tests {
             let mut sessions = Sessions::new(shard, 3, 30);
             for seed in [0, 1, 7, u32::MAX, 12345] {
                 let next = std::cell::Cell::new(seed);
-                let id = sessions.open(Vec::new(), true, now, || next.replace(next.get().wrapping_mul(69069).wrapping_add(13)));
+                let id = sessions.open(Vec::new(), true, now, || {
+                    next.replace(next.get().wrapping_mul(69069).wrapping_add(13))
+                });
                 assert!(id > 0 && id % 3 == i32::try_from(shard).unwrap(), "{id}");
             }
         }

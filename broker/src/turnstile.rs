@@ -110,7 +110,10 @@ mod tests {
         assert!(second.come().now_or_never().is_none());
         assert!(first.come().now_or_never().is_some());
         drop(second);
-        assert!(third.come().now_or_never().is_none(), "a place given up behind the front lets nobody past it");
+        assert!(
+            third.come().now_or_never().is_none(),
+            "a place given up behind the front lets nobody past it"
+        );
         drop(first);
         assert!(third.come().now_or_never().is_some());
         drop(third);

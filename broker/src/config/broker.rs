@@ -9,7 +9,7 @@ use std::sync::Arc;
 
 use super::listeners::{Advertised, Listener};
 use super::memory::{Memory, ShardMemory};
-use super::settings::{Layer, Settings};
+use super::settings::Settings;
 use super::topic::TopicConfig;
 
 /// When a record is acknowledged.
@@ -146,22 +146,5 @@ impl Config {
     pub fn advertised(&self, listener: &str, bound: u16) -> Option<(&str, u16)> {
         let advertised = self.advertised.iter().find(|advertised| advertised.name == listener)?;
         Some((&advertised.host, if advertised.port == 0 { bound } else { advertised.port }))
-    }
-
-    /// The same configuration under what the metadata log sets for brokers. Values that do not parse here are left out.
-    pub fn with_dynamic(&self, for_this_broker: Layer, for_all: Layer) -> Config {
-        let mut config = self.clone();
-        let known = |layer: Layer| -> Layer {
-            let legal = |name: &String, text: &String| {
-                super::table::BROKER_KEYS
-                    .get(name.as_str())
-                    .is_some_and(|key| key.parse(text).is_ok())
-            };
-            layer.into_iter().filter(|(name, text)| legal(name, text)).collect()
-        };
-        config.settings.dynamic_broker = known(for_this_broker);
-        config.settings.dynamic_default = known(for_all);
-        config.topic_defaults = Arc::new(TopicConfig::of_broker(&config.settings));
-        config
     }
 }

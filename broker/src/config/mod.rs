@@ -6,6 +6,7 @@
 mod broker;
 mod build;
 pub mod command_line;
+mod in_force;
 pub mod key;
 mod listeners;
 mod load;

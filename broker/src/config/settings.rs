@@ -64,6 +64,20 @@ impl Settings {
         .into_iter()
     }
 
+    /// The same under what the metadata log sets for this broker and for all. Values that do not parse here are left out.
+    #[must_use]
+    pub fn with_dynamic(&self, for_this_broker: Layer, for_all: Layer) -> Settings {
+        let legal = |name: &String, text: &mut String| {
+            BROKER_KEYS.get(name.as_str()).is_some_and(|key| key.parse(text).is_ok())
+        };
+        let mut settings = self.clone();
+        settings.dynamic_broker = for_this_broker;
+        settings.dynamic_broker.retain(legal);
+        settings.dynamic_default = for_all;
+        settings.dynamic_default.retain(legal);
+        settings
+    }
+
     /// The value in force.
     pub fn value(&self, key: &Key) -> Option<Value> {
         let (text, _) = self.text(key.name)?;

@@ -6,6 +6,8 @@
 
 use std::collections::BTreeMap;
 
+use bytestring::ByteString;
+
 use super::key::{Effect, InvalidValue, Key, Value};
 use super::settings::Settings;
 use super::table::{TOPIC_KEYS, topic_keys};
@@ -38,8 +40,8 @@ pub struct TopicConfig {
     pub cleanup_delete: bool,
 }
 
-/// A topic's overrides, key to text.
-pub type Overrides = BTreeMap<String, String>;
+/// A topic's overrides, key to text, as the metadata image holds them.
+pub type Overrides = BTreeMap<ByteString, ByteString>;
 
 impl TopicConfig {
     /// What a topic without overrides gets.
@@ -167,14 +169,14 @@ pub type InvalidTopicConfig = InvalidValue;
 /// Checks the overrides of a topic that is to be created or altered, and what would be in force with them.
 pub fn validate<'a>(
     settings: &Settings,
-    overrides: impl IntoIterator<Item = (&'a str, Option<&'a str>)>,
+    overrides: impl IntoIterator<Item = (&'a ByteString, Option<&'a ByteString>)>,
 ) -> Result<Overrides, InvalidTopicConfig> {
     let mut legal = Overrides::new();
     let mut nulls = Vec::new();
     for (name, text) in overrides {
         match text {
-            Some(text) => drop(legal.insert(name.to_owned(), text.to_owned())),
-            None => nulls.push(name),
+            Some(text) => drop(legal.insert(name.clone(), text.clone())),
+            None => nulls.push(&**name),
         }
     }
     if !nulls.is_empty() {
@@ -183,7 +185,7 @@ pub fn validate<'a>(
             nulls.join(",")
         )));
     }
-    if let Some(unknown) = legal.keys().find(|name| !TOPIC_KEYS.contains_key(name.as_str())) {
+    if let Some(unknown) = legal.keys().find(|name| !TOPIC_KEYS.contains_key(&***name)) {
         return Err(InvalidValue(format!("Unknown topic config name: {unknown}")));
     }
     for key in topic_keys() {

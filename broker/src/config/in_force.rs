@@ -1,0 +1,63 @@
+//! The configuration together with the metadata image: what is in force for a topic, in the terms of those who obey it.
+
+use std::sync::Arc;
+
+use storage::batch::{Rules, TimestampType};
+use storage::units::Timestamp;
+
+use super::broker::Config;
+use super::settings::{Layer, Settings};
+use super::topic::{Overrides, TopicConfig};
+use crate::metadata::Image;
+use crate::metadata::image::{ConfigResource, Topic};
+
+impl Config {
+    /// A topic's configuration: its overrides over what the metadata log sets for brokers, over the file, over the defaults.
+    pub fn topic_config(&self, image: &Image, topic: &Topic) -> Arc<TopicConfig> {
+        let own = image.topic_overrides(&topic.name);
+        let settings = self.settings_under(image);
+        match (own, &settings) {
+            (None, None) => Arc::clone(&self.topic_defaults),
+            (own, settings) => {
+                let none = Overrides::new();
+                let own = own.map_or(&none, |own| &**own);
+                Arc::new(TopicConfig::resolve(settings.as_ref().unwrap_or(&self.settings), own))
+            }
+        }
+    }
+
+    /// The settings under what the metadata log sets for this broker and for all; `None` if it sets nothing.
+    pub fn settings_under(&self, image: &Image) -> Option<Settings> {
+        let layer = |name: &str| -> Layer {
+            let overrides = image.overrides(&ConfigResource::broker(name));
+            overrides
+                .into_iter()
+                .flat_map(|map| map.iter())
+                .map(|(k, v)| (k.to_string(), v.to_string()))
+                .collect()
+        };
+        let (own, all) = (layer(&self.node_id.to_string()), layer(""));
+        (!own.is_empty() || !all.is_empty()).then(|| self.settings.with_dynamic(own, all))
+    }
+}
+
+impl TopicConfig {
+    /// What a produced batch is checked against.
+    pub fn rules(&self, now: Timestamp) -> Rules {
+        Rules {
+            timestamp_type: self.timestamp_type(),
+            before_max_ms: self.message_timestamp_before_max_ms,
+            after_max_ms: self.message_timestamp_after_max_ms,
+            message_bytes_max: self.message_bytes_max,
+            compacted: false,
+            now,
+        }
+    }
+
+    fn timestamp_type(&self) -> TimestampType {
+        match self.log_append_time {
+            true => TimestampType::LogAppendTime,
+            false => TimestampType::CreateTime,
+        }
+    }
+}
