@@ -10,7 +10,7 @@ use std::sync::Arc;
 
 use storage::runtime::ring::RingRuntime;
 use storage::units::{PartitionId, TopicId};
-use storage::{Advance, CheckpointLine, Closed, DirectoryLock, StoreName, StoreOptions};
+use storage::{Advance, CheckpointLine, Closed, DirectoryLock, StoreName};
 
 use crate::metadata::image::{Delta, Image, Topic};
 use crate::partition::Partition;
@@ -25,7 +25,8 @@ impl Shard {
             let log = self.config.topic_config(&image, topic).log();
             placed.extend(self.own_partitions(topic).map(|id| (id, topic.name.to_string(), Arc::clone(&log))));
         }
-        let opened = storage::Store::open(runtime, self.store_options(), placed).await;
+        let name = StoreName::Shard(u16::try_from(self.number).unwrap_or(u16::MAX));
+        let opened = storage::Store::open(runtime, self.config.store(name), placed).await;
         let (store, report) = opened.map_err(|error| error.to_string())?;
         let weak = Rc::downgrade(self);
         store.on_advance(Box::new(move |advances| {
@@ -43,12 +44,6 @@ impl Shard {
         }
         tracing::info!(shard = self.number, partitions = self.partitions.borrow().len(), %report, "log directory open");
         Ok(report.raise_epochs)
-    }
-
-    fn store_options(&self) -> StoreOptions {
-        let memory = self.config.memory().shard(self.shards, self.config.request_bytes_max());
-        let name = StoreName::Shard(u16::try_from(self.number).unwrap_or(u16::MAX));
-        StoreOptions { dirty_bytes_max: memory.dirty_bytes, clean_bytes_max: memory.clean_bytes, ..self.config.store(name) }
     }
 
     fn own_partitions(&self, topic: &Topic) -> impl Iterator<Item = PartitionId> {

@@ -36,7 +36,7 @@ const WORKERS_MAX: u32 = 8;
 /// What is open.
 pub struct Ready {
     pub listeners: Vec<(String, SocketAddr)>,
-    pub shards: u16,
+    pub shards: usize,
 }
 
 /// A running node.
@@ -57,8 +57,7 @@ impl Node {
     pub fn start(config: Arc<Config>) -> anyhow::Result<Node> {
         let directory = config.log_directory();
         let lock = DirectoryLock::acquire(directory).with_context(|| format!("log directory {}", directory.display()))?;
-        let shards = config.shards();
-        let count = usize::from(shards);
+        let count = usize::from(config.shards());
         let bound = ports::bind(config.listeners(), count)?;
         let listeners = bound.addresses.clone();
         let mut endpoints = mesh::mesh::<Message>(count + 2, QUEUE);
@@ -80,7 +79,7 @@ impl Node {
         let stops = Arc::clone(&guard_stops);
         let guard = std::thread::Builder::new().name("guard".into()).spawn(move || guard::watch(&guarded, &stops))?;
         let node = Node {
-            ready: Ready { listeners, shards },
+            ready: Ready { listeners, shards: count },
             outside: Outside::start(admin, count + 2)?,
             threads,
             guard: Some(guard),

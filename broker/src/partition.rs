@@ -304,7 +304,7 @@ impl Partition {
 fn refusal(error: storage::ReadError) -> ReadRefusal {
     match error {
         storage::ReadError::OutOfRange { .. } => ReadRefusal::OutOfRange { high_watermark: Offset::NONE, log_start: Offset::NONE },
-        storage::ReadError::Corrupt { .. } => ReadRefusal::Corrupt,
-        storage::ReadError::Offline => ReadRefusal::Offline,
+        storage::ReadError::Damaged { .. } => ReadRefusal::Corrupt,
+        storage::ReadError::Io(..) => ReadRefusal::Offline,
     }
 }

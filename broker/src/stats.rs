@@ -77,20 +77,20 @@ impl<F: Future> Future for Turns<F> {
 
 impl Stats {
     pub fn samples(&self, shard: &Shard) -> Vec<Sample> {
-        let number = shard.number.to_string();
-        let counter = |name, help, value: u64| Sample::counter(name, help, &[("shard", &number)], value);
-        let gauge = |name, help, value: usize| Sample::gauge(name, help, &[("shard", &number)], value);
+        let number = shard.number;
+        let counter = |name, help, value: u64| Sample::counter(name, help, value).with("shard", number);
+        let gauge = |name, help, value: usize| Sample::gauge(name, help, value as f64).with("shard", number);
         let mut samples = vec![
             counter("odradek_mesh_messages_total", "Messages from other executors", self.messages.get()),
             counter("odradek_long_turns_total", "Turns of the shard's tasks over 5 ms", self.long_turns.get()),
+            counter("odradek_guard_rescues_total", "Wakes that found a stalled executor", shard.pulse.rescues()),
             gauge("odradek_partitions", "Partitions that this shard owns", shard.partitions.borrow().len()),
             gauge("odradek_parked_fetches", "Fetches that wait for records", shard.waits.len()),
             gauge("odradek_fetch_sessions", "Incremental fetch sessions", shard.sessions.borrow().len()),
         ];
         for (key, count) in self.requests.0.borrow().iter().enumerate().filter(|(_, count)| **count > 0) {
             let name = i16::try_from(key).ok().and_then(net::wire::api).map_or("unknown", |api| api.name);
-            let labels = [("shard", number.as_str()), ("api", name)];
-            samples.push(Sample::counter("odradek_requests_total", "Requests by API", &labels, *count));
+            samples.push(counter("odradek_requests_total", "Requests by API", *count).with("api", name));
         }
         samples
     }

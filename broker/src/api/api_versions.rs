@@ -21,11 +21,11 @@ pub fn handle(cx: &Context, version: i16, request: &ApiVersionsRequest) -> ApiVe
     let image = cx.shard.image();
     let (supported, finalized): (Vec<_>, Vec<_>) = image
         .features()
-        .map(|feature| {
-            let name = feature.name.clone();
+        .map(|(name, level)| {
+            let (min_version, max_version) = supported(name, level);
             (
-                SupportedFeatureKey { name: name.clone(), min_version: feature.supported_min, max_version: feature.supported_max },
-                FinalizedFeatureKey { name, max_version_level: feature.level, min_version_level: feature.level },
+                SupportedFeatureKey { name: name.clone(), min_version, max_version },
+                FinalizedFeatureKey { name: name.clone(), max_version_level: level, min_version_level: level },
             )
         })
         .filter(|(supported, _)| version >= 4 || supported.min_version > 0)
@@ -33,7 +33,7 @@ pub fn handle(cx: &Context, version: i16, request: &ApiVersionsRequest) -> ApiVe
     ApiVersionsResponse {
         api_keys: table(),
         supported_features: supported,
-        finalized_features_epoch: image.offset().0,
+        finalized_features_epoch: image.position().offset.0,
         finalized_features: finalized,
         ..Default::default()
     }

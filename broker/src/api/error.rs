@@ -27,7 +27,9 @@ pub(super) fn append_refusal(refusal: &AppendRefusal, topic: &str, partition: i3
         },
         AppendRefusal::NotEnoughReplicas(_) => ErrorCode::NOT_ENOUGH_REPLICAS,
         AppendRefusal::Log(error) => match error {
-            AppendError::NoRoom { .. } | AppendError::Offline => ErrorCode::KAFKA_STORAGE_ERROR,
+            AppendError::NoRoom(_) | AppendError::Offline(_) => ErrorCode::KAFKA_STORAGE_ERROR,
+            AppendError::TooLarge(_) => ErrorCode::RECORD_LIST_TOO_LARGE,
+            AppendError::Deleted => ErrorCode::UNKNOWN_TOPIC_OR_PARTITION,
         },
         AppendRefusal::Offline => ErrorCode::KAFKA_STORAGE_ERROR,
         AppendRefusal::TimedOut => ErrorCode::REQUEST_TIMED_OUT,

@@ -129,7 +129,7 @@ fn failed(partition_index: i32, error_code: ErrorCode, high_watermark: Offset, l
         error_code,
         high_watermark: high_watermark.0,
         log_start_offset: log_start.0,
-        records: Records::default(),
+        records: Records::EMPTY,
         ..Default::default()
     }
 }
