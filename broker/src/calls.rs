@@ -48,6 +48,12 @@ impl Calls {
     /// Asks `peer`; questions of one caller to one peer arrive in the order in which `ask` was called, not first polled.
     pub fn ask(&self, peer: usize, ask: Ask) -> impl Future<Output = Result<Answer, Stopped>> + 'static {
         let (sender, receiver) = oneshot::channel();
+        self.ask_into(peer, ask, sender);
+        async move { receiver.await.map_err(|_| Stopped) }
+    }
+
+    /// The same, with the answer sent to where the caller waits for it.
+    pub fn ask_into(&self, peer: usize, ask: Ask, sender: oneshot::Sender<Answer>) {
         let to = &self.peers[peer];
         let id = match to.free.borrow_mut().pop() {
             Some(id) => id,
@@ -59,7 +65,6 @@ impl Calls {
         to.waiting.borrow_mut()[id as usize] = Some(sender);
         to.queued.borrow_mut().push_back((id, ask));
         self.pump(peer);
-        async move { receiver.await.map_err(|_| Stopped) }
     }
 
     /// Sends a one-way message or an answer. It never waits: what finds no room is kept and goes first when there is some.

@@ -13,8 +13,8 @@ use std::thread::JoinHandle;
 
 use anyhow::{Context, anyhow, bail};
 use glommio::{LocalExecutorBuilder, Placement};
-use net::mesh::{self, Endpoint};
-use ring::{Ring, RingOptions, WakeHandle};
+use net::mesh::{self, Port as MeshPort};
+use ring::{Ring, RingOptions};
 use storage::DirectoryLock;
 
 use crate::calls::QUEUE;
@@ -60,15 +60,15 @@ impl Node {
         let count = usize::from(config.shards());
         let bound = ports::bind(config.listeners(), count)?;
         let listeners = bound.addresses.clone();
-        let mut endpoints = mesh::mesh::<Message>(count + 2, QUEUE);
-        let (Some(admin), Some(control)) = (endpoints.pop(), endpoints.pop()) else {
+        let mut ends = mesh::mesh::<Message>(count + 2, QUEUE);
+        let (Some(outside), Some(control)) = (ends.pop(), ends.pop()) else {
             bail!("the mesh has too few ends");
         };
         let mut threads = Vec::with_capacity(count + 1);
         let (born, births) = mpsc::channel();
-        for (number, (endpoint, ports)) in endpoints.into_iter().zip(bound.by_shard).enumerate() {
+        for (number, (end, ports)) in ends.into_iter().zip(bound.by_shard).enumerate() {
             let own = Own { number, lock: lock.clone(), pulse: Arc::default() };
-            threads.push(spawn_shard(own, Arc::clone(&config), endpoint, ports, born.clone())?);
+            threads.push(spawn_shard(own, Arc::clone(&config), end, ports, born.clone())?);
         }
         threads.push(spawn_controller(Arc::clone(&config), lock, listeners.clone(), control, born)?);
         let mut guarded = Vec::with_capacity(threads.len());
@@ -80,7 +80,7 @@ impl Node {
         let guard = std::thread::Builder::new().name("guard".into()).spawn(move || guard::watch(&guarded, &stops))?;
         let node = Node {
             ready: Ready { listeners, shards: count },
-            outside: Outside::start(admin, count + 2)?,
+            outside: Outside::start(outside)?,
             threads,
             guard: Some(guard),
             guard_stops,
@@ -126,14 +126,13 @@ fn executor(name: String, placement: Placement) -> LocalExecutorBuilder {
     LocalExecutorBuilder::new(placement).name(&name).io_memory(IO_MEMORY)
 }
 
-fn ring(born: &Born, pulse: &Arc<Pulse>) -> Option<(Ring, WakeHandle)> {
+fn ring(born: &Born, pulse: &Arc<Pulse>) -> Option<Ring> {
     let options = RingOptions { entries: RING_ENTRIES, iowq_bounded_max: WORKERS_MAX, iowq_unbounded_max: WORKERS_MAX };
     match Ring::new(&options) {
         Ok(ring) => {
-            let wake = ring.wake_handle();
             // The node waits for this: it cannot be gone.
-            let _ = born.send(Ok(Guarded { wake: wake.clone(), pulse: Arc::clone(pulse) }));
-            Some((ring, wake))
+            let _ = born.send(Ok(Guarded { wake: ring.wake_handle(), pulse: Arc::clone(pulse) }));
+            Some(ring)
         }
         Err(error) => {
             let _ = born.send(Err(anyhow!(error).context("io_uring could not be set up")));
@@ -146,7 +145,7 @@ fn ring(born: &Born, pulse: &Arc<Pulse>) -> Option<(Ring, WakeHandle)> {
 fn spawn_shard(
     own: Own,
     config: Arc<Config>,
-    endpoint: Endpoint<Message>,
+    end: MeshPort<Message>,
     ports: Vec<Port>,
     born: Born,
 ) -> anyhow::Result<JoinHandle<()>> {
@@ -156,10 +155,9 @@ fn spawn_shard(
         None => Placement::Unbound(),
     };
     thread(format!("shard-{number}"), placement, move || async move {
-        let Some((ring, wake)) = ring(&born, &own.pulse) else { return };
+        let Some(ring) = ring(&born, &own.pulse) else { return };
         drop(born);
-        let endpoint = Rc::new(endpoint);
-        endpoint.attach(wake);
+        let endpoint = Rc::new(end.attach(&ring));
         let shard = Shard::new(own, config, ring.clone(), Rc::clone(&endpoint), ports);
         let pump = glommio::spawn_local(Rc::clone(&shard).pump());
         let deadlines = Rc::clone(&shard.deadlines).drive(crate::clock::monotonic, sleep);
@@ -179,15 +177,14 @@ fn spawn_controller(
     config: Arc<Config>,
     lock: DirectoryLock,
     listeners: Vec<(String, SocketAddr)>,
-    endpoint: Endpoint<Message>,
+    end: MeshPort<Message>,
     born: Born,
 ) -> anyhow::Result<JoinHandle<()>> {
     thread("controller".into(), Placement::Unbound(), move || async move {
         let pulse = Arc::default();
-        let Some((ring, wake)) = ring(&born, &pulse) else { return };
+        let Some(ring) = ring(&born, &pulse) else { return };
         drop(born);
-        let endpoint = Rc::new(endpoint);
-        endpoint.attach(wake);
+        let endpoint = Rc::new(end.attach(&ring));
         controller::run(controller::Own { config, lock, listeners, pulse }, ring.clone(), endpoint).await;
         ring.close().await;
     })
