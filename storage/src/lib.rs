@@ -1,4 +1,8 @@
 //! Bytes on disk: batches, commit log, segments, indexes, recovery.
 
 pub mod batch;
+pub mod checkpoint;
+pub mod epochs;
+pub mod index;
+pub mod producer;
 pub mod units;
