@@ -1,5 +1,7 @@
 //! Bytes in and out of the machine.
 
+pub mod connection;
+pub mod mesh;
 pub mod send;
 pub mod wire;
 

@@ -1,0 +1,5 @@
+//! One connection: frames in, answers out, in order.
+
+mod service;
+
+pub use service::{CloseReason, Limits, Outcome, Peer, RATE_FLOOR, Service};
