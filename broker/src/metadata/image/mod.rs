@@ -137,6 +137,12 @@ impl Image {
         self.position = position;
     }
 
+    /// The same image, said to end with this record.
+    #[must_use]
+    pub fn at(self, position: Position) -> Image {
+        Image { position, ..self }
+    }
+
     pub fn topic(&self, id: TopicId) -> Option<&Arc<Topic>> {
         self.topics_by_id.get(&id)
     }
@@ -218,4 +224,4 @@ impl Image {
 }
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;

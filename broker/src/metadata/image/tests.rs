@@ -50,7 +50,7 @@ fn config(topic: &str, name: &str, value: Option<&str>) -> Record {
     .into()
 }
 
-fn replayed(records: impl IntoIterator<Item = Record>) -> Image {
+pub(crate) fn replayed(records: impl IntoIterator<Item = Record>) -> Image {
     let mut image = Image::empty();
     for record in records {
         image.apply(&record).unwrap_or_else(|error| panic!("{record:?}: {error}"));
@@ -59,7 +59,7 @@ fn replayed(records: impl IntoIterator<Item = Record>) -> Image {
 }
 
 /// Something of everything that an image holds.
-fn everything() -> Image {
+pub(crate) fn everything() -> Image {
     let mut records: Vec<Record> = vec![
         FeatureLevelRecord { name: "group.version".into(), feature_level: 1 }.into(),
         FeatureLevelRecord { name: METADATA_VERSION.into(), feature_level: 30 }.into(),

@@ -178,4 +178,4 @@ fn unsigned_varint(from: &mut Bytes) -> Result<u32, RecordError> {
 }
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;

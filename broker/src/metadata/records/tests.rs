@@ -3,7 +3,7 @@
 use super::*;
 use uuid::Uuid;
 
-fn bytes(hex: &str) -> Bytes {
+pub(crate) fn bytes(hex: &str) -> Bytes {
     let digits: Vec<u8> = hex.bytes().filter(|b| !b.is_ascii_whitespace()).collect();
     let byte = |pair: &[u8]| u8::from_str_radix(std::str::from_utf8(pair).unwrap(), 16).unwrap();
     digits.chunks(2).map(byte).collect()
