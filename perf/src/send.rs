@@ -1,0 +1,340 @@
+//! One sender of prebuilt Produce frames: what it costs the broker, not the client.
+//!
+//! One thread drives all connections by `poll`. Every request carries the same batch to one partition; connections take the
+//! partitions in turn. With `--rate` it is an open loop: a request that could not leave on time counts from when it was due.
+//! It reports latencies, the longest time in which no answer came at all (`gap_ms`), and how many answers were errors.
+
+use std::{
+    collections::VecDeque,
+    io::{ErrorKind, IoSlice, Read as _, Write as _},
+    net::TcpStream,
+    os::fd::AsFd as _,
+    time::{Duration, Instant},
+};
+
+use anyhow::{Result, bail, ensure};
+use bytes::{Bytes, BytesMut};
+use hdrhistogram::Histogram;
+use net::wire::{ErrorCode, decode_response, produce::ProduceRequest, request};
+use nix::{
+    poll::{PollFd, PollFlags, ppoll},
+    sys::time::TimeSpec,
+};
+use rand::{RngCore as _, SeedableRng as _, rngs::SmallRng};
+use serde::Serialize;
+
+use crate::{
+    args::{Args, report},
+    batch::{self, Producer},
+    client::{self, PRODUCE},
+};
+
+/// What a run is: see the usage in `main`.
+struct Plan {
+    in_flight: usize,
+    acks: i16,
+    bytes: u64,
+    until: Option<Duration>,
+    /// Time between two requests; none is as fast as it goes.
+    interval: Option<Duration>,
+}
+
+#[derive(Serialize)]
+struct Answer {
+    requests: u64,
+    records: u64,
+    bytes: u64,
+    seconds: f64,
+    mb_per_second: f64,
+    records_per_second: f64,
+    errors: u64,
+    p50_ms: f64,
+    p99_ms: f64,
+    p999_ms: f64,
+    max_ms: f64,
+    gap_ms: f64,
+}
+
+/// The frame of one request to one partition: a head of its own, the batch shared by all.
+struct Frame {
+    head: Bytes,
+    batch: Bytes,
+}
+
+pub fn run(args: &Args) -> Result<()> {
+    let address: String = args.required("address")?;
+    let topic: String = args.required("topic")?;
+    let partitions: i32 = args.or("partitions", 1)?;
+    let connections: usize = args.or("connections", 1)?;
+    let record_bytes: usize = args.or("record-bytes", 1000)?;
+    let batch_bytes: usize = args.or("batch-bytes", 16384)?;
+    let acks = args.or("acks", 1)?;
+    let (batch, records) = shared_batch(batch_bytes, record_bytes)?;
+    let rate: f64 = args.or("rate", 0.0)?;
+    let seconds: Option<f64> = args.optional("seconds")?;
+    let plan = Plan {
+        in_flight: args.or("in-flight", 5)?,
+        acks,
+        bytes: args.or("bytes", if seconds.is_some() { u64::MAX } else { 1 << 30 })?,
+        until: seconds.map(Duration::from_secs_f64),
+        interval: (rate > 0.0).then(|| Duration::from_secs_f64(f64::from(records) / rate)),
+    };
+    let frames =
+        (0..partitions).map(|p| frame(&topic, p, acks, &batch)).collect::<Result<Vec<_>>>()?;
+    let lanes = (0..connections).map(|n| Lane::connect(&address, n)).collect::<Result<Vec<_>>>()?;
+    let mut sender = Sender { plan, frames, lanes, records, tally: Tally::new()? };
+    report(&sender.run()?)
+}
+
+/// A batch of about `batch_bytes` (no more, unless one record is larger) of random values.
+fn shared_batch(batch_bytes: usize, record_bytes: usize) -> Result<(Bytes, u32)> {
+    let each = record_bytes + 9;
+    let count = (batch_bytes.saturating_sub(batch::HEADER_BYTES) / each).max(1);
+    let mut random = SmallRng::seed_from_u64(7);
+    let mut values = vec![0; count * record_bytes];
+    random.fill_bytes(&mut values);
+    let slices: Vec<&[u8]> = values.chunks(record_bytes.max(1)).collect();
+    let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH)?;
+    let built = batch::build(&slices, Producer::NONE, i64::try_from(now.as_millis())?)?;
+    Ok((built.into(), u32::try_from(count)?))
+}
+
+fn frame(topic: &str, partition: i32, acks: i16, batch: &Bytes) -> Result<Frame> {
+    let asked = client::produce(topic, acks, vec![(partition, batch.clone())]);
+    let parts = client::memory(request(0, None, PRODUCE, &asked)?)?;
+    let [whole] = &parts[..] else { bail!("a Produce request of {} parts", parts.len()) };
+    let head = whole.slice(..whole.len() - batch.len());
+    ensure!(whole.ends_with(batch), "a Produce request that does not end with its batch");
+    Ok(Frame { head, batch: batch.clone() })
+}
+
+struct Sender {
+    plan: Plan,
+    frames: Vec<Frame>,
+    lanes: Vec<Lane>,
+    records: u32,
+    tally: Tally,
+}
+
+impl Sender {
+    fn run(&mut self) -> Result<Answer> {
+        let began = Instant::now();
+        let mut due = began;
+        let mut begun = 0u64;
+        let mut turn = 0;
+        self.tally.last = began;
+        loop {
+            let over = begun * self.frames[0].batch.len() as u64 >= self.plan.bytes
+                || self.plan.until.is_some_and(|u| began.elapsed() >= u);
+            if !over {
+                begun += self.begin(&mut due, &mut turn)?;
+            } else if self.lanes.iter().all(Lane::is_quiet) {
+                break;
+            }
+            self.wait(due, over)?;
+            for lane in &mut self.lanes {
+                lane.write(&self.frames)?;
+                lane.read(&mut self.tally)?;
+            }
+        }
+        Ok(self.answer(begun, began.elapsed()))
+    }
+
+    /// Begins every request that may begin now; how many.
+    fn begin(&mut self, due: &mut Instant, turn: &mut usize) -> Result<u64> {
+        let mut begun = 0;
+        let lanes = self.lanes.len();
+        let mut full = 0;
+        while full < lanes {
+            let now = Instant::now();
+            if self.plan.interval.is_some() && *due > now {
+                break;
+            }
+            let lane = &mut self.lanes[*turn % lanes];
+            *turn += 1;
+            if lane.in_flight() >= self.plan.in_flight {
+                full += 1;
+                continue;
+            }
+            full = 0;
+            let since = if let Some(interval) = self.plan.interval {
+                std::mem::replace(due, *due + interval)
+            } else {
+                now
+            };
+            lane.begin(&self.frames, since, self.plan.acks != 0);
+            lane.write(&self.frames)?;
+            begun += 1;
+            // Fairness in an unlimited run comes from the window; in a timed one answers must be read in between.
+            if begun >= 64 {
+                break;
+            }
+        }
+        Ok(begun)
+    }
+
+    fn wait(&self, due: Instant, over: bool) -> Result<()> {
+        let mut polled: Vec<PollFd<'_>> = self
+            .lanes
+            .iter()
+            .map(|lane| {
+                let write =
+                    if lane.writing.is_empty() { PollFlags::empty() } else { PollFlags::POLLOUT };
+                PollFd::new(lane.socket.as_fd(), PollFlags::POLLIN | write)
+            })
+            .collect();
+        let room = !over && self.lanes.iter().any(|l| l.in_flight() < self.plan.in_flight);
+        let left = match self.plan.interval {
+            Some(_) if room => due.saturating_duration_since(Instant::now()),
+            None if room => Duration::ZERO,
+            _ => Duration::from_millis(100),
+        };
+        ppoll(&mut polled, Some(TimeSpec::from_duration(left)), None)?;
+        Ok(())
+    }
+
+    fn answer(&self, requests: u64, took: Duration) -> Answer {
+        let (seconds, bytes) = (took.as_secs_f64(), requests * self.frames[0].batch.len() as u64);
+        let records = requests * u64::from(self.records);
+        let at = |quantile: f64| millis(self.tally.latency.value_at_quantile(quantile));
+        Answer {
+            requests,
+            records,
+            bytes,
+            seconds,
+            mb_per_second: float(bytes) / seconds / 1e6,
+            records_per_second: float(records) / seconds,
+            errors: self.tally.errors,
+            p50_ms: at(0.5),
+            p99_ms: at(0.99),
+            p999_ms: at(0.999),
+            max_ms: millis(self.tally.latency.max()),
+            gap_ms: self.tally.gap.as_secs_f64() * 1e3,
+        }
+    }
+}
+
+#[expect(clippy::cast_precision_loss, reason = "a figure for people")]
+fn float(count: u64) -> f64 {
+    count as f64
+}
+
+fn millis(nanos: u64) -> f64 {
+    float(nanos) / 1e6
+}
+
+struct Tally {
+    latency: Histogram<u64>,
+    errors: u64,
+    last: Instant,
+    gap: Duration,
+}
+
+impl Tally {
+    fn new() -> Result<Tally> {
+        let latency = Histogram::new_with_bounds(1000, 120_000_000_000, 3)?;
+        Ok(Tally { latency, errors: 0, last: Instant::now(), gap: Duration::ZERO })
+    }
+
+    fn answered(&mut self, since: Instant, error: bool) {
+        let now = Instant::now();
+        self.gap = self.gap.max(now - self.last);
+        self.last = now;
+        self.errors += u64::from(error);
+        self.latency.saturating_record(u64::try_from((now - since).as_nanos()).unwrap_or(u64::MAX));
+    }
+}
+
+/// One connection: what is being written, and the requests that wait for their answers, in order.
+struct Lane {
+    socket: TcpStream,
+    /// (partition, bytes of the frame written, its head with the correlation id in it)
+    writing: VecDeque<(usize, usize, BytesMut)>,
+    waiting: VecDeque<Instant>,
+    partition: usize,
+    correlation: i32,
+    read: BytesMut,
+}
+
+impl Lane {
+    fn connect(address: &str, number: usize) -> Result<Lane> {
+        let socket = TcpStream::connect(address)?;
+        socket.set_nodelay(true)?;
+        socket.set_nonblocking(true)?;
+        Ok(Lane {
+            socket,
+            writing: VecDeque::new(),
+            waiting: VecDeque::new(),
+            partition: number,
+            correlation: 0,
+            read: BytesMut::with_capacity(64 << 10),
+        })
+    }
+
+    fn in_flight(&self) -> usize {
+        self.waiting.len().max(self.writing.len())
+    }
+
+    fn is_quiet(&self) -> bool {
+        self.in_flight() == 0
+    }
+
+    fn begin(&mut self, frames: &[Frame], since: Instant, answered: bool) {
+        let partition = self.partition % frames.len();
+        self.partition += 1;
+        self.correlation = self.correlation.wrapping_add(1);
+        let mut head = BytesMut::from(frames[partition].head.as_ref());
+        head[8..12].copy_from_slice(&self.correlation.to_be_bytes());
+        self.writing.push_back((partition, 0, head));
+        if answered {
+            self.waiting.push_back(since);
+        }
+    }
+
+    fn write(&mut self, frames: &[Frame]) -> Result<()> {
+        while let Some((partition, written, head)) = self.writing.front_mut() {
+            let batch = &frames[*partition].batch;
+            let mut slices = [IoSlice::new(head), IoSlice::new(batch)];
+            let mut left = &mut slices[..];
+            IoSlice::advance_slices(&mut left, *written);
+            match self.socket.write_vectored(left) {
+                Ok(0) => bail!("the broker closed the connection"),
+                Ok(sent) => *written += sent,
+                Err(error) if error.kind() == ErrorKind::WouldBlock => return Ok(()),
+                Err(error) => return Err(error.into()),
+            }
+            if *written == head.len() + batch.len() {
+                self.writing.pop_front();
+            }
+        }
+        Ok(())
+    }
+
+    fn read(&mut self, tally: &mut Tally) -> Result<()> {
+        let mut chunk = [0; 16 << 10];
+        match self.socket.read(&mut chunk) {
+            Ok(0) => bail!("the broker closed the connection"),
+            Ok(got) => self.read.extend_from_slice(&chunk[..got]),
+            Err(error) if error.kind() == ErrorKind::WouldBlock => return Ok(()),
+            Err(error) => return Err(error.into()),
+        }
+        while let Some(length) = self.read.first_chunk::<4>() {
+            let end = 4 + usize::try_from(i32::from_be_bytes(*length))?;
+            if self.read.len() < end {
+                break;
+            }
+            let frame = self.read.split_to(end).freeze().slice(4..);
+            let (_, answer) = decode_response::<ProduceRequest>(frame, PRODUCE)?;
+            let Some(since) = self.waiting.pop_front() else {
+                bail!("an answer that nobody waits for")
+            };
+            let refused = answer
+                .responses
+                .iter()
+                .flat_map(|t| &t.partition_responses)
+                .any(|p| p.error_code != ErrorCode::NONE);
+            tally.answered(since, refused);
+        }
+        Ok(())
+    }
+}
