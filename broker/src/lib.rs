@@ -6,6 +6,7 @@ mod deadline;
 mod guard;
 pub mod metadata;
 pub mod metrics;
+pub mod topic_name;
 mod placement;
 mod ports;
 mod sessions;

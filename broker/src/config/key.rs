@@ -58,7 +58,7 @@ pub enum Valid {
     Fraction(f64, f64),
     OneOf(&'static [&'static str]),
     OneOfAnyCase(&'static [&'static str]),
-    /// No duplicates, no empty entry; entries from the set if it is not empty.
+    /// No empty entry, duplicates dropped; entries from the set if it is not empty.
     Entries {
         of: &'static [&'static str],
         may_be_empty: bool,
@@ -142,11 +142,22 @@ impl Key {
             Kind::Long => trimmed.parse::<i64>().map(Value::Int).map_err(|_| number("LONG")),
             Kind::Double => trimmed.parse::<f64>().map(Value::Real).map_err(|_| number("DOUBLE")),
             Kind::List if trimmed.is_empty() => Ok(Value::List(Vec::new())),
-            Kind::List => {
-                Ok(Value::List(trimmed.split(',').map(|entry| entry.trim().to_owned()).collect()))
-            }
+            Kind::List => Ok(Value::List(self.entries(trimmed))),
             Kind::String | Kind::Class | Kind::Password => Ok(Value::Text(trimmed.to_owned())),
         }
+    }
+
+    /// Entries that a key does not allow twice count once, as Kafka does with a warning.
+    fn entries(&self, text: &str) -> Vec<String> {
+        let mut entries: Vec<String> = Vec::new();
+        for entry in text.split(',').map(str::trim) {
+            if !matches!(self.valid, Valid::Entries { .. })
+                || !entries.iter().any(|known| known == entry)
+            {
+                entries.push(entry.to_owned());
+            }
+        }
+        entries
     }
 
     fn check(&self, value: &Value) -> Result<(), InvalidValue> {
@@ -206,11 +217,6 @@ impl Key {
             };
             return Err(InvalidValue(format!(
                 "Configuration '{name}' must not be empty. Valid values include: {any}"
-            )));
-        }
-        if entries.iter().enumerate().any(|(i, entry)| entries[..i].contains(entry)) {
-            return Err(InvalidValue(format!(
-                "Configuration '{name}' values must not be duplicated."
             )));
         }
         for entry in entries {

@@ -14,7 +14,7 @@ use super::command_line::Invocation;
 use super::key::{Effect, Key};
 use super::properties;
 use super::settings::Settings;
-use super::table::{BROKER_KEYS, TOPIC_KEYS, legacy, nearest};
+use super::table::{BROKER_KEYS, TOPIC_KEYS, legacy, nearest, of_one_listener};
 use super::topic;
 
 /// A usable configuration, and what its writer should know about it.
@@ -212,13 +212,6 @@ fn judge_value(key: &Key, text: &str) -> Verdict {
             key.default.map(|default| format!(" or at {default:?}")).unwrap_or_default()
         )),
     }
-}
-
-/// `listener.name.<listener>[.<mechanism>].<key>`: the key for one listener.
-fn of_one_listener(name: &str) -> Option<&'static Key> {
-    let (_, rest) = name.strip_prefix("listener.name.")?.split_once('.')?;
-    let known = |name: &str| BROKER_KEYS.get(name).copied();
-    known(rest).or_else(|| known(rest.split_once('.')?.1))
 }
 
 /// What would be right for a key, in a few words.

@@ -6,6 +6,7 @@
 mod broker;
 mod build;
 pub mod command_line;
+pub mod describe;
 mod in_force;
 pub mod key;
 mod listeners;

@@ -45,13 +45,15 @@ impl Settings {
         )
     }
 
-    /// What each layer says of a key, the strongest first, the default last.
+    /// What each layer says of a key, the strongest first, the default last. A default of our own shows only where it is in force.
     pub fn every(&self, name: &str) -> Vec<(String, Source)> {
-        let profile = self.profile.get(name).map(String::as_str);
-        let default = profile.or_else(|| BROKER_KEYS.get(name).and_then(|key| key.default));
         let set = self.layers().filter(|(_, source)| *source != Source::Default);
         let set = set.filter_map(|(layer, source)| Some((layer.get(name)?.clone(), source)));
-        set.chain(default.map(|text| (text.to_owned(), Source::Default))).collect()
+        let mut all: Vec<_> = set.collect();
+        let ours = self.profile.get(name).map(String::as_str).filter(|_| all.is_empty());
+        let default = ours.or_else(|| BROKER_KEYS.get(name).and_then(|key| key.default));
+        all.extend(default.map(|text| (text.to_owned(), Source::Default)));
+        all
     }
 
     fn layers(&self) -> impl Iterator<Item = (&Layer, Source)> {

@@ -1,7 +1,7 @@
 //! Every key that is known: Kafka 4.3's broker keys, topic keys, Odradek's own, and the keys that older Kafkas had.
 //!
 //! One file per area. A row is a key's facts and one sentence: `"name", Type = default, legal values, importance, update, visibility,
-//! effect; "what it means"`. The facts were printed from a running Kafka 4.3.1; `broker/tests/config_table.rs` says how.
+//! effect; "what it means"`. The facts were printed from a running Kafka 4.3.1; `broker/tests/config_described.rs` compares most of them.
 
 pub(crate) mod groups;
 pub(crate) mod legacy;
@@ -100,6 +100,13 @@ pub fn broker_keys() -> impl Iterator<Item = &'static Key> {
 /// All topic keys.
 pub fn topic_keys() -> impl Iterator<Item = &'static Key> {
     topic::TOPIC.iter()
+}
+
+/// `listener.name.<listener>[.<mechanism>].<key>`: the key for one listener.
+pub(crate) fn of_one_listener(name: &str) -> Option<&'static Key> {
+    let (_, rest) = name.strip_prefix("listener.name.")?.split_once('.')?;
+    let known = |name: &str| BROKER_KEYS.get(name).copied();
+    known(rest).or_else(|| known(rest.split_once('.')?.1))
 }
 
 /// The known broker key that is most like `name`, if one is like it at all.
