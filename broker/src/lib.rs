@@ -1,6 +1,7 @@
 //! Kafka's behaviour on shards.
 
 mod clock;
+pub mod controller;
 pub mod config;
 mod deadline;
 mod guard;

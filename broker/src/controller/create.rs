@@ -1,0 +1,261 @@
+//! CreateTopics: what records a request makes, and what it is answered. Pure: nothing is written here.
+//!
+//! The order in which faults are found is Kafka's, since the first one is what the client sees: the request as a whole, the
+//! name, an existing topic, the configs, then partitions, replicas and assignments.
+
+use std::collections::{HashMap, HashSet};
+
+use bytestring::ByteString;
+use net::wire::create_topics::CreatableTopic;
+use replication::controller::assignment::{self, Assigned};
+use replication::controller::placement::{self, UsableBroker};
+use storage::units::TopicId;
+use uuid::Uuid;
+
+use super::dice::Dice;
+use super::refusal::{PARTITIONS_PER_REQUEST_MAX, TopicRefusal};
+use super::{CreatedTopic, names};
+use crate::config::Config;
+use crate::config::topic::{self, Overrides};
+use crate::metadata::directory;
+use crate::metadata::image::{ConfigResource, Image, UNASSIGNED_DIRECTORY};
+use crate::metadata::records::{ConfigRecord, PartitionRecord, Record, TopicRecord};
+
+/// The longest value of a config, in characters.
+const CONFIG_VALUE_MAX: usize = 32_767;
+
+/// An outcome for each topic, in the order of the answer.
+pub type Outcomes = Vec<(ByteString, Result<CreatedTopic, TopicRefusal>)>;
+
+/// Plans the topics of one request. Names that stand in it more than once, and the metadata log's, come last, as in Kafka.
+pub fn plan(
+    image: &Image,
+    config: &Config,
+    dice: &mut Dice,
+    topics: &[CreatableTopic],
+) -> (Vec<Record>, Outcomes) {
+    let mut times: HashMap<&ByteString, usize> = HashMap::new();
+    topics.iter().for_each(|topic| *times.entry(&topic.name).or_default() += 1);
+    let prohibited = |topic: &CreatableTopic| topic.name == directory::TOPIC;
+    let (asked, others): (Vec<_>, Vec<_>) =
+        topics.iter().partition(|topic| times[&topic.name] == 1 && !prohibited(topic));
+    let (records, mut outcomes) = plan_distinct(image, config, dice, &asked);
+    let mut seen = HashSet::new();
+    for topic in others.into_iter().filter(|topic| seen.insert(&topic.name)) {
+        let refusal = if times[&topic.name] > 1 {
+            TopicRefusal::Contradiction("Duplicate topic name.")
+        } else {
+            TopicRefusal::Internal(directory::TOPIC)
+        };
+        outcomes.push((topic.name.clone(), Err(refusal)));
+    }
+    (records, outcomes)
+}
+
+fn plan_distinct(
+    image: &Image,
+    config: &Config,
+    dice: &mut Dice,
+    topics: &[&CreatableTopic],
+) -> (Vec<Record>, Outcomes) {
+    let refuse_all = |text| {
+        let refused =
+            |topic: &&CreatableTopic| (topic.name.clone(), Err(TopicRefusal::Policy(text)));
+        (Vec::new(), topics.iter().map(refused).collect())
+    };
+    if asked_partitions(config, topics) > PARTITIONS_PER_REQUEST_MAX {
+        return refuse_all("Excessively large number of partitions per request.");
+    }
+    let collisions = Collisions::find(image, topics);
+    let mut records = Vec::new();
+    let mut outcomes = Vec::with_capacity(topics.len());
+    for topic in topics {
+        let planned = plan_topic(image, config, dice, &collisions, topic);
+        let outcome = planned.map(|(created, mut own)| {
+            records.append(&mut own);
+            created
+        });
+        outcomes.push((topic.name.clone(), outcome));
+    }
+    if records.len() > PARTITIONS_PER_REQUEST_MAX {
+        return refuse_all("Unable to perform excessively large batch operation.");
+    }
+    (records, outcomes)
+}
+
+/// What the request would make at most, before any of it is made.
+fn asked_partitions(config: &Config, topics: &[&CreatableTopic]) -> usize {
+    let default = usize::try_from(config.num_partitions).unwrap_or(1);
+    let asked = |topic: &&CreatableTopic| match topic.num_partitions {
+        _ if !topic.assignments.is_empty() => topic.assignments.len(),
+        -1 => default,
+        number => usize::try_from(number).unwrap_or(0),
+    };
+    topics.iter().map(asked).fold(0, usize::saturating_add)
+}
+
+/// Existing topics with which new names may collide.
+struct Collisions(HashMap<String, ByteString>);
+
+impl Collisions {
+    fn find(image: &Image, topics: &[&CreatableTopic]) -> Collisions {
+        if !topics.iter().any(|topic| names::may_collide(&topic.name)) {
+            return Collisions(HashMap::new());
+        }
+        let existing = image.topics().filter(|topic| names::may_collide(&topic.name));
+        Collisions(existing.map(|t| (names::unified(&t.name), t.name.clone())).collect())
+    }
+
+    fn check(&self, name: &ByteString) -> Result<(), TopicRefusal> {
+        match self.0.get(&names::unified(name)) {
+            Some(existing) if names::may_collide(name) => {
+                Err(TopicRefusal::Collides { name: name.clone(), existing: existing.clone() })
+            }
+            _ => Ok(()),
+        }
+    }
+}
+
+fn plan_topic(
+    image: &Image,
+    config: &Config,
+    dice: &mut Dice,
+    collisions: &Collisions,
+    topic: &CreatableTopic,
+) -> Result<(CreatedTopic, Vec<Record>), TopicRefusal> {
+    if image.topic_id(&topic.name).is_some() {
+        return Err(TopicRefusal::Exists(topic.name.clone()));
+    }
+    if let Some(why) = names::invalid(&topic.name) {
+        return Err(TopicRefusal::Name(why));
+    }
+    collisions.check(&topic.name)?;
+    let overrides = check_configs(config, topic)?;
+    let assigned = if topic.assignments.is_empty() {
+        place(image, config, dice, topic)?
+    } else {
+        check_assignments(image, topic)?
+    };
+    let id = dice.id();
+    let created = CreatedTopic {
+        id: TopicId(id),
+        partitions: assigned.len(),
+        replication_factor: assigned.first().map_or(0, |partition| partition.replicas.len()),
+        overrides: overrides.clone(),
+    };
+    Ok((created, records(image, topic, id, &assigned, overrides)))
+}
+
+fn check_configs(config: &Config, topic: &CreatableTopic) -> Result<Overrides, TopicRefusal> {
+    let long = |value: &ByteString| value.encode_utf16().count() > CONFIG_VALUE_MAX;
+    if topic.configs.iter().any(|set| set.value.as_ref().is_some_and(long)) {
+        let text = "The configuration value cannot be added because it exceeds the maximum value size of 32767 bytes.";
+        return Err(TopicRefusal::Config(text.to_owned()));
+    }
+    let set = topic.configs.iter().map(|set| (&set.name, set.value.as_ref()));
+    topic::validate(&config.settings, set).map_err(|why| TopicRefusal::Config(why.to_string()))
+}
+
+fn check_assignments(image: &Image, topic: &CreatableTopic) -> Result<Vec<Assigned>, TopicRefusal> {
+    if topic.replication_factor != -1 {
+        return Err(TopicRefusal::Contradiction(
+            "A manual partition assignment was specified, but replication factor was not set to -1.",
+        ));
+    }
+    if topic.num_partitions != -1 {
+        return Err(TopicRefusal::Contradiction(
+            "A manual partition assignment was specified, but numPartitions was not set to -1.",
+        ));
+    }
+    let assignments = topic.assignments.iter().map(|a| (a.partition_index, &a.broker_ids[..]));
+    Ok(assignment::check(assignments, |id| image.broker(id).map(|broker| broker.active()))?)
+}
+
+fn place(
+    image: &Image,
+    config: &Config,
+    dice: &mut Dice,
+    topic: &CreatableTopic,
+) -> Result<Vec<Assigned>, TopicRefusal> {
+    let factor = match topic.replication_factor {
+        -1 => i16::try_from(config.default_replication_factor).unwrap_or(i16::MAX),
+        factor if factor > 0 => factor,
+        _ => {
+            let text = "Replication factor must be larger than 0, or -1 to use the default value.";
+            return Err(TopicRefusal::ReplicationFactor(text.to_owned()));
+        }
+    };
+    let number = match topic.num_partitions {
+        -1 => config.num_partitions,
+        number => number,
+    };
+    let partitions = usize::try_from(number).ok().filter(|number| *number > 0);
+    let partitions = partitions.ok_or(TopicRefusal::Partitions)?;
+    let refused = |why: &dyn std::fmt::Display| {
+        TopicRefusal::ReplicationFactor(format!(
+            "Unable to replicate the partition {factor} time(s): {why}"
+        ))
+    };
+    let usable: Vec<UsableBroker> = image
+        .brokers()
+        .filter(|broker| broker.takes_replicas())
+        .map(|broker| UsableBroker {
+            id: broker.id,
+            rack: broker.rack.as_ref().map(ToString::to_string),
+            fenced: broker.fenced,
+        })
+        .collect();
+    let placed = placement::place(&usable, partitions, factor, &mut |below| dice.below(below))
+        .map_err(|why| refused(&why))?;
+    let active = |id: &i32| image.broker(*id).is_some_and(|broker| broker.active());
+    let assign = |replicas: Vec<i32>| {
+        let isr: Vec<i32> = replicas.iter().copied().filter(active).collect();
+        let all_out = "All brokers are currently fenced or in controlled shutdown.";
+        if isr.is_empty() { Err(refused(&all_out)) } else { Ok(Assigned { replicas, isr }) }
+    };
+    placed.into_iter().map(assign).collect()
+}
+
+/// The topic, its configs, its partitions: Kafka's order.
+fn records(
+    image: &Image,
+    topic: &CreatableTopic,
+    id: Uuid,
+    assigned: &[Assigned],
+    overrides: Overrides,
+) -> Vec<Record> {
+    let head = TopicRecord { name: topic.name.clone(), topic_id: id };
+    let configs = overrides.into_iter().map(|(name, value)| {
+        Record::from(ConfigRecord {
+            resource_type: ConfigResource::TOPIC,
+            resource_name: topic.name.clone(),
+            name,
+            value: Some(value),
+        })
+    });
+    let partitions = (0..).zip(assigned).map(|(partition_id, partition)| {
+        Record::from(PartitionRecord {
+            partition_id,
+            topic_id: id,
+            replicas: partition.replicas.clone(),
+            isr: partition.isr.clone(),
+            leader: partition.isr[0],
+            leader_epoch: 0,
+            partition_epoch: 0,
+            directories: partition.replicas.iter().map(|id| directory_of(image, *id)).collect(),
+            ..PartitionRecord::default()
+        })
+    });
+    std::iter::once(Record::from(head)).chain(configs).chain(partitions).collect()
+}
+
+/// A broker with one directory has no choice; others say later where they put it (KIP-858).
+fn directory_of(image: &Image, broker: i32) -> Uuid {
+    match image.broker(broker).map(|broker| &broker.directories[..]) {
+        Some([only]) => *only,
+        _ => UNASSIGNED_DIRECTORY,
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,65 @@
+//! The controller: the one place where cluster metadata is decided and written.
+//!
+//! It lives on an executor of its own, so that data load cannot starve it. What is asked of it is done one after another: a
+//! request becomes records (`create`, `delete`, `producer_ids`: pure functions of the image), the records become one batch
+//! of the metadata log (`ledger`: written, synced, replayed into the next image), the image goes to every shard, and when
+//! all follow it the request is answered: what was answered is in force on this node.
+//!
+//! Read in this order: this file (what can be asked), `create` and `delete` (what is decided), `ledger` (what is written),
+//! `run` (the executor: start, requests, stop).
+
+pub mod create;
+pub mod delete;
+pub mod dice;
+pub mod names;
+pub mod producer_ids;
+pub mod refusal;
+
+use std::ops::Range;
+
+use bytestring::ByteString;
+use net::wire::create_topics::CreatableTopic;
+use storage::units::TopicId;
+
+use crate::config::topic::Overrides;
+use delete::{Deletion, NamedTopic};
+use refusal::Unwritten;
+
+/// What a shard asks of the controller.
+#[derive(Debug, Clone)]
+pub enum ControllerRequest {
+    /// As in the CreateTopics request; with `validate_only` nothing is written.
+    CreateTopics {
+        topics: Vec<CreatableTopic>,
+        validate_only: bool,
+    },
+    /// Topics that somebody asked about and that may be created with the defaults.
+    AutoCreate {
+        names: Vec<ByteString>,
+    },
+    DeleteTopics {
+        topics: Vec<NamedTopic>,
+    },
+    AllocateProducerIds,
+}
+
+/// The answer to a request of the same name.
+#[derive(Debug, Clone)]
+pub enum ControllerAnswer {
+    CreateTopics(create::Outcomes),
+    /// Those that could not be created were logged.
+    AutoCreate,
+    DeleteTopics(Vec<Deletion>),
+    ProducerIds(Range<i64>),
+    /// Nothing was done.
+    Unwritten(Unwritten),
+}
+
+/// A topic that was created, or with `validate_only` would have been.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct CreatedTopic {
+    pub id: TopicId,
+    pub partitions: usize,
+    pub replication_factor: usize,
+    pub overrides: Overrides,
+}
