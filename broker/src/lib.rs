@@ -7,6 +7,7 @@ mod deadline;
 mod guard;
 pub mod metadata;
 pub mod metrics;
+pub mod preflight;
 pub mod topic_name;
 mod placement;
 mod ports;

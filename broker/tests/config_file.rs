@@ -3,7 +3,6 @@
 use std::path::PathBuf;
 
 use broker::config::command_line::{Command, parse as parse_command_line};
-use broker::config::properties::{Entry, parse as parse_properties};
 use broker::config::settings::Source;
 use broker::config::{Durability, Invocation, Loaded, Refused, load};
 
@@ -112,6 +111,8 @@ fn unknown_keys_and_bad_values_are_refused_with_their_place_and_what_would_be_ri
         "queued.max.request.bytes=1000",
         &["larger or equal to socket.request.max.bytes"],
     );
+    check_refused("broker.rack=\\u00zz", &["four hexadecimal digits"]);
+    check_refused("odradek.cluster.id=mine", &["22 characters"]);
     check_refused("listener.name.inside.ssl.keystore.lokation=x", &["unknown key"]);
 }
 
@@ -215,32 +216,4 @@ fn command_lines() {
             (actual, expected) => panic!("{arguments:?}: {actual:?}, not {expected:?}"),
         }
     }
-}
-
-#[test]
-fn properties_are_read_as_java_does() {
-    let cases = [
-        ("a=b", vec![(1, "a", "b")]),
-        ("  a  =  b  ", vec![(1, "a", "b  ")]),
-        ("a:b\nc d\ne", vec![(1, "a", "b"), (2, "c", "d"), (3, "e", "")]),
-        ("# no\n! no\n\n  # no\na=#yes", vec![(5, "a", "#yes")]),
-        ("a=1,\\\n    2,\\\r\n\t3\nb=4", vec![(1, "a", "1,2,3"), (4, "b", "4")]),
-        ("a=b\\\\\nc=d", vec![(1, "a", "b\\"), (2, "c", "d")]),
-        ("a\\ b\\=c\\:=d", vec![(1, "a b=c:", "d")]),
-        ("a=\\t\\n\\u00e9\\ud83d\\ude00\\x", vec![(1, "a", "\t\né😀x")]),
-        ("a==b", vec![(1, "a", "=b")]),
-        ("=b", vec![(1, "", "b")]),
-        ("# no \\\na=b", vec![(2, "a", "b")]),
-        ("a=b\\", vec![(1, "a", "b")]),
-    ];
-    for (text, expected) in cases {
-        let entry = |(line, key, value): (usize, &str, &str)| Entry {
-            line,
-            key: key.into(),
-            value: value.into(),
-        };
-        let expected: Vec<Entry> = expected.into_iter().map(entry).collect();
-        assert_eq!(parse_properties(text).expect("reads"), expected, "{text:?}");
-    }
-    assert_eq!(parse_properties("a=b\nc=\\u12").expect_err("refused").line, 2);
 }

@@ -26,6 +26,8 @@ pub enum Durability {
 pub struct Config {
     pub(super) node_id: i32,
     pub rack: Option<String>,
+    /// What the data directory's cluster must be; `None` takes whatever it is.
+    pub cluster_id: Option<String>,
 
     pub(super) listeners: Vec<Listener>,
     /// The listeners of the controller. No controller of another process can be served yet, so their ports stay closed.

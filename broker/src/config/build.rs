@@ -4,6 +4,8 @@ use std::net::{SocketAddr, ToSocketAddrs};
 use std::path::PathBuf;
 use std::sync::Arc;
 
+use storage::units::TopicId;
+
 use super::broker::{Config, Durability, MetadataLog};
 use super::key::InvalidValue;
 use super::listeners::{Fault, ListenerKeys, endpoints};
@@ -55,6 +57,7 @@ fn config(
     Config {
         node_id: number.int("node.id"),
         rack: settings.string("broker.rack"),
+        cluster_id: settings.string("odradek.cluster.id"),
         listeners,
         controller_listeners,
         advertised: endpoints.advertised,
@@ -169,6 +172,11 @@ fn roles(settings: &Settings) -> Result<(), Fault> {
             "broker.id",
             "You must set `node.id` to the same value as `broker.id`.".into(),
         ));
+    }
+    if let Some(id) = settings.string("odradek.cluster.id")
+        && TopicId::parse(&id).is_none()
+    {
+        return Err(("odradek.cluster.id", format!("{id:?} is not 22 characters of base64url")));
     }
     let roles = settings.list("process.roles").unwrap_or_default();
     match roles.len() {

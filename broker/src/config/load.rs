@@ -8,11 +8,12 @@ use std::fs;
 use std::path::Path;
 use std::path::PathBuf;
 
+use storage::checkpoint::{Property, parse_properties};
+
 use super::broker::Config;
 use super::build::build;
 use super::command_line::Invocation;
 use super::key::{Effect, Key};
-use super::properties;
 use super::settings::Settings;
 use super::table::{BROKER_KEYS, TOPIC_KEYS, legacy, nearest, of_one_listener};
 use super::topic;
@@ -129,13 +130,12 @@ fn read(path: &Path) -> Result<Vec<Given>, Problem> {
     let file = |text: String| Problem { place: Place::File(path.to_owned()), text };
     let text =
         fs::read_to_string(path).map_err(|error| file(format!("cannot be read: {error}")))?;
-    let entries = properties::parse(&text).map_err(|error| file(error.to_string()))?;
-    let place = |entry: properties::Entry| Given {
-        place: Place::Line(path.to_owned(), entry.line),
-        key: entry.key,
-        value: entry.value,
+    let given = |property: Property| Given {
+        place: Place::Line(path.to_owned(), property.line),
+        key: property.key,
+        value: property.value,
     };
-    Ok(entries.into_iter().map(place).collect())
+    Ok(parse_properties(&text).into_iter().map(given).collect())
 }
 
 /// Our own defaults where Kafka has none or means another: with a file only what Kafka requires, without one a broker to try out.
@@ -169,6 +169,11 @@ enum Verdict {
 }
 
 fn judge(name: &str, text: &str) -> Verdict {
+    if name.contains(char::REPLACEMENT_CHARACTER) || text.contains(char::REPLACEMENT_CHARACTER) {
+        return Verdict::Refused(format!(
+            "{name}: \\u must be followed by four hexadecimal digits of a character"
+        ));
+    }
     if let Some(key) = BROKER_KEYS.get(name) {
         return judge_value(key, text);
     }

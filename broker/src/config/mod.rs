@@ -1,6 +1,6 @@
 //! Configuration: `server.properties` and the command line in, an immutable `Config` out.
 //!
-//! Read in this order: `command_line` (what was asked), `properties` (Java's format), `key` and `table` (what is known about each key),
+//! Read in this order: `command_line` (what was asked), `key` and `table` (what is known about each key),
 //! `settings` (layers of text), `load` and `build` (refusals, warnings, fields), `broker` (the result), `listeners`, `memory`, `topic`.
 
 mod broker;
@@ -12,7 +12,6 @@ pub mod key;
 mod listeners;
 mod load;
 mod memory;
-pub mod properties;
 pub mod settings;
 pub mod table;
 pub mod topic;

@@ -25,6 +25,7 @@ mod drive;
 pub mod op;
 mod ring;
 mod slots;
+pub mod support;
 mod wake;
 
 pub use completion::Op;

@@ -5,6 +5,8 @@ use super::*;
 keys! { pub(crate) OWN:
     "odradek.admin.listener", String = "127.0.0.1:9644", Any, Medium, ReadOnly, Public, Used;
         "Where /health and /metrics are served, as host:port; empty serves them nowhere."
+    "odradek.cluster.id", String = null, Any, Medium, ReadOnly, Public, Used;
+        "The cluster that the data belongs to, 22 characters of base64url; made up at the first start, if not set."
     "odradek.commit.log.bytes", String = "64MiB", Any, Low, ReadOnly, Public, Used;
         "The size of one file of a shard's commit log, in bytes or as 64MiB; a multiple of 4096."
     "odradek.durability", String = "sync", OneOf(&["sync", "written"]), High, ReadOnly, Public, Used;
