@@ -20,6 +20,7 @@ use crate::config::topic::{self, Overrides};
 use crate::metadata::directory;
 use crate::metadata::image::{ConfigResource, Image, UNASSIGNED_DIRECTORY};
 use crate::metadata::records::{ConfigRecord, PartitionRecord, Record, TopicRecord};
+use crate::topic_name;
 
 /// The longest value of a config, in characters.
 const CONFIG_VALUE_MAX: usize = 32_767;
@@ -126,9 +127,7 @@ fn plan_topic(
     if image.topic_id(&topic.name).is_some() {
         return Err(TopicRefusal::Exists(topic.name.clone()));
     }
-    if let Some(why) = names::invalid(&topic.name) {
-        return Err(TopicRefusal::Name(why));
-    }
+    topic_name::check(&topic.name).map_err(TopicRefusal::Name)?;
     collisions.check(&topic.name)?;
     let overrides = check_configs(config, topic)?;
     let assigned = if topic.assignments.is_empty() {

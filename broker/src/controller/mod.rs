@@ -11,7 +11,7 @@
 pub mod create;
 pub mod delete;
 pub mod dice;
-pub mod names;
+mod names;
 pub mod producer_ids;
 pub mod refusal;
 
