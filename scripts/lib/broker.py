@@ -117,7 +117,7 @@ class Broker:
         self.process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, errors="replace",
                                         stdin=subprocess.DEVNULL, env={**os.environ, **self.environment}, preexec_fn=die_with_parent())
         _running.append(self)
-        threading.Thread(target=self._drain, args=(self.process,), daemon=True).start()
+        threading.Thread(target=self._drain, args=(self.process, self._seen), daemon=True).start()
         ready = self._wait_ready(began)
         self.started_ms = (time.monotonic() - began) * 1000
         pid = re.search(r"\bpid=(\d+)", ready)
@@ -128,15 +128,15 @@ class Broker:
     def _innermost(self):
         return children(self.process.pid)[-1] if self.wrapper else self.process.pid
 
-    def _drain(self, process):
+    def _drain(self, process, seen):
         for line in process.stdout:
             line = line.rstrip("\n")
             self.lines.append(line)
             if len(self.lines) > 20000:
                 del self.lines[:10000]
             if re.search(r"\b(odradek|kafka) ready\b", line):
-                self._seen.put(line)
-        self._seen.put(None)
+                seen.put(line)
+        seen.put(None)
 
     def _wait_ready(self, began):
         left = self.timeout - (time.monotonic() - began)

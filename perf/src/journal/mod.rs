@@ -5,7 +5,8 @@
 //! acknowledged batch is in the log at its journaled offset, an idempotent one exactly once, and no sequence is ever out of order.
 //!
 //! The content of a batch follows from seed, topic, partition and counter (`content`): `verify` makes it again and compares.
-//! It stops when its standard input ends, after everything in flight was acknowledged, and prints what it did as JSON.
+//! It stops when its standard input ends, after everything in flight was acknowledged, and prints what it did as JSON; begun
+//! again with the same journal, it goes on with the counters that follow.
 //!
 //! ```text
 //! journal   one line an acknowledgement: topic partition counter base-offset records hash
@@ -16,9 +17,10 @@ pub mod content;
 mod producer;
 
 use std::{
+    collections::HashMap,
     fs::File,
     io::{Read as _, Write as _},
-    path::Path,
+    path::{Path, PathBuf},
     sync::{
         Arc,
         atomic::{AtomicBool, Ordering},
@@ -106,13 +108,15 @@ pub fn run(args: &Args) -> Result<()> {
         .split(',')
         .map(Mode::parse)
         .collect::<Result<Vec<_>>>()?;
-    let mut journal =
-        File::options().create(true).append(true).open(args.required::<String>("journal")?)?;
+    let path: PathBuf = args.required("journal")?;
+    let before = if path.exists() { read(&path)? } else { Vec::new() };
+    let mut journal = File::options().create(true).append(true).open(path)?;
     let stop = Arc::new(AtomicBool::new(false));
     let (acknowledged, entries) = mpsc::sync_channel::<Entry>(1024);
     let mut threads = Vec::new();
     for mode in modes {
         let producing = Producing {
+            first_counters: counters(&before, &mode.topic),
             address: args.required("address")?,
             partitions: args.or("partitions", 5)?,
             bytes_per_second: args.or("bytes-per-second", 5e6)?,
@@ -139,6 +143,16 @@ pub fn run(args: &Args) -> Result<()> {
         .map(|thread| thread.join().map_err(|_| anyhow!("a producer panicked"))?)
         .collect::<Result<Vec<Counts>>>()?;
     report(&counts)
+}
+
+/// The counter that comes next in each partition of a topic, where it is not 0.
+fn counters(entries: &[Entry], topic: &str) -> HashMap<i32, u64> {
+    let mut next = HashMap::new();
+    for entry in entries.iter().filter(|e| e.topic == topic) {
+        let counter: &mut u64 = next.entry(entry.partition).or_default();
+        *counter = (*counter).max(entry.counter + 1);
+    }
+    next
 }
 
 #[cfg(test)]

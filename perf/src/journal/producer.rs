@@ -1,7 +1,7 @@
 //! One producer of the journal: its window, its reconnects, its sequences.
 
 use std::{
-    collections::VecDeque,
+    collections::{HashMap, VecDeque},
     sync::{
         Arc,
         atomic::{AtomicBool, Ordering},
@@ -33,6 +33,8 @@ pub(super) struct Producing {
     pub partitions: i32,
     pub bytes_per_second: f64,
     pub seed: u64,
+    /// Where the counters of partitions go on, if not at 0.
+    pub first_counters: HashMap<i32, u64>,
     pub stop: Arc<AtomicBool>,
     pub acknowledged: SyncSender<Entry>,
 }
@@ -55,7 +57,7 @@ struct Pending {
     batch: Bytes,
 }
 
-#[derive(Clone, Copy, Default)]
+#[derive(Clone, Copy)]
 struct Next {
     counter: u64,
     sequence: i32,
@@ -81,7 +83,12 @@ impl Producing {
                 reconnects: 0,
                 sent_again: 0,
             },
-            next: vec![Next::default(); usize::try_from(self.partitions)?],
+            next: (0..self.partitions)
+                .map(|p| Next {
+                    counter: self.first_counters.get(&p).copied().unwrap_or(0),
+                    sequence: 0,
+                })
+                .collect(),
             pending: VecDeque::new(),
             producer: None,
             turn: 0,
