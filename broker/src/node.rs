@@ -23,6 +23,7 @@ use crate::controller;
 use crate::guard::{self, Guarded, Pulse};
 use crate::message::{Answer, Ask, Message};
 use crate::outside::Outside;
+use crate::preflight::directory;
 use crate::ports::{self, Port};
 use crate::shard::{Own, Shard};
 
@@ -58,6 +59,7 @@ impl Node {
         let directory = config.log_directory();
         let lock = DirectoryLock::acquire(directory).with_context(|| format!("log directory {}", directory.display()))?;
         let count = usize::from(config.shards());
+        let identity = directory::identify(config.log_directory(), config.node_id(), config.cluster_id.as_deref())?;
         let bound = ports::bind(config.listeners(), count)?;
         let listeners = bound.addresses.clone();
         let mut ends = mesh::mesh::<Message>(count + 2, QUEUE);
@@ -70,7 +72,7 @@ impl Node {
             let own = Own { number, lock: lock.clone(), pulse: Arc::default() };
             threads.push(spawn_shard(own, Arc::clone(&config), end, ports, born.clone())?);
         }
-        threads.push(spawn_controller(Arc::clone(&config), lock, listeners.clone(), control, born)?);
+        threads.push(spawn_controller(controller::Own { config, lock, identity, listeners: listeners.clone(), pulse: Arc::default() }, control, born)?);
         let mut guarded = Vec::with_capacity(threads.len());
         for _ in &threads {
             guarded.push(births.recv().map_err(|_| anyhow!("an executor died at its start: see the log"))??);
@@ -174,18 +176,15 @@ async fn sleep(pause: std::time::Duration) {
 }
 
 fn spawn_controller(
-    config: Arc<Config>,
-    lock: DirectoryLock,
-    listeners: Vec<(String, SocketAddr)>,
+    own: controller::Own,
     end: MeshPort<Message>,
     born: Born,
 ) -> anyhow::Result<JoinHandle<()>> {
     thread("controller".into(), Placement::Unbound(), move || async move {
-        let pulse = Arc::default();
-        let Some(ring) = ring(&born, &pulse) else { return };
+        let Some(ring) = ring(&born, &own.pulse) else { return };
         drop(born);
         let endpoint = Rc::new(end.attach(&ring));
-        controller::run(controller::Own { config, lock, listeners, pulse }, ring.clone(), endpoint).await;
+        controller::run(own, ring.clone(), endpoint).await;
         ring.close().await;
     })
 }

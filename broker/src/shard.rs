@@ -16,6 +16,7 @@ use ring::Ring;
 use storage::DirectoryLock;
 use storage::units::{Offset, PartitionId};
 
+use crate::api::init_producer_id::ProducerIds;
 use crate::calls::{Calls, Stopped};
 use crate::clock;
 use crate::config::Config;
@@ -48,6 +49,8 @@ pub struct Shard {
     pub(crate) store: OnceCell<Store>,
     /// After the stop, until its directory's marker is written.
     pub(crate) closed: RefCell<Option<storage::Closed<Runtime>>>,
+    /// This shard's blocks of producer ids.
+    pub producer_ids: ProducerIds,
     pub(crate) pulse: Arc<Pulse>,
     lock: DirectoryLock,
     pub(crate) partitions: RefCell<HashMap<PartitionId, Rc<Partition>>>,
@@ -83,6 +86,7 @@ impl Shard {
             stats: Rc::default(),
             store: OnceCell::new(),
             closed: RefCell::default(),
+            producer_ids: ProducerIds::default(),
             pulse,
             lock,
             partitions: RefCell::default(),

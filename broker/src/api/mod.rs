@@ -80,7 +80,7 @@ impl Service for Api {
             _in_flight: self.0.pulse.begin(),
         };
         if cx.shard.stopping.get() {
-            return Outcome::Close(CloseReason::Stopping);
+            return Outcome::Close(CloseReason::Shutdown);
         }
         cx.shard.stats.requests.bump(header.api_key);
         match AnyRequest::decode(&header, &mut decoder) {
@@ -125,7 +125,7 @@ where
 fn answer<R: Request>(cx: &Context, version: i16, response: &R::Response) -> Outcome {
     match parts::<R>(cx, version, response) {
         Some(parts) => Outcome::Answer(parts),
-        None => Outcome::Close(CloseReason::Internal),
+        None => Outcome::Close(CloseReason::Refused),
     }
 }
 
