@@ -11,6 +11,7 @@
 pub mod create;
 pub mod delete;
 pub mod dice;
+pub mod ledger;
 mod names;
 pub mod producer_ids;
 pub mod refusal;
