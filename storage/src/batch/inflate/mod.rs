@@ -4,16 +4,26 @@
 //! |---|---|---|
 //! | gzip   | any number of members | 32 KiB window |
 //! | snappy | the framing of Java's library (`82 "SNAPPY" 00`, two i32, then blocks of i32 length + raw snappy), or one raw block, as librdkafka sends | one block, at most 22 times its compressed size: no snappy block inflates further |
-//! | lz4    | one frame of independent blocks; linked ones, which Kafka's reader refuses, are refused | two blocks of at most 4 MiB |
+//! | lz4    | one frame of independent blocks; linked ones, which Kafka's reader refuses, are refused | one block of at most 4 MiB |
 //! | zstd   | any number of frames, windows up to 128 MiB as in Kafka | the window, touched only as far as it inflates |
 //!
 //! A stream that inflates to more than [`INFLATED_BYTES_MAX`] is refused: it costs processor time only, but without end.
 
-use std::fmt;
-use std::io::Read;
+mod gzip;
+mod lz4;
+mod scratch;
+mod snappy;
+mod zstd;
 
-use bytes::buf::Reader;
+use std::fmt;
+
 use bytes::{Buf, Bytes};
+
+use self::gzip::Gzip;
+use self::lz4::Lz4;
+use self::scratch::Scratch;
+use self::snappy::Snappy;
+use self::zstd::Zstd;
 
 use crate::batch::record::{MALFORMED, Problem, TRUNCATED};
 use crate::batch::varint::Cursor;
@@ -33,7 +43,7 @@ const _: () = assert!(LEAD_BYTES_MAX < CHUNK_BYTES);
 /// Inflated bytes, read through a window that its reader consumes from the front.
 pub(crate) struct Inflated {
     stream: Stream,
-    buffer: Vec<u8>,
+    buffer: Scratch,
     start: usize,
     end: usize,
     produced: u64,
@@ -41,18 +51,18 @@ pub(crate) struct Inflated {
 }
 
 enum Stream {
-    Gzip(Box<flate2::bufread::MultiGzDecoder<Reader<Bytes>>>),
+    Gzip(Gzip),
     Snappy(Snappy),
-    Lz4(Box<lz4_flex::frame::FrameDecoder<Reader<Bytes>>>),
-    Zstd(zstd::stream::read::Decoder<'static, Reader<Bytes>>),
-    Plain(Reader<Bytes>),
+    Lz4(Lz4),
+    Zstd(Zstd),
+    Plain(Bytes),
     Broken(Unreadable),
 }
 
 impl Inflated {
     pub(crate) fn new(codec: Codec, payload: Bytes) -> Inflated {
         let stream = Stream::open(codec, payload).unwrap_or_else(Stream::Broken);
-        Inflated { stream, buffer: Vec::new(), start: 0, end: 0, produced: 0, ended: false }
+        Inflated { stream, buffer: Scratch::default(), start: 0, end: 0, produced: 0, ended: false }
     }
 
     /// What has been inflated and not yet consumed.
@@ -90,9 +100,10 @@ impl Inflated {
             self.end -= self.start;
             self.start = 0;
         }
-        if self.end == self.buffer.len() {
-            let larger = (self.buffer.len() * 2).max(CHUNK_BYTES);
-            self.buffer.resize(larger, 0);
+        if self.buffer.is_empty() {
+            self.buffer = Scratch::with_length(CHUNK_BYTES);
+        } else if self.end == self.buffer.len() {
+            self.buffer.grow(self.buffer.len() * 2);
         }
     }
 
@@ -143,28 +154,25 @@ impl fmt::Debug for Inflated {
 impl Stream {
     fn open(codec: Codec, payload: Bytes) -> Result<Stream, Unreadable> {
         Ok(match codec {
-            Codec::None => Stream::Plain(payload.reader()),
-            Codec::Gzip => {
-                Stream::Gzip(Box::new(flate2::bufread::MultiGzDecoder::new(payload.reader())))
-            }
+            Codec::None => Stream::Plain(payload),
+            Codec::Gzip => Stream::Gzip(Gzip::new(payload)),
             Codec::Snappy => Stream::Snappy(Snappy::new(payload)?),
-            Codec::Lz4 => {
-                check_lz4_frame(&payload)?;
-                Stream::Lz4(Box::new(lz4_flex::frame::FrameDecoder::new(payload.reader())))
-            }
-            Codec::Zstd => Stream::Zstd(
-                zstd::stream::read::Decoder::with_buffer(payload.reader()).map_err(damaged)?,
-            ),
+            Codec::Lz4 => Stream::Lz4(Lz4::new(payload)?),
+            Codec::Zstd => Stream::Zstd(Zstd::new(payload)?),
         })
     }
 
     fn read(&mut self, out: &mut [u8]) -> Result<usize, Unreadable> {
         match self {
-            Stream::Gzip(decoder) => decoder.read(out).map_err(damaged),
+            Stream::Gzip(decoder) => decoder.read(out),
             Stream::Snappy(decoder) => decoder.read(out),
-            Stream::Lz4(decoder) => decoder.read(out).map_err(damaged),
-            Stream::Zstd(decoder) => decoder.read(out).map_err(damaged),
-            Stream::Plain(reader) => reader.read(out).map_err(damaged),
+            Stream::Lz4(decoder) => decoder.read(out),
+            Stream::Zstd(decoder) => decoder.read(out),
+            Stream::Plain(bytes) => {
+                let count = bytes.len().min(out.len());
+                bytes.copy_to_slice(&mut out[..count]);
+                Ok(count)
+            }
             Stream::Broken(why) => Err(why.clone()),
         }
     }
@@ -172,94 +180,4 @@ impl Stream {
 
 fn damaged(error: impl fmt::Display) -> Unreadable {
     Unreadable::Stream(error.to_string())
-}
-
-/// The frame's first bytes: magic, version 1, blocks that do not refer to each other.
-fn check_lz4_frame(payload: &[u8]) -> Result<(), Unreadable> {
-    const MAGIC: [u8; 4] = [0x04, 0x22, 0x4d, 0x18];
-    const VERSION_AND_INDEPENDENCE: u8 = 0b1110_0000;
-    match payload.split_first_chunk() {
-        Some((&MAGIC, [flags, ..])) if flags & VERSION_AND_INDEPENDENCE == 0b0110_0000 => Ok(()),
-        Some((&MAGIC, [_, ..])) => {
-            Err(damaged("an lz4 frame of another version, or of linked blocks"))
-        }
-        _ => Err(damaged("no lz4 frame")),
-    }
-}
-
-/// Blocks of snappy, one inflated at a time.
-struct Snappy {
-    input: Bytes,
-    framed: bool,
-    block: Vec<u8>,
-    position: usize,
-}
-
-const SNAPPY_MAGIC: &[u8] = b"\x82SNAPPY\0";
-const SNAPPY_HEADER_BYTES: usize = 16;
-/// The best that snappy's elements can do: 3 bytes copy 64.
-const SNAPPY_RATIO_MAX: usize = 22;
-
-impl Snappy {
-    fn new(mut input: Bytes) -> Result<Snappy, Unreadable> {
-        let framed = input.starts_with(SNAPPY_MAGIC) && input.len() >= SNAPPY_HEADER_BYTES;
-        if framed {
-            skip_snappy_header(&mut input)?;
-        }
-        Ok(Snappy { input, framed, block: Vec::new(), position: 0 })
-    }
-
-    fn read(&mut self, out: &mut [u8]) -> Result<usize, Unreadable> {
-        while self.position == self.block.len() {
-            if self.input.is_empty() {
-                return Ok(0);
-            }
-            let compressed =
-                if self.framed { self.next_framed()? } else { std::mem::take(&mut self.input) };
-            self.inflate_block(&compressed)?;
-        }
-        let ready = self.block.get(self.position..).unwrap_or_default();
-        let count = ready.len().min(out.len());
-        out[..count].copy_from_slice(&ready[..count]);
-        self.position += count;
-        Ok(count)
-    }
-
-    fn next_framed(&mut self) -> Result<Bytes, Unreadable> {
-        // Streams may be joined: another header may stand where a length is expected.
-        if self.input.starts_with(SNAPPY_MAGIC) && self.input.len() >= SNAPPY_HEADER_BYTES {
-            skip_snappy_header(&mut self.input)?;
-            if self.input.is_empty() {
-                return Ok(Bytes::from_static(&[0]));
-            }
-        }
-        let length = self.input.try_get_i32().map_err(damaged)?;
-        let length =
-            usize::try_from(length).map_err(|_| damaged("a snappy block of negative length"))?;
-        if length > self.input.len() {
-            return Err(damaged("a snappy block is cut short"));
-        }
-        Ok(self.input.split_to(length))
-    }
-
-    fn inflate_block(&mut self, compressed: &[u8]) -> Result<(), Unreadable> {
-        let length = snap::raw::decompress_len(compressed).map_err(damaged)?;
-        if length > compressed.len().saturating_mul(SNAPPY_RATIO_MAX) {
-            return Err(damaged("a snappy block announces more than it can hold"));
-        }
-        self.block.resize(length, 0);
-        self.position = 0;
-        snap::raw::Decoder::new().decompress(compressed, &mut self.block).map_err(damaged)?;
-        Ok(())
-    }
-}
-
-fn skip_snappy_header(input: &mut Bytes) -> Result<(), Unreadable> {
-    // After the magic: the version, and the oldest version whose readers can read this.
-    let version = input.get(8..12).and_then(|v| v.try_into().ok()).map_or(0, i32::from_be_bytes);
-    if version < 1 {
-        return Err(damaged("a snappy stream of an unknown version"));
-    }
-    input.advance(SNAPPY_HEADER_BYTES);
-    Ok(())
 }
