@@ -2,13 +2,18 @@
 //!
 //! `cargo run --release -p storage --example validate_cost`
 
-#![expect(clippy::disallowed_methods, clippy::print_stdout, reason = "a measurement needs a clock and says what it found")]
+#![expect(
+    clippy::disallowed_methods,
+    clippy::print_stdout,
+    reason = "a measurement needs a clock and says what it found"
+)]
 
 use std::hint::black_box;
 use std::time::Instant;
 
 use storage::batch::{
-    Batch, BatchBuilder, Checked, Codec, Progress, Rewrite, Rules, TimestampType, Validation, copy_stamped,
+    Batch, BatchBuilder, Checked, Codec, Progress, Rewrite, Rules, TimestampType, Validation,
+    copy_stamped,
 };
 use storage::units::{Epoch, Offset, Timestamp};
 
@@ -42,7 +47,8 @@ fn batch(codec: Codec, batch_bytes: usize, record_bytes: usize) -> Batch {
     let mut builder = BatchBuilder::new().codec(codec);
     let mut i = 0i64;
     while builder.record_bytes() + record_bytes < batch_bytes {
-        builder = builder.record(NOW + i / 16, None, Some(&text(record_bytes, i.unsigned_abs() + 1)));
+        builder =
+            builder.record(NOW + i / 16, None, Some(&text(record_bytes, i.unsigned_abs() + 1)));
         i += 1;
     }
     builder.build()
@@ -72,21 +78,35 @@ fn validate(batch: &Batch, rules: &Rules) -> Checked {
 }
 
 fn main() {
-    println!("ns per batch       records  bytes     crc+parse   records   copy+stamp  with crc moved");
-    for (batch_bytes, record_bytes) in [(16 << 10, 1000), (16 << 10, 100), (1 << 20, 1000), (1 << 20, 100)] {
+    println!(
+        "ns per batch       records  bytes     crc+parse   records   copy+stamp  with crc moved"
+    );
+    for (batch_bytes, record_bytes) in
+        [(16 << 10, 1000), (16 << 10, 100), (1 << 20, 1000), (1 << 20, 100)]
+    {
         for codec in Codec::ALL {
             let batch = batch(codec, batch_bytes, record_bytes);
             let (rules, bytes) = (rules(), batch.bytes().clone());
             let mut copy = vec![0; batch.size()];
             let checked = validate(&batch, &rules);
-            let corrected = Checked { rewrite: Rewrite::Corrected(batch.header().attributes), ..checked };
-            let parse = nanoseconds(bytes.len(), || drop(black_box(Batch::parse(black_box(bytes.clone())))));
+            let corrected =
+                Checked { rewrite: Rewrite::Corrected(batch.header().attributes), ..checked };
+            let parse = nanoseconds(bytes.len(), || {
+                drop(black_box(Batch::parse(black_box(bytes.clone()))))
+            });
             let walk = nanoseconds(batch_bytes, || {
                 black_box(validate(black_box(&batch), &rules));
             });
             let mut stamped = |checked: &Checked| {
                 nanoseconds(bytes.len(), || {
-                    copy_stamped(&batch, black_box(&mut copy), Offset(5), Epoch(1), black_box(checked), None);
+                    copy_stamped(
+                        &batch,
+                        black_box(&mut copy),
+                        Offset(5),
+                        Epoch(1),
+                        black_box(checked),
+                        None,
+                    );
                 })
             };
             let (plain, moved) = (stamped(&checked), stamped(&corrected));

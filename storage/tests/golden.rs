@@ -1,5 +1,12 @@
 //! Kafka's own classes against ours: the files in `data/` were written by `data/Golden.java`.
 
+#![expect(
+    clippy::unwrap_used,
+    clippy::cast_possible_truncation,
+    clippy::cast_sign_loss,
+    reason = "a test fails by panicking"
+)]
+
 use std::collections::BTreeMap;
 
 use bytes::Bytes;

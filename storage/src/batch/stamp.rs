@@ -115,8 +115,48 @@ fn rewrite(batch: &mut [u8], attributes: Attributes, max_timestamp: Timestamp) {
     batch[at::MAX_TIMESTAMP..at::PRODUCER_ID].copy_from_slice(&max_timestamp.0.to_be_bytes());
     let difference = before ^ crc32c::crc32c(&batch[CHANGED]);
     // CRCs are linear: crc(A + B) = shift(crc(A), len(B)) ^ crc(B), and only A has changed.
-    let moved = crc32c::crc32c_combine(difference, 0, batch.len() - CHANGED.end);
+    let moved = crc_shift(difference, batch.len() - CHANGED.end);
     for (byte, change) in batch[at::CRC..at::ATTRIBUTES].iter_mut().zip(moved.to_be_bytes()) {
         *byte ^= change;
     }
+}
+
+/// What a difference between two CRCs becomes when the same `bytes` bytes follow both messages: the product with x^(8 bytes)
+/// modulo the polynomial. At most one multiplication for each bit of the length.
+fn crc_shift(difference: u32, bytes: usize) -> u32 {
+    let mut shifted = difference;
+    let mut bits = bytes;
+    for power in POWERS {
+        if bits & 1 != 0 {
+            shifted = multiply(power, shifted);
+        }
+        bits >>= 1;
+    }
+    shifted
+}
+
+/// CRC-32C's polynomial; the highest bit is x^0, as in the CRC itself.
+const POLYNOMIAL: u32 = 0x82f6_3b78;
+/// x^8, x^16, x^32, ..: what each bit of a length in bytes stands for. Batches are shorter than 2^31.
+const POWERS: [u32; 31] = {
+    let mut powers = [1 << (31 - 8); 31];
+    let mut i = 1;
+    while i < powers.len() {
+        powers[i] = multiply(powers[i - 1], powers[i - 1]);
+        i += 1;
+    }
+    powers
+};
+
+const fn multiply(a: u32, mut b: u32) -> u32 {
+    let mut product = 0;
+    let mut bit = 1 << 31;
+    while bit != 0 {
+        if a & bit != 0 {
+            product ^= b;
+        }
+        b = if b & 1 != 0 { (b >> 1) ^ POLYNOMIAL } else { b >> 1 };
+        bit >>= 1;
+    }
+    product
 }

@@ -195,13 +195,13 @@ impl Checks {
         let stop_below = all.len().saturating_sub(budget);
         let mut rest = all;
         while self.index < self.header.count {
-            let fields = take_record(&mut rest)
-                .map_err(|problem| Invalidity::Record { index: self.index, problem })?;
-            self.record(fields.into(), false)?;
             if rest.len() < stop_below {
                 *position = bytes.len() - rest.len();
                 return Ok(false);
             }
+            let fields = take_record(&mut rest)
+                .map_err(|problem| Invalidity::Record { index: self.index, problem })?;
+            self.record(fields.into(), false)?;
         }
         if rest.is_empty() { Ok(true) } else { Err(Invalidity::BytesRemain.into()) }
     }

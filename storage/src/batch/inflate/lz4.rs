@@ -139,7 +139,8 @@ fn xxh32(bytes: &[u8]) -> u32 {
             .zip([1, 7, 12, 18])
             .fold(0u32, |sum, (lane, by)| sum.wrapping_add(lane.rotate_left(by)))
     };
-    hash = hash.wrapping_add(bytes.len() as u32);
+    // The hash takes the length modulo 2^32; a batch is shorter.
+    hash = hash.wrapping_add(u32::try_from(bytes.len()).unwrap_or(u32::MAX));
     let (words, tail) = rest.as_chunks::<4>();
     for word in words {
         hash = hash.wrapping_add(u32::from_le_bytes(*word).wrapping_mul(PRIMES[2]));

@@ -57,10 +57,10 @@ impl Drop for Scratch {
         let buffer = std::mem::take(&mut self.0);
         // At the thread's end, and where a buffer is dropped inside of this function, it is simply freed.
         let _ = KEPT.try_with(|kept| {
-            if let Ok(mut kept) = kept.try_borrow_mut() {
-                if kept.len() < KEPT_MAX {
-                    kept.push(buffer);
-                }
+            if let Ok(mut kept) = kept.try_borrow_mut()
+                && kept.len() < KEPT_MAX
+            {
+                kept.push(buffer);
             }
         });
     }
