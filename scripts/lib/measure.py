@@ -3,6 +3,7 @@
 import os
 import pathlib
 import re
+import urllib.request
 
 TICK = os.sysconf("SC_CLK_TCK")
 PAGE = os.sysconf("SC_PAGESIZE")
@@ -62,3 +63,13 @@ class Usage:
     def __exit__(self, *_):
         self.cpu = process_cpu(self.pid) - self.before[0]
         self.machine = machine_cpu() - self.before[1]
+
+
+def metrics(admin):
+    """{name: sum over all labels} of a broker's /metrics."""
+    with urllib.request.urlopen(f"http://{admin}/metrics", timeout=10) as answer:
+        text = answer.read().decode()
+    found = {}
+    for name, value in re.findall(r"^(\w+)(?:\{[^}]*\})? ([-+.\deE]+|NaN)$", text, re.M):
+        found[name] = found.get(name, 0.0) + float(value)
+    return found
