@@ -1,7 +1,9 @@
 //! The configuration together with the metadata image: what is in force for a topic, in the terms of those who obey it.
 
 use std::sync::Arc;
+use std::time::Duration;
 
+use net::connection::Limits;
 use storage::batch::{Rules, TimestampType};
 use storage::units::Timestamp;
 
@@ -38,6 +40,26 @@ impl Config {
         };
         let (own, all) = (layer(&self.node_id.to_string()), layer(""));
         (!own.is_empty() || !all.is_empty()).then(|| self.settings.with_dynamic(own, all))
+    }
+}
+
+/// Bytes of one connection's requests and answers under way, if `queued.max.request.bytes` does not say: a few batches of the usual sizes.
+const IN_FLIGHT_BYTES: usize = 16 << 20;
+
+impl Config {
+    /// What one shard allows a connection, and how many it takes.
+    pub fn limits(&self) -> Limits {
+        let forever = Duration::from_secs(u64::from(u32::MAX));
+        Limits {
+            frame_bytes_max: self.request_bytes_max,
+            in_flight_requests_max: self.queued_max_requests,
+            in_flight_bytes_max: self.queued_max_request_bytes.unwrap_or(IN_FLIGHT_BYTES),
+            send_timeout: Duration::from_millis(self.request_timeout_ms),
+            idle_timeout: self.connections_max_idle_ms.map_or(forever, Duration::from_millis),
+            connections_max: self.max_connections.div_ceil(usize::from(self.shards)),
+            send_buffer_bytes: self.socket_send_buffer_bytes,
+            receive_buffer_bytes: self.socket_receive_buffer_bytes,
+        }
     }
 }
 
