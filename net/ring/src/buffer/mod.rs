@@ -2,10 +2,12 @@
 
 mod aligned;
 mod append;
+mod growing;
 mod memory;
 
 pub use aligned::Aligned;
 pub use append::AppendBuffer;
+pub use growing::Growing;
 
 /// Direct I/O asks for addresses, lengths and positions that are multiples of this.
 pub const ALIGNMENT: usize = 4096;

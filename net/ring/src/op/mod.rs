@@ -3,6 +3,7 @@
 mod files;
 mod message;
 mod names;
+pub mod now;
 mod sockets;
 mod waits;
 

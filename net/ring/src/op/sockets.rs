@@ -1,4 +1,7 @@
 //! Operations on sockets.
+//!
+//! On a non-blocking socket (one that `accept` gave, or `sendfile` needs) an operation that would have to wait completes
+//! with `WouldBlock`, as the system call would: `poll_add` waits. On a blocking one the ring waits itself.
 
 use std::{
     io,
@@ -19,8 +22,8 @@ use crate::{
 };
 
 impl Ring {
-    /// Waits for a connection. The new socket is non-blocking and closed on exec; the ring waits on non-blocking sockets
-    /// as on any other. A connection that arrives while the future is being dropped is closed.
+    /// Waits for a connection. The new socket is non-blocking and closed on exec. A connection that arrives while the future
+    /// is being dropped is closed.
     pub fn accept(&self, listener: &Arc<OwnedFd>) -> Op<io::Result<OwnedFd>> {
         let entry = opcode::Accept::new(
             Fd(listener.as_raw_fd()),

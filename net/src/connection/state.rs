@@ -1,0 +1,220 @@
+//! What is known of a connection from outside its task: by the sweep, the budget, and a listener that drains.
+
+use std::{
+    cell::{Cell, RefCell},
+    os::fd::{AsRawFd, OwnedFd},
+    rc::Rc,
+    sync::Arc,
+    task::Waker,
+    time::{Duration, Instant},
+};
+
+use super::{CloseReason, Limits, Peer, RATE_FLOOR, answers::Answers};
+use crate::{budget::Partial, shared::Net};
+
+/// How long a frame may take beside what its length allows for.
+const GRACE: Duration = Duration::from_secs(2);
+
+pub(crate) struct State {
+    pub(crate) net: Rc<Net>,
+    pub(crate) socket: Arc<OwnedFd>,
+    pub(crate) peer: Rc<Peer>,
+    pub(crate) limits: Rc<Limits>,
+    /// Whose connection it is.
+    pub(crate) listener: Rc<()>,
+    /// Its place in the list of connections.
+    pub(crate) place: Cell<usize>,
+    pub(crate) answers: RefCell<Answers>,
+    /// The reader waits for the peer, or for memory, between two requests.
+    pub(crate) between_requests: Cell<bool>,
+    /// The reader waits until answers have left, with a request of so many bytes.
+    pub(crate) wants_room: Cell<Option<usize>>,
+    pub(crate) send_deadline: Cell<Option<Instant>>,
+    pub(crate) frame: Progress,
+    active: Cell<Instant>,
+    draining: Cell<Option<Instant>>,
+    closing: Cell<Option<CloseReason>>,
+    waker: RefCell<Option<Waker>>,
+}
+
+impl State {
+    pub(crate) fn new(
+        net: &Rc<Net>,
+        socket: Arc<OwnedFd>,
+        peer: Peer,
+        limits: &Rc<Limits>,
+        listener: &Rc<()>,
+    ) -> State {
+        State {
+            net: Rc::clone(net),
+            socket,
+            peer: Rc::new(peer),
+            limits: Rc::clone(limits),
+            listener: Rc::clone(listener),
+            place: Cell::new(0),
+            answers: RefCell::default(),
+            between_requests: Cell::new(true),
+            wants_room: Cell::new(None),
+            send_deadline: Cell::new(None),
+            frame: Progress::default(),
+            active: Cell::new(net.now()),
+            draining: Cell::new(None),
+            closing: Cell::new(None),
+            waker: RefCell::new(None),
+        }
+    }
+
+    pub(crate) fn remember(&self, waker: &Waker) {
+        let mut known = self.waker.borrow_mut();
+        if !known.as_ref().is_some_and(|known| known.will_wake(waker)) {
+            *known = Some(waker.clone());
+        }
+    }
+
+    /// So that the task and its waker do not keep each other.
+    pub(crate) fn forget_waker(&self) {
+        self.waker.borrow_mut().take();
+    }
+
+    pub(crate) fn closing(&self) -> Option<CloseReason> {
+        self.closing.get()
+    }
+
+    /// Ends the connection: its task goes at its next turn. What the kernel is sending ends with an error.
+    pub(crate) fn close(&self, reason: CloseReason) {
+        if self.closing.get().is_none() {
+            self.closing.set(Some(reason));
+            self.shut();
+            self.wake();
+        }
+    }
+
+    /// Ends both directions. An error means that the peer has done so.
+    pub(crate) fn shut(&self) {
+        let _ =
+            nix::sys::socket::shutdown(self.socket.as_raw_fd(), nix::sys::socket::Shutdown::Both);
+    }
+
+    pub(crate) fn is_draining(&self) -> bool {
+        self.draining.get().is_some()
+    }
+
+    /// Reads no further request, and closes when all answers have left, or at `deadline`.
+    pub(crate) fn drain(&self, deadline: Instant) {
+        self.draining
+            .set(Some(self.draining.get().map_or(deadline, |earlier| earlier.min(deadline))));
+        self.wake();
+    }
+
+    /// Whether one more request, of so many bytes, may be in flight.
+    pub(crate) fn has_room_for(&self, bytes: usize) -> bool {
+        let (requests, in_flight) = self.answers.borrow().in_flight();
+        requests == 0
+            || (requests < self.limits.in_flight_requests_max
+                && in_flight + bytes <= self.limits.in_flight_bytes_max)
+    }
+
+    pub(crate) fn touch(&self) {
+        self.active.set(self.net.now());
+    }
+
+    /// The sweep: closes what waits too long. `pressed`: others wait for memory.
+    pub(crate) fn check(&self, now: Instant, pressed: bool) {
+        let passed = |deadline: &Cell<Option<Instant>>| {
+            deadline.get().is_some_and(|deadline| now >= deadline)
+        };
+        if passed(&self.send_deadline) {
+            self.close(CloseReason::SlowReader);
+        } else if passed(&self.draining) {
+            self.close(CloseReason::Shutdown);
+        } else if (self.frame.is_large.get() || pressed) && self.frame.is_below_floor(now) {
+            self.close(CloseReason::SlowSender);
+        } else if now.saturating_duration_since(self.active.get()) > self.limits.idle_timeout
+            && self.answers.borrow().is_empty()
+            && self.between_requests.get()
+        {
+            self.close(CloseReason::Idle);
+        }
+    }
+
+    fn wake(&self) {
+        if let Some(waker) = self.waker.borrow().as_ref() {
+            waker.wake_by_ref();
+        }
+    }
+}
+
+impl Partial for State {
+    fn held(&self) -> usize {
+        self.frame.bytes.get()
+    }
+
+    fn rate(&self) -> u64 {
+        self.frame.rate(self.net.now())
+    }
+
+    fn evict(&self) {
+        self.close(CloseReason::SlowSender);
+    }
+}
+
+/// How a frame that has begun and is not complete gets on.
+#[derive(Default)]
+pub(crate) struct Progress {
+    began: Cell<Option<Instant>>,
+    pub(crate) is_large: Cell<bool>,
+    /// Bytes that have arrived.
+    pub(crate) bytes: Cell<usize>,
+    /// Time during which the frame waited for us.
+    paused: Cell<Duration>,
+    paused_at: Cell<Option<Instant>>,
+}
+
+impl Progress {
+    pub(crate) fn begin(&self, now: Instant, bytes: usize) {
+        if self.began.get().is_none() {
+            self.began.set(Some(now));
+        }
+        self.bytes.set(bytes);
+    }
+
+    pub(crate) fn end(&self) {
+        if self.began.get().is_some() {
+            self.began.set(None);
+            self.is_large.set(false);
+            self.bytes.set(0);
+            self.paused.set(Duration::ZERO);
+            self.paused_at.set(None);
+        }
+    }
+
+    pub(crate) fn pause(&self, now: Instant) {
+        self.paused_at.set(Some(now));
+    }
+
+    pub(crate) fn resume(&self, now: Instant) {
+        if let Some(at) = self.paused_at.take() {
+            self.paused.set(self.paused.get() + now.saturating_duration_since(at));
+        }
+    }
+
+    fn elapsed(&self, now: Instant) -> Duration {
+        let Some(began) = self.began.get() else { return Duration::ZERO };
+        let until = self.paused_at.get().unwrap_or(now);
+        until.saturating_duration_since(began).saturating_sub(self.paused.get())
+    }
+
+    fn rate(&self, now: Instant) -> u64 {
+        let millis = u64::try_from(self.elapsed(now).as_millis()).unwrap_or(u64::MAX);
+        (self.bytes.get() as u64).saturating_mul(1000) / millis.max(1)
+    }
+
+    fn is_below_floor(&self, now: Instant) -> bool {
+        self.elapsed(now) > GRACE + time_for(self.bytes.get() as u64)
+    }
+}
+
+/// What `bytes` take at the floor of the rate.
+pub(crate) fn time_for(bytes: u64) -> Duration {
+    Duration::from_millis(bytes.saturating_mul(1000) / RATE_FLOOR)
+}
