@@ -238,7 +238,7 @@ proptest! {
             next = stored.last_offset().next() + *gap;
         }
         let log = Bytes::from(log);
-        prop_assert_eq!(Batches::new(log.clone()).map(|b| b.unwrap().count()).sum::<i32>() as usize, records.len());
+        prop_assert_eq!(Batches::new(log.clone()).map(|b| b.unwrap().count()).sum::<i32>(), i32::try_from(records.len()).unwrap());
 
         let target = Offset(target);
         let expected = starts.iter().find(|(last, _)| *last >= target).map(|(_, position)| *position);
