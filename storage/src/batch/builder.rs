@@ -221,7 +221,7 @@ fn put_nullable(out: &mut Vec<u8>, bytes: Option<&[u8]>) {
 }
 
 /// Compresses as Kafka's Java client does. Writing to memory does not fail.
-fn deflate(codec: Codec, records: Vec<u8>) -> Vec<u8> {
+pub(crate) fn deflate(codec: Codec, records: Vec<u8>) -> Vec<u8> {
     const MEMORY: &str = "writing to memory does not fail";
     match codec {
         Codec::None => records,

@@ -5,7 +5,7 @@ use proptest::collection::vec;
 use proptest::prelude::*;
 
 use super::*;
-use crate::batch::builder::seal;
+use crate::batch::builder::{deflate, seal};
 use crate::batch::scan::{
     Batches, Front, MaxTimestampScan, OffsetScan, Step, TimestampScan, front,
 };
@@ -317,6 +317,33 @@ fn a_position_behind_many_bytes_survives_a_pause() {
             steps += 1;
         }
         assert!(if codec == Codec::None { steps == 1 } else { steps > 10 }, "{codec:?}: {steps}");
+    }
+}
+
+/// Both walks, in place and across the window's edge, say the same of a record with any byte of its fields changed.
+#[test]
+fn a_changed_field_is_judged_alike_wherever_it_lies() {
+    let headers: &[(&[u8], Option<&[u8]>)] = &[(b"k", Some(b"v")), (b"k", None)];
+    for length in [100, 70_000] {
+        let value = vec![0; length];
+        let mut builder = BatchBuilder::new();
+        builder.push(NewRecord { timestamp: NOW, key: Some(b"key"), value: Some(&value), headers });
+        let plain = builder.build();
+        let payload = plain.payload();
+        let fields = (0..14).chain(payload.len() - 9..payload.len());
+        for at in fields {
+            for flip in 1..=255 {
+                let mut changed = payload.to_vec();
+                changed[at] ^= flip;
+                let in_place = verdict(&seal(*plain.header(), &changed), &rules(), 1000);
+                let header =
+                    BatchHeader { attributes: Attributes(Codec::Lz4.bits()), ..*plain.header() };
+                let across = verdict(&seal(header, &deflate(Codec::Lz4, changed)), &rules(), 1000);
+                let max =
+                    |verdict: Result<Checked, _>| verdict.ok().map(|checked| checked.max_timestamp);
+                assert_eq!(max(in_place), max(across), "byte {at} ^ {flip} of {length}");
+            }
+        }
     }
 }
 

@@ -309,6 +309,7 @@ public class Golden {
         odd.put("header-key-negative", bytes(16, 0, 0, 0, 1, 1, 2, 1, 1));
         odd.put("header-value-minus-five", bytes(18, 0, 0, 0, 1, 1, 2, 2, 'k', 9));
         odd.put("header-value-beyond", bytes(18, 0, 0, 0, 1, 1, 2, 2, 'k', 40));
+        odd.put("inside", bytes(14, 0, 0, 0, 1, 1, 0, 0));
         odd.put("trailing", bytes(12, 0, 0, 0, 1, 1, 0, 0));
         odd.put("timestamp-wide", bytes(30, 0, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 1, 0, 1, 1, 0));
         odd.put("timestamp-min", bytes(30, 0, 0xfe, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 1, 0, 1, 1, 0));
