@@ -12,6 +12,7 @@ use storage::runtime::ring::RingRuntime;
 use storage::units::{PartitionId, TopicId};
 use storage::{Advance, CheckpointLine, Closed, DirectoryLock, StoreName};
 
+use crate::doors;
 use crate::metadata::image::{Delta, Image, Topic};
 use crate::partition::Partition;
 use crate::shard::{Runtime, Shard};
@@ -151,7 +152,7 @@ impl Shard {
     /// Finishes what is in flight and drains the log.
     pub async fn stop(self: &Rc<Self>) -> Result<Vec<CheckpointLine>, String> {
         self.stopping.set(true);
-        self.close_doors().await;
+        doors::close(self).await;
         let Some(store) = self.store.get() else { return Ok(Vec::new()) };
         let closed = store.close().await.map_err(|error| error.to_string())?;
         let lines = closed.checkpoint_lines();

@@ -24,7 +24,7 @@ use crate::guard::{self, Guarded, Pulse};
 use crate::message::{Answer, Ask, Message};
 use crate::outside::Outside;
 use crate::preflight::directory;
-use crate::ports::{self, Port};
+use crate::ports;
 use crate::shard::{Own, Shard};
 
 /// What glommio's own rings may lock of memory: a plain user's limit holds several of them.
@@ -69,8 +69,8 @@ impl Node {
         let mut threads = Vec::with_capacity(count + 1);
         let (born, births) = mpsc::channel();
         for (number, (end, ports)) in ends.into_iter().zip(bound.by_shard).enumerate() {
-            let own = Own { number, lock: lock.clone(), pulse: Arc::default() };
-            threads.push(spawn_shard(own, Arc::clone(&config), end, ports, born.clone())?);
+            let own = Own { number, lock: lock.clone(), pulse: Arc::default(), ports };
+            threads.push(spawn_shard(own, Arc::clone(&config), end, born.clone())?);
         }
         threads.push(spawn_controller(controller::Own { config, lock, identity, listeners: listeners.clone(), pulse: Arc::default() }, control, born)?);
         let mut guarded = Vec::with_capacity(threads.len());
@@ -148,7 +148,6 @@ fn spawn_shard(
     own: Own,
     config: Arc<Config>,
     end: MeshPort<Message>,
-    ports: Vec<Port>,
     born: Born,
 ) -> anyhow::Result<JoinHandle<()>> {
     let number = own.number;
@@ -160,7 +159,7 @@ fn spawn_shard(
         let Some(ring) = ring(&born, &own.pulse) else { return };
         drop(born);
         let endpoint = Rc::new(end.attach(&ring));
-        let shard = Shard::new(own, config, ring.clone(), Rc::clone(&endpoint), ports);
+        let shard = Shard::new(own, config, ring.clone(), Rc::clone(&endpoint));
         let pump = glommio::spawn_local(Rc::clone(&shard).pump());
         let deadlines = Rc::clone(&shard.deadlines).drive(crate::clock::monotonic, sleep);
         let deadlines = glommio::spawn_local(deadlines);

@@ -11,6 +11,7 @@ use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Duration;
 
+use net::Net;
 use net::mesh::Endpoint;
 use ring::Ring;
 use storage::DirectoryLock;
@@ -22,6 +23,7 @@ use crate::clock;
 use crate::config::Config;
 use crate::controller::{ControllerAnswer, ControllerRequest};
 use crate::deadline::Deadlines;
+use crate::doors::{self, Doors};
 use crate::guard::Pulse;
 use crate::message::{
     Answer, AppendPart, Appended, Ask, EpochEndPart, FoundOffset, Message, OffsetsPart, Read, ReadAsk, Seen,
@@ -29,6 +31,7 @@ use crate::message::{
 use crate::metadata::image::Image;
 use crate::partition::{AppendRefusal, Partition, PendingAppend, ReadRefusal};
 use crate::placement::shard_of;
+use crate::ports::Port;
 use crate::sessions::Sessions;
 use crate::stats::Stats;
 use crate::waiting::Waits;
@@ -42,6 +45,7 @@ pub struct Shard {
     pub shards: u16,
     pub config: Arc<Config>,
     pub ring: Ring,
+    pub net: Rc<Net>,
     pub deadlines: Rc<Deadlines>,
     pub waits: Rc<Waits>,
     pub sessions: RefCell<Sessions>,
@@ -58,7 +62,7 @@ pub struct Shard {
     calls: Calls,
     pub(crate) stopping: Cell<bool>,
     /// Everything that must stop with the shard: its listeners and connections.
-    pub(crate) doors: RefCell<crate::doors::Doors>,
+    pub(crate) doors: RefCell<Doors>,
 }
 
 /// What a shard is given at its birth, and no other has.
@@ -66,12 +70,14 @@ pub struct Own {
     pub number: usize,
     pub lock: DirectoryLock,
     pub pulse: Arc<Pulse>,
+    pub ports: Vec<Port>,
 }
 
 impl Shard {
     /// To be called on the shard's own executor.
     pub fn new(own: Own, config: Arc<Config>, ring: Ring, endpoint: Rc<Endpoint<Message>>) -> Rc<Shard> {
-        let Own { number, lock, pulse } = own;
+        let Own { number, lock, pulse, ports } = own;
+        let net = Net::new(&ring, config.shard_memory().receive_bytes, config.request_bytes_max());
         let shards = config.shards();
         let sessions = Sessions::new(number, shards, config.fetch_session_slots());
         Rc::new(Shard {
@@ -80,6 +86,7 @@ impl Shard {
             calls: Calls::new(endpoint, usize::from(shards) + 2),
             config,
             ring,
+            net,
             deadlines: Rc::default(),
             waits: Rc::default(),
             sessions: RefCell::new(sessions),
@@ -92,7 +99,7 @@ impl Shard {
             partitions: RefCell::default(),
             image: RefCell::new(Arc::new(Image::empty())),
             stopping: Cell::new(false),
-            doors: RefCell::default(),
+            doors: RefCell::new(Doors::new(ports)),
         })
     }
 
@@ -180,7 +187,7 @@ impl Shard {
                 shard.apply(image).await;
                 answer(Answer::Applied);
             }),
-            Ask::Serve => answer(Answer::Serving(crate::doors::open(self))),
+            Ask::Serve => answer(Answer::Serving(doors::open(self))),
             Ask::Samples => answer(Answer::Samples(self.stats.samples(self))),
             Ask::Stop => self.spawn(async move { answer(Answer::Stopped(shard.stop().await)) }),
             Ask::Seal(marker) => self.spawn(async move { answer(Answer::Sealed(shard.seal(marker).await)) }),

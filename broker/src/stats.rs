@@ -6,6 +6,10 @@ use std::rc::Rc;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
+use net::connection::CloseReason;
+use net::stats::{Count, NetStats};
+use ring::RingStats;
+
 use crate::clock;
 use crate::metrics::Sample;
 use crate::shard::Shard;
@@ -18,7 +22,6 @@ pub struct Stats {
     pub messages: Counter,
     pub requests: Requests,
     pub long_turns: Counter,
-    pub connections: Rc<net::connection::NetStats>,
 }
 
 #[derive(Default)]
@@ -88,10 +91,49 @@ impl Stats {
             gauge("odradek_parked_fetches", "Fetches that wait for records", shard.waits.len()),
             gauge("odradek_fetch_sessions", "Incremental fetch sessions", shard.sessions.borrow().len()),
         ];
+        samples.extend(net_samples(&shard.net.stats, shard.number));
+        samples.extend(ring_samples(&shard.ring.stats(), shard.number));
         for (key, count) in self.requests.0.borrow().iter().enumerate().filter(|(_, count)| **count > 0) {
             let name = i16::try_from(key).ok().and_then(net::wire::api).map_or("unknown", |api| api.name);
             samples.push(counter("odradek_requests_total", "Requests by API", *count).with("api", name));
         }
         samples
     }
+}
+
+fn net_samples(net: &NetStats, shard: usize) -> Vec<Sample> {
+    let counter = |name, help, count: &Count| Sample::counter(name, help, count.get()).with("shard", shard);
+    let sent = |path, count: &Count| {
+        counter("odradek_sent_bytes_total", "Bytes of answers, by the path that they took", count).with("path", path)
+    };
+    let open = Sample::gauge("odradek_connections", "Open connections", net.connections.get() as f64);
+    let mut samples = vec![
+        open.with("shard", shard),
+        counter("odradek_connections_opened_total", "Connections accepted", &net.connections_opened),
+        counter("odradek_connections_refused_total", "Connections closed at once: too many", &net.connections_refused),
+        counter("odradek_accept_errors_total", "Errors of accepting", &net.accept_errors),
+        counter("odradek_received_bytes_total", "Bytes of requests", &net.received_bytes),
+        counter("odradek_receives_total", "Times that a socket was asked for bytes", &net.receives),
+        counter("odradek_sends_total", "Times that answers were handed to the kernel", &net.sends),
+        sent("memory", &net.memory_bytes),
+        sent("sendfile", &net.sendfile_bytes),
+        sent("read", &net.read_bytes),
+        sent("splice", &net.splice_bytes),
+    ];
+    samples.extend(CloseReason::ALL.into_iter().map(|reason| {
+        Sample::counter("odradek_connections_closed_total", "Connections closed, by reason", net.closed(reason))
+            .with("shard", shard)
+            .with("reason", reason.name())
+    }));
+    samples
+}
+
+fn ring_samples(ring: &RingStats, shard: usize) -> Vec<Sample> {
+    let counter = |name, help, value| Sample::counter(name, help, value).with("shard", shard);
+    vec![
+        counter("odradek_ring_enters_total", "System calls that submitted or reaped", ring.enters),
+        counter("odradek_ring_submissions_total", "Operations submitted", ring.submissions),
+        counter("odradek_ring_notifications_total", "Times that completions woke the executor", ring.notifications),
+        Sample::gauge("odradek_ring_in_flight", "Operations in flight", ring.in_flight as f64).with("shard", shard),
+    ]
 }
