@@ -70,7 +70,6 @@ pub struct Config {
     pub producer_id_expiration_ms: i64,
     pub producer_id_expiration_check_ms: u64,
     pub retention_check_ms: u64,
-    pub high_watermark_checkpoint_ms: u64,
 
     pub metadata: MetadataLog,
 

@@ -94,7 +94,6 @@ fn config(
         producer_id_expiration_ms: number.long("producer.id.expiration.ms"),
         producer_id_expiration_check_ms: number.time("producer.id.expiration.check.interval.ms"),
         retention_check_ms: number.time("log.retention.check.interval.ms"),
-        high_watermark_checkpoint_ms: number.time("replica.high.watermark.checkpoint.interval.ms"),
         metadata: metadata(&number),
         topic_defaults: Arc::new(TopicConfig::of_broker(&settings)),
         settings,

@@ -77,7 +77,7 @@ keys! { pub(crate) REPLICATION:
         "How many bytes a follower asks for per request."
     "replica.fetch.wait.max.ms", Int = "500", Any, High, ReadOnly, Public, Later;
         "How long a follower waits for bytes."
-    "replica.high.watermark.checkpoint.interval.ms", Long = "5000", Any, High, ReadOnly, Public, Used;
+    "replica.high.watermark.checkpoint.interval.ms", Long = "5000", Any, High, ReadOnly, Public, Unneeded;
         "How often the high watermarks are written to disk."
     "replica.lag.time.max.ms", Long = "30000", Any, High, ReadOnly, Public, Later;
         "How long a follower may be behind before it leaves the in-sync replicas."

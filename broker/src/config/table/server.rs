@@ -61,15 +61,15 @@ keys! { pub(crate) SERVER:
         "The listeners to open, as name://host:port; an empty host means every interface."
     "max.connection.creation.rate", Int = "2147483647", AtLeast(0), Medium, ClusterWide, Public, Later;
         "The most new connections per second."
-    "max.connections.per.ip.overrides", String = "", Any, Medium, ClusterWide, Public, Used;
+    "max.connections.per.ip.overrides", String = "", Any, Medium, ClusterWide, Public, Later;
         "Other limits for single addresses, as address:count, comma separated."
-    "max.connections.per.ip", Int = "2147483647", AtLeast(0), Medium, ClusterWide, Public, Used;
+    "max.connections.per.ip", Int = "2147483647", AtLeast(0), Medium, ClusterWide, Public, Later;
         "The most connections from one address."
     "max.connections", Int = "2147483647", AtLeast(0), Medium, ClusterWide, Public, Used;
         "The most connections that are open at once."
     "max.incremental.fetch.session.cache.slots", Int = "1000", AtLeast(0), Medium, ReadOnly, Public, Used;
         "The most fetch sessions that are kept."
-    "max.request.partition.size.limit", Int = "2000", AtLeast(1), Medium, ReadOnly, Public, Used;
+    "max.request.partition.size.limit", Int = "2000", AtLeast(1), Medium, ReadOnly, Public, Later;
         "The most partitions that one DescribeTopicPartitions answer holds."
     "metric.reporters", List = "org.apache.kafka.common.metrics.JmxReporter", ENTRIES, Low, ClusterWide, Public, Unneeded;
         "Classes that are told of metrics; Odradek serves /metrics instead."
