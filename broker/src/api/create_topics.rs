@@ -128,7 +128,7 @@ pub(super) fn unwritten(error: &Unwritten) -> ErrorCode {
         // Clients ask again after a timeout, and by then there may be room.
         Unwritten::NoRoom(_) => ErrorCode::REQUEST_TIMED_OUT,
         Unwritten::Offline(_) => ErrorCode::KAFKA_STORAGE_ERROR,
-        Unwritten::ProducerIdsExhausted => ErrorCode::UNKNOWN_SERVER_ERROR,
+        Unwritten::Fault(_) | Unwritten::ProducerIdsExhausted => ErrorCode::UNKNOWN_SERVER_ERROR,
     }
 }
 

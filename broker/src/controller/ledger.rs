@@ -397,4 +397,4 @@ fn format(directory: &MetadataDirectory, site: &Site, now: Timestamp) -> Result<
 }
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;

@@ -6,15 +6,17 @@
 //! all follow it the request is answered: what was answered is in force on this node.
 //!
 //! Read in this order: this file (what can be asked), `create` and `delete` (what is decided), `ledger` (what is written),
-//! `run` (the executor: start, requests, stop).
+//! `store_log` (where), `registration` (what a node says of itself), `desk` (one request), `run` (the executor: start, requests, stop).
 
 pub mod create;
 pub mod delete;
+pub mod desk;
 pub mod dice;
 pub mod ledger;
 mod names;
 pub mod producer_ids;
 pub mod refusal;
+pub mod registration;
 
 use std::ops::Range;
 

@@ -46,6 +46,9 @@ pub enum Unwritten {
     /// The metadata log's directory is offline: nothing will be written until the node is started again.
     #[error("the metadata log cannot be written: {0}")]
     Offline(String),
+    /// A fault of this program: it is logged.
+    #[error("{0}")]
+    Fault(String),
     /// All producer ids have been given out.
     #[error("all producer ids are used up")]
     ProducerIdsExhausted,

@@ -8,10 +8,10 @@ use storage::batch::{Batch, BatchBuilder as Builder, Checked, copy_stamped};
 use super::*;
 use crate::metadata::image::tests::topic;
 
-const NOW: Timestamp = Timestamp(1_700_000_000_000);
+pub(crate) const NOW: Timestamp = Timestamp(1_700_000_000_000);
 
 /// Nothing here waits: a future is done when it is first asked.
-fn block_on<T>(future: impl Future<Output = T>) -> T {
+pub(crate) fn block_on<T>(future: impl Future<Output = T>) -> T {
     match std::pin::pin!(future).poll(&mut Context::from_waker(Waker::noop())) {
         Poll::Ready(value) => value,
         Poll::Pending => panic!("it waits"),
@@ -20,7 +20,7 @@ fn block_on<T>(future: impl Future<Output = T>) -> T {
 
 /// A log in memory; clones share it, so that it can be opened again.
 #[derive(Clone, Default)]
-struct Memory(Rc<RefCell<Inner>>);
+pub(crate) struct Memory(Rc<RefCell<Inner>>);
 
 #[derive(Default)]
 struct Inner {
@@ -69,7 +69,7 @@ impl MetadataLog for Memory {
     }
 }
 
-fn site() -> Site {
+pub(crate) fn site() -> Site {
     Site {
         node_id: 1,
         cluster_id: "S6g9xatASgK0VxBi7VGWcQ".into(),
@@ -83,13 +83,13 @@ fn site() -> Site {
     }
 }
 
-struct Disk {
+pub(crate) struct Disk {
     log: Memory,
     root: tempfile::TempDir,
 }
 
 impl Disk {
-    fn new() -> Disk {
+    pub(crate) fn new() -> Disk {
         Disk { log: Memory::default(), root: tempfile::tempdir().unwrap() }
     }
 
@@ -101,8 +101,13 @@ impl Disk {
         block_on(Ledger::open(self.log.clone(), self.directory(), site, NOW))
     }
 
-    fn open(&self) -> Ledger<Memory> {
+    pub(crate) fn open(&self) -> Ledger<Memory> {
         self.open_as(&site()).unwrap()
+    }
+
+    /// Whether appends find room.
+    pub(crate) fn fill(&self, full: bool) {
+        self.log.0.borrow_mut().full = full;
     }
 
     /// Names and offsets of everything in the log.
@@ -209,11 +214,11 @@ fn a_first_start_that_was_interrupted_is_done_again() {
 fn what_was_not_written_is_not_in_the_image() {
     let disk = Disk::new();
     let mut ledger = disk.open();
-    disk.log.0.borrow_mut().full = true;
+    disk.fill(true);
     let refused = block_on(ledger.commit(&topic(1, "a", 1), NOW));
     assert!(matches!(refused, Err(LedgerError::Unwritten(Unwritten::NoRoom(_)))));
     assert!(ledger.image().topic_by_name("a").is_none());
-    disk.log.0.borrow_mut().full = false;
+    disk.fill(false);
     block_on(ledger.commit(&topic(1, "a", 1), NOW)).unwrap();
     assert!(disk.open().image().topic_by_name("a").is_some());
 }
