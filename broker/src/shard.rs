@@ -213,11 +213,9 @@ impl Shard {
             })
             .collect();
         let stopping = self.stopping.get();
-        let shard = Rc::clone(self);
         async move {
             let mut begun = Vec::with_capacity(places.len());
             for (part, place) in places {
-                shard.room().await;
                 begun.push(match place {
                     _ if stopping => Err(AppendRefusal::Stopping),
                     Some((partition, turn)) => partition.append(turn, &part, clock::wall()).await,
@@ -225,16 +223,6 @@ impl Shard {
                 });
             }
             begun
-        }
-    }
-
-    /// Waits while too much is in memory that no segment has: the connection that brought the request is not read meanwhile.
-    async fn room(&self) {
-        if let Some(store) = self.store.get()
-            && !store.has_room()
-        {
-            self.stats.room_waits.bump();
-            store.room().await;
         }
     }
 

@@ -1,8 +1,57 @@
-//! Bytes on disk: batches, commit log, segments, indexes, recovery.
+//! Bytes on disk: record batches, the commit log, segments and indexes, recovery.
+//!
+//! Small batches of all partitions are made durable together, in one sequential stream: the shard's commit log. From
+//! memory they leave for Kafka's own segment files, off the acknowledgement path. Large batches go straight to their
+//! segment, in the same turn (extents). A [`Store`] is one shard's part of a log directory, a [`Log`] one partition.
+//!
+//! Read in this order:
+//! - what is in the bytes: [`units`], [`batch`], [`index`], [`producer`], [`epochs`], [`checkpoint`]: no I/O, no clock;
+//! - the machine: [`runtime`], real and simulated;
+//! - the life of a batch: `log/append`, `commit_log`, `segment/drain`, `segment/finish`, `recycle`, `log/read`;
+//! - what ends: `retention`, `given_up`, `memory`;
+//! - what comes back: `manifest`, `recovery`, `marker`.
+//!
+//! # Not obvious
+//! - A write with DSYNC makes its own bytes durable, not those before it, and no name. Hence three marks
+//!   (`commit_log::marks`), and directories that are synced by hand.
+//! - The list of segments is the manifest's and the log's, never the directory's.
+//! - A block that holds acknowledged bytes is not written again, unless the log has those bytes: a torn write would take them.
+//! - The lock of a directory lives in the ring, since writes of a killed process go on landing for seconds.
+//! - A client's records may contain what looks like a group of the commit log; only groups of known ids are believed.
 
 pub mod batch;
 pub mod checkpoint;
 pub mod epochs;
 pub mod index;
 pub mod producer;
+pub mod runtime;
 pub mod units;
+
+mod buffers;
+mod commit_log;
+mod config;
+mod core;
+mod error;
+mod event;
+mod given_up;
+mod log;
+mod manifest;
+mod marker;
+mod memory;
+mod partition;
+mod recovery;
+mod recycle;
+mod retention;
+mod segment;
+mod store;
+mod tail;
+
+pub use config::{Durability, LogConfig, StoreName, StoreOptions};
+pub use core::Advance;
+pub use error::{AppendError, Offline, OpenError, ReadError, StorageError};
+pub use log::{Appended, FoundOffset, Log, ReadPlan, Slice, Stamp, Ticket};
+pub use manifest::Marker;
+pub use marker::{CheckpointLine, MARKER_FILE, write_marker};
+pub use recovery::{RecoveryReport, Row};
+pub use runtime::ring::{DirectoryLock, LockError};
+pub use store::{Closed, Placed, Store, StoreStats};

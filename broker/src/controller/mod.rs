@@ -22,7 +22,7 @@ use std::ops::Range;
 
 use bytestring::ByteString;
 use net::wire::create_topics::CreatableTopic;
-use storage::units::{Timestamp, TopicId};
+use storage::units::TopicId;
 
 use crate::config::topic::Overrides;
 use delete::{Deletion, NamedTopic};
@@ -31,12 +31,10 @@ use refusal::Unwritten;
 /// What a shard asks of the controller.
 #[derive(Debug, Clone)]
 pub enum ControllerRequest {
-    /// As in the CreateTopics request; with `validate_only` nothing is written. What has not begun at `expires` does not
-    /// begin.
+    /// As in the CreateTopics request; with `validate_only` nothing is written.
     CreateTopics {
         topics: Vec<CreatableTopic>,
         validate_only: bool,
-        expires: Timestamp,
     },
     /// Topics that somebody asked about and that may be created with the defaults.
     AutoCreate {
@@ -44,7 +42,6 @@ pub enum ControllerRequest {
     },
     DeleteTopics {
         topics: Vec<NamedTopic>,
-        expires: Timestamp,
     },
     AllocateProducerIds,
 }

@@ -2,20 +2,21 @@
 
 use std::{convert::Infallible, future::poll_fn, rc::Rc, task::Poll};
 
-use super::{CloseReason, State};
+use super::{CloseReason, State, state::time_for};
 use crate::send::{SendError, Sender};
 
 /// Sends until the connection ends. Waits without a waker: the connection's task runs it after whatever may complete an
 /// answer.
 pub(crate) async fn write(state: &Rc<State>) -> Result<Infallible, CloseReason> {
-    let sender = Sender::new(&state.net, &state.socket, &state.sending.taken);
+    let sender = Sender::new(&state.net, &state.socket);
     loop {
         let mut batch = poll_fn(|_| match state.answers.borrow_mut().take_batch() {
             Some(batch) => Poll::Ready(batch),
             None => Poll::Pending,
         })
         .await;
-        state.sending.begin(state.net.now(), state.limits.send_timeout, batch.length);
+        let deadline = state.net.now() + state.limits.send_timeout + time_for(batch.length);
+        state.send_deadline.set(Some(deadline));
         sender.send(std::mem::take(&mut batch.parts)).await.map_err(|error| match error {
             SendError::Peer(_) => CloseReason::Broken,
             SendError::File(error) => {
@@ -23,7 +24,7 @@ pub(crate) async fn write(state: &Rc<State>) -> Result<Infallible, CloseReason> 
                 CloseReason::File
             }
         })?;
-        state.sending.end();
+        state.send_deadline.set(None);
         state.touch();
         state.answers.borrow_mut().sent(&batch);
     }

@@ -168,7 +168,7 @@ impl ProducerEntry {
         }
     }
 
-    pub(super) fn is_expired(&self, now: Timestamp, expiration_ms: i64) -> bool {
+    pub(crate) fn is_expired(&self, now: Timestamp, expiration_ms: i64) -> bool {
         self.open_transaction.is_none() && now - self.last_timestamp >= expiration_ms
     }
 }

@@ -13,7 +13,13 @@ pub struct AppendBuffer {
     shared: Arc<Shared>,
     len: usize,
     capacity: usize,
+    /// Bytes below `len` that are still to be written, and that nobody may see before.
+    holes: Vec<Range<usize>>,
 }
+
+/// Bytes of one [`AppendBuffer`] that are filled after what follows them. See [`AppendBuffer::reserve`].
+#[derive(Debug)]
+pub struct Hole(Range<usize>);
 
 struct Shared {
     memory: Memory,
@@ -34,7 +40,7 @@ impl AppendBuffer {
 
     fn make(capacity: usize, charge: Option<Box<dyn Any + Send + Sync>>) -> AppendBuffer {
         let shared = Shared { memory: Memory::uninitialised(capacity), _charge: charge };
-        AppendBuffer { shared: Arc::new(shared), len: 0, capacity }
+        AppendBuffer { shared: Arc::new(shared), len: 0, capacity, holes: Vec::new() }
     }
 
     pub fn len(&self) -> usize {
@@ -79,10 +85,31 @@ impl AppendBuffer {
         self.publish(len)
     }
 
+    /// Leaves out `len` bytes, zeroed, that are to be filled later: the header of what is appended next. Until then no slice
+    /// may cover them. Panics where there is no room.
+    pub fn reserve(&mut self, len: usize) -> Hole {
+        let range = self.append_with(len, |_| {});
+        self.holes.push(range.clone());
+        Hole(range)
+    }
+
+    /// Fills a hole, which from now on is like all that was appended. Panics if it is another buffer's, or of another size.
+    pub fn fill(&mut self, hole: Hole, bytes: &[u8]) {
+        let open = self.holes.iter().position(|open| *open == hole.0 && open.len() == bytes.len());
+        self.holes.remove(open.expect("a hole is filled whole, by its own buffer"));
+        // SAFETY: the hole lies below `len`, so within the allocation; `slice` gave out nothing of it, so nobody else has
+        // access to these bytes, and `bytes` cannot be a part of them.
+        unsafe { self.shared.memory.start().add(hole.0.start).copy_from_nonoverlapping(bytes.as_ptr(), bytes.len()) };
+    }
+
+    fn is_open(&self, range: &Range<usize>) -> bool {
+        self.holes.iter().any(|hole| range.start < hole.end && hole.start < range.end)
+    }
+
     /// Bytes of what has been appended, without copying; panics beyond it.
     pub fn slice(&self, range: Range<usize>) -> Bytes {
         assert!(
-            range.start <= range.end && range.end <= self.len,
+            range.start <= range.end && range.end <= self.len && !self.is_open(&range),
             "only what has been appended can be shared"
         );
         if range.is_empty() {
@@ -93,6 +120,7 @@ impl AppendBuffer {
 
     /// What has been appended.
     pub fn filled(&self) -> &[u8] {
+        assert!(!self.is_open(&(0..self.len)), "only what has been appended can be shared");
         // SAFETY: the first `len` bytes were written, and never change again.
         unsafe { std::slice::from_raw_parts(self.shared.memory.start(), self.len) }
     }
@@ -103,6 +131,7 @@ impl AppendBuffer {
             return Err(self);
         }
         self.len = 0;
+        self.holes.clear();
         Ok(self)
     }
 
@@ -200,6 +229,25 @@ mod tests {
         assert_eq!(dropped.load(Ordering::Relaxed), 0);
         drop(slice);
         assert_eq!(dropped.load(Ordering::Relaxed), 1);
+    }
+
+    #[test]
+    fn a_header_is_filled_after_what_follows_it() {
+        let mut buffer = AppendBuffer::new(64);
+        let hole = buffer.reserve(4);
+        let body = buffer.append(b"body");
+        assert_eq!(&buffer.slice(body)[..], b"body");
+        buffer.fill(hole, b"head");
+        assert_eq!(&buffer.slice(0..8)[..], b"headbody");
+    }
+
+    #[test]
+    #[should_panic(expected = "only what has been appended")]
+    fn nobody_sees_a_hole() {
+        let mut buffer = AppendBuffer::new(64);
+        buffer.reserve(4);
+        buffer.append(b"body");
+        buffer.slice(3..8);
     }
 
     #[test]

@@ -6,7 +6,7 @@ mod growing;
 mod memory;
 
 pub use aligned::Aligned;
-pub use append::AppendBuffer;
+pub use append::{AppendBuffer, Hole};
 pub use growing::Growing;
 
 /// Direct I/O asks for addresses, lengths and positions that are multiples of this.

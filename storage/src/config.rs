@@ -1,0 +1,144 @@
+//! What a store and each of its logs are told: sizes, times and limits, already checked by the broker.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use crate::batch::TimestampType;
+
+/// What an acknowledgement stands for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Durability {
+    /// On stable storage: neither a stop of the process nor of the host loses it.
+    Sync,
+    /// Written: a stop of the process loses nothing, a stop of the host may lose about the last second.
+    Written,
+}
+
+/// Whose commit log a store is, in a directory that several share.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum StoreName {
+    Shard(u16),
+    Controller,
+}
+
+impl std::fmt::Display for StoreName {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            StoreName::Shard(shard) => write!(f, "{shard}"),
+            StoreName::Controller => f.write_str("controller"),
+        }
+    }
+}
+
+/// How a store is run.
+#[derive(Clone, Debug)]
+pub struct StoreOptions {
+    /// The log directory; it exists.
+    pub directory: PathBuf,
+    pub name: StoreName,
+    /// How many shards share the directory's partitions. A log written under another number must be drained first.
+    pub shards: u16,
+    pub durability: Durability,
+    /// Bytes that are in no segment yet. At the limit [`crate::Store::room`] waits.
+    pub dirty_bytes_max: usize,
+    /// Bytes kept in memory for readers although a segment has them.
+    pub clean_bytes_max: usize,
+    /// Size of one commit log file, a multiple of 4096.
+    pub log_file_bytes: u64,
+    /// Files that the log is grown to in the background. It is recycled when all but one are in use.
+    pub log_files: usize,
+    /// A batch of this size goes straight to its segment; `usize::MAX` = never.
+    pub extent_bytes_min: usize,
+    /// Bound of one group: what the log write and its extents carry together, unless one batch alone is larger.
+    pub group_bytes_max: usize,
+    /// A partition with so many bytes outside its segment is drained at once.
+    pub drain_bytes: usize,
+    /// Open segment files.
+    pub files_max: usize,
+    /// How often unsynced groups are synced in the background, under [`Durability::Written`].
+    pub sync_every: Duration,
+    /// How long a shard is idle before it writes the empty group that carries the last mark.
+    pub idle_after: Duration,
+    /// How often retention looks at the logs.
+    pub retention_every: Duration,
+}
+
+impl StoreOptions {
+    /// Sizes for a store that may use `memory` bytes.
+    #[must_use]
+    pub fn new(
+        directory: PathBuf,
+        name: StoreName,
+        shards: u16,
+        durability: Durability,
+        memory: usize,
+    ) -> Self {
+        StoreOptions {
+            directory,
+            name,
+            shards,
+            durability,
+            dirty_bytes_max: memory / 2,
+            clean_bytes_max: memory / 4,
+            log_file_bytes: 64 << 20,
+            log_files: 4,
+            extent_bytes_min: 256 << 10,
+            group_bytes_max: 2 << 20,
+            drain_bytes: 1 << 20,
+            files_max: 1000,
+            sync_every: Duration::from_secs(1),
+            idle_after: Duration::from_millis(20),
+            retention_every: Duration::from_secs(30),
+        }
+    }
+}
+
+/// The topic configs that a log obeys, by Kafka's names.
+#[derive(Clone, Debug, PartialEq)]
+pub struct LogConfig {
+    pub segment_bytes: i32,
+    pub segment_ms: i64,
+    pub segment_jitter_ms: i64,
+    pub segment_index_bytes: i32,
+    pub index_interval_bytes: i32,
+    /// -1 = for ever.
+    pub retention_ms: i64,
+    /// -1 = no limit.
+    pub retention_bytes: i64,
+    pub file_delete_delay_ms: i64,
+    pub flush_messages: i64,
+    pub flush_ms: i64,
+    pub preallocate: bool,
+    pub message_bytes_max: i32,
+    pub message_timestamp_type: TimestampType,
+    pub message_timestamp_before_max_ms: i64,
+    pub message_timestamp_after_max_ms: i64,
+    pub min_insync_replicas: i32,
+    /// `cleanup.policy` holds `delete`. Without it nothing is removed by age or size.
+    pub cleanup_delete: bool,
+}
+
+impl Default for LogConfig {
+    /// Kafka's defaults.
+    fn default() -> Self {
+        LogConfig {
+            segment_bytes: 1 << 30,
+            segment_ms: 604_800_000,
+            segment_jitter_ms: 0,
+            segment_index_bytes: 10 << 20,
+            index_interval_bytes: 4096,
+            retention_ms: 604_800_000,
+            retention_bytes: -1,
+            file_delete_delay_ms: 60_000,
+            flush_messages: i64::MAX,
+            flush_ms: i64::MAX,
+            preallocate: false,
+            message_bytes_max: 1_048_588,
+            message_timestamp_type: TimestampType::CreateTime,
+            message_timestamp_before_max_ms: i64::MAX,
+            message_timestamp_after_max_ms: 3_600_000,
+            min_insync_replicas: 1,
+            cleanup_delete: true,
+        }
+    }
+}

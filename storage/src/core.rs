@@ -1,0 +1,203 @@
+//! What all parts of a store share: the runtime, the commit log under construction, the logs, and the events between the
+//! tasks.
+
+use std::cell::{Cell, RefCell};
+use std::collections::{HashMap, VecDeque};
+use std::path::PathBuf;
+use std::rc::Rc;
+use std::time::Duration;
+
+use crate::commit_log::GroupSequence;
+use crate::commit_log::commit::Commit;
+use crate::commit_log::entry::ENTRY_BYTES;
+use crate::config::StoreOptions;
+use crate::error::Offline;
+use crate::event::Event;
+use crate::given_up::GivenUp;
+use crate::log::Log;
+use crate::runtime::{BLOCK_U64, Runtime};
+use crate::segment::files::FileCache;
+use crate::units::{Offset, PartitionId};
+
+/// How far a partition has come with a completed group or a sync.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Advance {
+    pub id: PartitionId,
+    /// Everything below is written: a stop of the process does not lose it.
+    pub written: Offset,
+    /// Everything below is on stable storage.
+    pub durable: Offset,
+    /// The one of the two that the store's durability promises.
+    pub acknowledged: Offset,
+}
+
+/// Called once per completed group or sync, before its tickets resolve.
+pub(crate) type OnAdvance = Rc<dyn Fn(&[Advance])>;
+
+/// See the head of the file.
+pub(crate) struct Core<R: Runtime> {
+    pub(crate) runtime: R,
+    pub(crate) options: StoreOptions,
+    pub(crate) commit: RefCell<Commit<R>>,
+    pub(crate) logs: RefCell<HashMap<PartitionId, Log<R>>>,
+    pub(crate) files: FileCache<R>,
+    pub(crate) drains: RefCell<VecDeque<Log<R>>>,
+    pub(crate) prepares: RefCell<VecDeque<Log<R>>>,
+    pub(crate) given_up: RefCell<VecDeque<GivenUp<R>>>,
+    /// Names whose rename is under way, with the group that gave them up.
+    pub(crate) renaming: RefCell<Vec<(GroupSequence, PathBuf)>>,
+    pub(crate) memory: RefCell<VecDeque<GroupMemory<R>>>,
+    pub(crate) events: Events,
+    pub(crate) counts: Counts,
+    pub(crate) offline: RefCell<Option<Offline>>,
+    pub(crate) on_advance: RefCell<Option<OnAdvance>>,
+    /// Nothing may be appended any more.
+    pub(crate) closing: Cell<bool>,
+    /// A sync is wanted now: somebody waits for the durable mark under `written`.
+    pub(crate) sync_wanted: Cell<bool>,
+    /// An empty group is wanted, to record the durable mark.
+    pub(crate) record_wanted: Cell<bool>,
+    /// A topic's `flush.ms` wants the next sync within this time.
+    pub(crate) sync_within: Cell<Duration>,
+    /// The tasks are to end.
+    pub(crate) stopped: Cell<bool>,
+}
+
+#[derive(Default)]
+pub(crate) struct Events {
+    /// Something was added to the commit log, or a task of it has something new to do.
+    pub(crate) appended: Event,
+    /// Marks moved.
+    pub(crate) marks: Event,
+    /// There may be room: dirty bytes fell, or a log file became free.
+    pub(crate) room: Event,
+    /// A log wants to be drained or prepared.
+    pub(crate) drain: Event,
+    /// A drain or a preparation ended.
+    pub(crate) settled: Event,
+    /// Log files are getting scarce, or the store closes.
+    pub(crate) recycle: Event,
+    /// An unsynced group was completed.
+    pub(crate) unsynced: Event,
+    /// Files were given up.
+    pub(crate) given_up: Event,
+    pub(crate) closing: Event,
+}
+
+/// What a store has done, for metrics.
+#[derive(Default, Debug)]
+pub(crate) struct Counts {
+    pub(crate) dirty_bytes: Cell<usize>,
+    pub(crate) kept_bytes: Cell<usize>,
+    /// Logs with bytes that no segment has.
+    pub(crate) dirty_logs: Cell<usize>,
+    pub(crate) groups: Cell<u64>,
+    pub(crate) empty_groups: Cell<u64>,
+    pub(crate) batches: Cell<u64>,
+    pub(crate) batch_bytes: Cell<u64>,
+    pub(crate) group_bytes: Cell<u64>,
+    pub(crate) extents: Cell<u64>,
+    pub(crate) extent_bytes: Cell<u64>,
+    pub(crate) drains: Cell<u64>,
+    pub(crate) drain_bytes: Cell<u64>,
+    pub(crate) syncs: Cell<u64>,
+    pub(crate) recycled: Cell<u64>,
+    pub(crate) relogged: Cell<u64>,
+    pub(crate) refused: Cell<u64>,
+}
+
+/// Adds to a counter.
+pub(crate) fn count(cell: &Cell<u64>, more: usize) {
+    cell.set(cell.get() + more as u64);
+}
+
+/// The memory of one group, and who has slices of it.
+pub(crate) struct GroupMemory<R: Runtime> {
+    pub(crate) sequence: GroupSequence,
+    pub(crate) bytes: usize,
+    pub(crate) logs: Vec<Log<R>>,
+}
+
+impl<R: Runtime> Core<R> {
+    pub(crate) fn check_online(&self) -> Result<(), Offline> {
+        match &*self.offline.borrow() {
+            Some(offline) => Err(offline.clone()),
+            None => Ok(()),
+        }
+    }
+
+    /// A write or a sync failed: nothing is acknowledged any more, and everybody who waits is told.
+    pub(crate) fn go_offline(&self, why: &str) {
+        if self.offline.borrow().is_some() {
+            return;
+        }
+        tracing::error!(directory = %self.options.directory.display(), store = %self.options.name, why, "the log directory is offline");
+        *self.offline.borrow_mut() = Some(Offline(why.to_owned()));
+        self.commit.borrow_mut().fail_all();
+        self.wake_all();
+    }
+
+    pub(crate) fn wake_all(&self) {
+        let events = &self.events;
+        for event in [
+            &events.appended,
+            &events.marks,
+            &events.room,
+            &events.drain,
+            &events.settled,
+            &events.recycle,
+            &events.unsynced,
+            &events.given_up,
+            &events.closing,
+        ] {
+            event.notify();
+        }
+    }
+
+    pub(crate) fn log(&self, id: PartitionId) -> Option<Log<R>> {
+        self.logs.borrow().get(&id).cloned()
+    }
+
+    /// Room in the log that only recycling may use: what the logs that are not drained to the last block may have to log
+    /// again, and a little for empty groups.
+    pub(crate) fn kept_for_recycling(&self) -> u64 {
+        const EACH: u64 = 2 * BLOCK_U64 + 2 * ENTRY_BYTES as u64;
+        let again = self.counts.dirty_logs.get() as u64 * EACH;
+        // A group's header and padding come with every few of them; the last group of a file does not quite fit.
+        again + again / 8 + 8 * BLOCK_U64
+    }
+
+    pub(crate) fn is_dirty_limit_reached(&self) -> bool {
+        self.counts.dirty_bytes.get() >= self.options.dirty_bytes_max
+    }
+
+    /// Waits until everything up to this group is durable and recorded. Asks for what that takes.
+    pub(crate) async fn recorded(&self, sequence: GroupSequence) -> Result<(), Offline> {
+        self.wait_for_marks(|marks| marks.recorded >= sequence, || self.record_wanted.set(true))
+            .await
+    }
+
+    /// Waits until everything up to this group is durable. Asks for a sync where that takes one.
+    pub(crate) async fn durable(&self, sequence: GroupSequence) -> Result<(), Offline> {
+        self.wait_for_marks(|marks| marks.durable >= sequence, || self.sync_wanted.set(true)).await
+    }
+
+    async fn wait_for_marks(
+        &self,
+        done: impl Fn(&crate::commit_log::marks::Marks) -> bool,
+        ask: impl Fn(),
+    ) -> Result<(), Offline> {
+        loop {
+            let moved = self.events.marks.listen();
+            self.check_online()?;
+            if done(&self.commit.borrow().marks) {
+                return Ok(());
+            }
+            ask();
+            self.sync_wanted.set(true);
+            self.events.appended.notify();
+            self.events.unsynced.notify();
+            moved.await;
+        }
+    }
+}

@@ -1,0 +1,84 @@
+//! What can go wrong, one enum per operation, holding what its caller can act on.
+
+use std::io;
+use std::path::{Path, PathBuf};
+
+use crate::units::Offset;
+
+/// The log directory is offline: a write or a sync failed, and nothing can be acknowledged any more.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("the log directory is offline: {0}")]
+pub struct Offline(pub String);
+
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum AppendError {
+    /// Retriable: the commit log has no room until its oldest file is recycled, or the disk is full.
+    #[error("no room in the commit log: {0}")]
+    NoRoom(&'static str),
+    /// The batch can never fit: larger than a commit log file or a segment can be.
+    #[error("a batch of {0} bytes is larger than this log can hold")]
+    TooLarge(usize),
+    #[error(transparent)]
+    Offline(#[from] Offline),
+    #[error("the partition was deleted")]
+    Deleted,
+}
+
+#[derive(Debug, thiserror::Error)]
+pub enum ReadError {
+    #[error("offset {offset:?} is outside {log_start:?}..{end:?}")]
+    OutOfRange { offset: Offset, log_start: Offset, end: Offset },
+    #[error("{file}: damaged at byte {position}")]
+    Damaged { file: String, position: u64 },
+    #[error("{0}: {1}")]
+    Io(String, #[source] io::Error),
+}
+
+#[derive(Debug, thiserror::Error)]
+pub enum StorageError {
+    #[error(transparent)]
+    Offline(#[from] Offline),
+    #[error("this partition exists already")]
+    Exists,
+    #[error("no such partition")]
+    Unknown,
+    #[error("no room in the commit log: {0}")]
+    NoRoom(&'static str),
+}
+
+impl From<AppendError> for StorageError {
+    fn from(error: AppendError) -> Self {
+        match error {
+            AppendError::NoRoom(why) => StorageError::NoRoom(why),
+            AppendError::TooLarge(_) => StorageError::NoRoom("the entry is larger than a log file"),
+            AppendError::Offline(offline) => StorageError::Offline(offline),
+            AppendError::Deleted => StorageError::Unknown,
+        }
+    }
+}
+
+/// Why a directory cannot be served.
+#[derive(Debug, thiserror::Error)]
+pub enum OpenError {
+    #[error("{path}: {source}")]
+    Io { path: PathBuf, source: io::Error },
+    /// Bytes that were known to be durable are not there any more. Nothing was cut.
+    #[error(
+        "{file}: damaged at byte {position}: {what}. These bytes were on stable storage once; the directory is refused, not cut"
+    )]
+    Rot { file: String, position: u64, what: String },
+    #[error("{path}: {what}")]
+    Manifest { path: PathBuf, what: String },
+    /// The directory was written with another number of shards and not stopped cleanly.
+    #[error("{0}")]
+    Shards(String),
+    #[error("{0}")]
+    Foreign(String),
+}
+
+impl OpenError {
+    pub(crate) fn io(path: &Path) -> impl FnOnce(io::Error) -> OpenError {
+        let path = path.to_owned();
+        move |source| OpenError::Io { path, source }
+    }
+}

@@ -1,0 +1,149 @@
+//! Files that the log gave up: by retention, deletion, or truncation.
+//!
+//! The entry that gives them up comes first. They are renamed, as Kafka does, only when a durable group says that this entry is
+//! durable (the *recorded* mark): recovery checks extents above that mark, so their files must still be there. They are
+//! unlinked after `file.delete.delay.ms`. A name is not used again before the rename.
+
+use std::io;
+use std::path::{Path, PathBuf};
+use std::rc::Rc;
+use std::time::Duration;
+
+use crate::commit_log::GroupSequence;
+use crate::core::Core;
+use crate::log::Log;
+use crate::runtime::Runtime;
+
+/// What was given up with one entry.
+pub(crate) struct GivenUp<R: Runtime> {
+    /// The group of that entry.
+    pub(crate) since: GroupSequence,
+    /// Old name and new name. A directory goes with all that is in it.
+    pub(crate) renames: Vec<(PathBuf, PathBuf)>,
+    /// The directory whose names change.
+    pub(crate) parent: PathBuf,
+    pub(crate) unlink_after: Duration,
+    /// A partition that goes as a whole: what is being written to it now is waited for.
+    pub(crate) log: Option<Log<R>>,
+}
+
+/// Waits until everything is renamed that was given up up to this group.
+pub(crate) async fn renamed_up_to<R: Runtime>(
+    core: &Core<R>,
+    sequence: GroupSequence,
+) -> io::Result<()> {
+    loop {
+        let settled = core.events.settled.listen();
+        let left = core.given_up.borrow().iter().any(|given_up| given_up.since <= sequence)
+            || core.renaming.borrow().iter().any(|(since, _)| *since <= sequence);
+        if !left {
+            return Ok(());
+        }
+        core.check_online().map_err(|offline| io::Error::other(offline.0))?;
+        core.events.given_up.notify();
+        settled.await;
+    }
+}
+
+async fn rename<R: Runtime>(core: &Rc<Core<R>>, given_up: GivenUp<R>) -> io::Result<()> {
+    #[cfg(feature = "planted")]
+    let wait = !crate::planted::destroys_early(core, given_up.since).await;
+    #[cfg(not(feature = "planted"))]
+    let wait = true;
+    let since = given_up.since;
+    core.renaming
+        .borrow_mut()
+        .extend(given_up.renames.iter().map(|(from, _)| (since, from.clone())));
+    if wait {
+        core.recorded(given_up.since).await.map_err(|offline| io::Error::other(offline.0))?;
+    }
+    if let Some(log) = &given_up.log {
+        quiet(core, log).await;
+    }
+    for (from, to) in &given_up.renames {
+        match core.runtime.rename(from, to).await {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+            other => other?,
+        }
+    }
+    core.runtime.sync_directory(&given_up.parent).await?;
+    core.renaming.borrow_mut().retain(|(group, _)| *group != since);
+    let paths: Vec<PathBuf> = given_up.renames.into_iter().map(|(_, to)| to).collect();
+    let later = Rc::clone(core);
+    core.runtime.spawn(async move {
+        later.runtime.sleep(given_up.unlink_after).await;
+        for path in paths {
+            // What cannot be removed is removed at the next start.
+            if let Err(error) = remove(&later.runtime, &path).await {
+                tracing::warn!(path = %path.display(), %error, "a deleted file stays");
+            }
+        }
+    });
+    Ok(())
+}
+
+/// Waits until no task writes to the log's files.
+async fn quiet<R: Runtime>(core: &Core<R>, log: &Log<R>) {
+    loop {
+        let settled = core.events.settled.listen();
+        let busy = log.state().draining || log.state().preparing;
+        if !busy || core.check_online().is_err() {
+            return;
+        }
+        settled.await;
+    }
+}
+
+/// Removes a file, or a directory of files.
+pub(crate) async fn remove<R: Runtime>(runtime: &R, path: &Path) -> io::Result<()> {
+    if !runtime.stat(path).await?.is_directory {
+        return runtime.unlink(path).await;
+    }
+    for name in runtime.list(path).await? {
+        runtime.unlink(&path.join(name)).await?;
+    }
+    runtime.remove_directory(path).await
+}
+
+/// Waits until no file that is still to be renamed has this name.
+pub(crate) async fn name_is_free<R: Runtime>(core: &Core<R>, path: &Path) -> io::Result<()> {
+    #[cfg(feature = "planted")]
+    if crate::planted::is(crate::planted::Bug::NameUsedAgain) {
+        return Ok(());
+    }
+    loop {
+        let settled = core.events.settled.listen();
+        let taken = core.renaming.borrow().iter().any(|(_, name)| name == path)
+            || core
+                .given_up
+                .borrow()
+                .iter()
+                .any(|given_up| given_up.renames.iter().any(|(from, _)| from == path));
+        if !taken {
+            return Ok(());
+        }
+        core.check_online().map_err(|offline| io::Error::other(offline.0))?;
+        core.events.given_up.notify();
+        settled.await;
+    }
+}
+
+/// Renames what was given up, as soon as that is recorded.
+pub(crate) async fn run<R: Runtime>(core: Rc<Core<R>>) {
+    loop {
+        let more = core.events.given_up.listen();
+        if core.stopped.get() || core.check_online().is_err() {
+            return;
+        }
+        let next = core.given_up.borrow_mut().pop_front();
+        let Some(next) = next else {
+            more.await;
+            continue;
+        };
+        let renamed = rename(&core, next).await;
+        core.events.settled.notify();
+        if let Err(error) = renamed {
+            core.go_offline(&format!("a deleted file cannot be renamed: {error}"));
+        }
+    }
+}

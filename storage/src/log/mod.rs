@@ -1,0 +1,207 @@
+//! A partition's log, as the broker sees it: append, read, offsets.
+//!
+//! Appends are synchronous: the order of calls is the order of offsets, and a batch can be read (up to whatever the caller
+//! allows) as soon as the call returns. It is durable when its [`Ticket`] resolves.
+//!
+//! Read in this order: this file, [`append`], [`read`], [`seek`].
+
+use std::cell::RefCell;
+use std::rc::Rc;
+
+use crate::batch::BatchInfo;
+use crate::core::{Advance, Core};
+use crate::partition::Partition;
+use crate::producer::{SequenceCheck, SequenceError};
+use crate::runtime::Runtime;
+use crate::units::{Epoch, Offset, PartitionId, Timestamp};
+
+mod append;
+mod read;
+mod seek;
+mod ticket;
+
+pub(crate) use append::touch;
+pub use append::{Appended, Stamp};
+pub use read::{ReadPlan, Slice};
+pub use seek::FoundOffset;
+pub use ticket::Ticket;
+
+/// Producers that were silent for so long are forgotten (`producer.id.expiration.ms`).
+pub(crate) const PRODUCER_EXPIRATION_MS: i64 = 86_400_000;
+
+/// See the head of the file. Clones are the same log.
+pub struct Log<R: Runtime>(pub(crate) Rc<Inner<R>>);
+
+pub(crate) struct Inner<R: Runtime> {
+    pub(crate) core: Rc<Core<R>>,
+    pub(crate) id: PartitionId,
+    pub(crate) state: RefCell<Partition>,
+}
+
+impl<R: Runtime> Clone for Log<R> {
+    fn clone(&self) -> Self {
+        Log(Rc::clone(&self.0))
+    }
+}
+
+impl<R: Runtime> Log<R> {
+    pub(crate) fn new(core: Rc<Core<R>>, partition: Partition) -> Self {
+        Log(Rc::new(Inner { core, id: partition.id, state: RefCell::new(partition) }))
+    }
+
+    #[must_use]
+    pub fn id(&self) -> PartitionId {
+        self.0.id
+    }
+
+    pub(crate) fn core(&self) -> &Core<R> {
+        &self.0.core
+    }
+
+    pub(crate) fn state(&self) -> std::cell::Ref<'_, Partition> {
+        self.0.state.borrow()
+    }
+
+    pub(crate) fn state_mut(&self) -> std::cell::RefMut<'_, Partition> {
+        self.0.state.borrow_mut()
+    }
+
+    /// The first offset that may be read.
+    #[must_use]
+    pub fn log_start(&self) -> Offset {
+        self.state().log_start
+    }
+
+    /// LEO: the offset of the next record.
+    #[must_use]
+    pub fn end(&self) -> Offset {
+        self.state().end
+    }
+
+    #[must_use]
+    pub fn written(&self) -> Offset {
+        self.state().written
+    }
+
+    #[must_use]
+    pub fn durable(&self) -> Offset {
+        self.state().durable
+    }
+
+    /// Everything below has the durability that the store promises: what tickets wait for.
+    #[must_use]
+    pub fn acknowledged(&self) -> Offset {
+        self.advance().acknowledged
+    }
+
+    pub(crate) fn advance(&self) -> Advance {
+        let state = self.state();
+        let acknowledged = match self.core().options.durability {
+            crate::config::Durability::Sync => state.durable,
+            crate::config::Durability::Written => state.written,
+        };
+        Advance { id: self.0.id, written: state.written, durable: state.durable, acknowledged }
+    }
+
+    /// What its segments and its tail hold.
+    #[must_use]
+    pub fn size_bytes(&self) -> u64 {
+        self.state().size_bytes()
+    }
+
+    /// The largest known epoch that is not above `epoch`, and the offset after its last record.
+    #[must_use]
+    pub fn epoch_end(&self, epoch: Epoch) -> Option<(Epoch, Offset)> {
+        let state = self.state();
+        state.epochs.end_of(epoch, state.end).map(|end| (end.epoch, end.end))
+    }
+
+    /// The leader epoch in which the record at `offset` was written.
+    #[must_use]
+    pub fn epoch_at(&self, offset: Offset) -> Option<Epoch> {
+        self.state().epochs.epoch_of(offset)
+    }
+
+    /// The newest leader epoch that the log knows.
+    #[must_use]
+    pub fn last_epoch(&self) -> Option<Epoch> {
+        self.state().epochs.latest().map(|latest| latest.epoch)
+    }
+
+    /// Whether this batch may be appended now, or was before (`now` expires silent producers).
+    pub fn check_sequence(
+        &self,
+        batch: BatchInfo,
+        now: Timestamp,
+    ) -> Result<SequenceCheck, SequenceError> {
+        let state = self.state();
+        if state
+            .producers
+            .get(batch.producer_id)
+            .is_some_and(|entry| entry.is_expired(now, PRODUCER_EXPIRATION_MS))
+        {
+            drop(state);
+            self.state_mut().producers.expire(now, PRODUCER_EXPIRATION_MS);
+            return self.state().producers.check(&batch);
+        }
+        state.producers.check(&batch)
+    }
+
+    /// How many producers the log remembers.
+    #[must_use]
+    pub fn producers(&self) -> usize {
+        self.state().producers.len()
+    }
+
+    /// A group that touched the log is complete, or synced.
+    pub(crate) fn advanced(&self, end: Offset, durable: bool) {
+        let mut state = self.state_mut();
+        state.written = state.written.max(end);
+        if durable {
+            state.durable = state.durable.max(end);
+        }
+    }
+
+    /// `[position, position + length)` of a segment is in its file.
+    pub(crate) fn filed(&self, segment: Offset, position: u32, length: u32) {
+        let mut state = self.state_mut();
+        let was_dirty = state.dirty_bytes() > 0;
+        let newly =
+            state.segment_mut(segment).map_or(0, |segment| segment.complete(position + length));
+        let is_dirty = state.dirty_bytes() > 0;
+        if state.deleted {
+            return;
+        }
+        drop(state);
+        let counts = &self.core().counts;
+        let newly = newly as usize;
+        counts.dirty_bytes.set(counts.dirty_bytes.get().saturating_sub(newly));
+        if was_dirty && !is_dirty {
+            counts.dirty_logs.set(counts.dirty_logs.get().saturating_sub(1));
+        }
+        if newly > 0 {
+            self.core().events.room.notify();
+        }
+    }
+
+    /// Puts the log into the drain's queue if it has much outside its segment.
+    pub(crate) fn drain_if_large(&self) {
+        if self.state().undrained() >= self.core().options.drain_bytes as u64 {
+            self.request_drain();
+        }
+    }
+
+    pub(crate) fn request_drain(&self) {
+        if !std::mem::replace(&mut self.state_mut().draining, true) {
+            self.core().drains.borrow_mut().push_back(self.clone());
+            self.core().events.drain.notify();
+        }
+    }
+
+    /// A rolled segment is final.
+    pub(crate) fn finished(&self, base: Offset) {
+        if let Some(segment) = self.state_mut().segment_mut(base) {
+            segment.finished = true;
+        }
+    }
+}

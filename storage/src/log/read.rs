@@ -1,0 +1,323 @@
+//! Reads: a plan of slices, made under the borrow, carried out by whoever sends it.
+//!
+//! What is in the tail is answered without suspending. Below it, the offset index says where to look, and the plan names
+//! ranges of the segment's file that end at what is complete in it: bytes below `filed` never change. A range may end
+//! inside a batch, as Kafka's do, but never holds a byte of a batch at or above `up_to`.
+
+use std::io;
+
+use bytes::{Bytes, BytesMut};
+
+use super::Log;
+use crate::batch::BatchHeader;
+use crate::batch::scan::{FoundBatch, OffsetScan, Step};
+use crate::error::ReadError;
+use crate::partition::Partition;
+use crate::runtime::Runtime;
+use crate::segment::files::Kind;
+use crate::units::Offset;
+
+/// Slices smaller than this that follow each other are copied into one: an io vector costs more than they do.
+const COPY_BELOW: usize = 1024;
+/// One read while looking for a batch.
+const SCAN_BYTES: usize = 16 << 10;
+
+/// Bytes to send, in order.
+#[derive(Clone, Debug)]
+pub struct ReadPlan<F> {
+    pub slices: Vec<Slice<F>>,
+    pub bytes: usize,
+}
+
+#[derive(Clone, Debug)]
+pub enum Slice<F> {
+    Memory(Bytes),
+    File { file: F, position: u64, length: u64 },
+}
+
+impl<F> Default for ReadPlan<F> {
+    fn default() -> Self {
+        ReadPlan { slices: Vec::new(), bytes: 0 }
+    }
+}
+
+impl<F> ReadPlan<F> {
+    fn push_memory(&mut self, bytes: Bytes) {
+        self.bytes += bytes.len();
+        if bytes.len() < COPY_BELOW
+            && let Some(Slice::Memory(last)) = self.slices.last_mut()
+            && last.len() < COPY_BELOW
+        {
+            let mut both = BytesMut::with_capacity(2 * COPY_BELOW);
+            both.extend_from_slice(last);
+            both.extend_from_slice(&bytes);
+            *last = both.freeze();
+            return;
+        }
+        self.slices.push(Slice::Memory(bytes));
+    }
+
+    fn push_file(&mut self, file: F, position: u64, length: u64) {
+        self.bytes += usize::try_from(length).unwrap_or(usize::MAX);
+        self.slices.push(Slice::File { file, position, length });
+    }
+}
+
+impl<R: Runtime> Log<R> {
+    /// Whole batches from the one that holds `from`, below `up_to`, about `max_bytes`: the first batch even if it is
+    /// larger, if `at_least_one`. An empty plan where nothing can be read yet.
+    pub async fn read(
+        &self,
+        from: Offset,
+        up_to: Offset,
+        max_bytes: usize,
+        at_least_one: bool,
+    ) -> Result<ReadPlan<R::File>, ReadError> {
+        {
+            let state = self.state();
+            if from < state.log_start || from > state.end {
+                return Err(ReadError::OutOfRange {
+                    offset: from,
+                    log_start: state.log_start,
+                    end: state.end,
+                });
+            }
+            if from >= up_to.min(state.end) {
+                return Ok(ReadPlan::default());
+            }
+            if state.tail.first_offset().is_some_and(|first| first <= from) {
+                return Ok(from_tail(&state, from, up_to, max_bytes, at_least_one));
+            }
+        }
+        self.from_files(from, up_to, max_bytes, at_least_one).await
+    }
+
+    /// A plan that begins below the tail, and may go on into it.
+    async fn from_files(
+        &self,
+        from: Offset,
+        up_to: Offset,
+        max_bytes: usize,
+        at_least_one: bool,
+    ) -> Result<ReadPlan<R::File>, ReadError> {
+        let Some((segment, found)) = self.find_batch(from).await? else {
+            return Ok(ReadPlan::default());
+        };
+        let mut plan = ReadPlan::default();
+        if found.header.base_offset >= up_to {
+            return Ok(plan);
+        }
+        let first = found.header.size();
+        if first > max_bytes && !at_least_one {
+            return Ok(plan);
+        }
+        let wanted = max_bytes.max(first) as u64;
+        let start = found.position;
+        let end = match self.limit(segment, up_to) {
+            Some(end) => end,
+            None => self.position_of(segment, up_to).await?,
+        };
+        let end = end.min(start + wanted);
+        self.plan_range(&mut plan, segment, start, end).await?;
+        Ok(plan)
+    }
+
+    /// The end of the segment, if all of it may be read.
+    fn limit(&self, segment: Offset, up_to: Offset) -> Option<u64> {
+        let state = self.state();
+        let segment = state.segment(segment)?;
+        (segment.next <= up_to).then_some(u64::from(segment.length))
+    }
+
+    /// Where the first batch at or above `up_to` begins: no byte from there on may be read.
+    async fn position_of(&self, segment: Offset, up_to: Offset) -> Result<u64, ReadError> {
+        match self.find_in_segment(segment, up_to).await? {
+            Some(found) => Ok(found.position),
+            None => {
+                Ok(self.state().segment(segment).map_or(0, |segment| u64::from(segment.length)))
+            }
+        }
+    }
+
+    /// Adds `[start, end)` of a segment: the file as far as it goes, then memory.
+    async fn plan_range(
+        &self,
+        plan: &mut ReadPlan<R::File>,
+        base: Offset,
+        start: u64,
+        end: u64,
+    ) -> Result<(), ReadError> {
+        let Some(filed) = self.state().segment(base).map(|segment| u64::from(segment.filed)) else {
+            return Ok(());
+        };
+        let in_file = end.min(filed).saturating_sub(start);
+        if in_file > 0 {
+            let file = self.core().files.readable(self.core(), self, base, Kind::Log).await;
+            let file = file.map_err(|error| self.io_error(base, error))?;
+            plan.push_file(file, start, in_file);
+        }
+        let state = self.state();
+        let from = start.max(filed);
+        let mut at = u32::try_from(from).unwrap_or(u32::MAX);
+        for piece in state.tail.pieces_from(base, at) {
+            if u64::from(at) >= end || piece.position > at {
+                break;
+            }
+            let cut = (at - piece.position) as usize;
+            let take = (piece.bytes.len() - cut)
+                .min(usize::try_from(end - u64::from(at)).unwrap_or(usize::MAX));
+            plan.push_memory(piece.bytes.slice(cut..cut + take));
+            at += u32::try_from(take).unwrap_or(u32::MAX);
+        }
+        Ok(())
+    }
+
+    /// The batch that holds `offset`, or the first one after it, and its segment.
+    pub(super) async fn find_batch(
+        &self,
+        offset: Offset,
+    ) -> Result<Option<(Offset, FoundBatch)>, ReadError> {
+        let mut offset = offset;
+        loop {
+            let next = {
+                let state = self.state();
+                let Some(segment) = state.segment_of(offset) else { return Ok(None) };
+                (segment.base, segment.next)
+            };
+            if let Some(found) = self.find_in_segment(next.0, offset).await? {
+                return Ok(Some((next.0, found)));
+            }
+            // Compaction may have left a segment that ends before its last offset.
+            let state = self.state();
+            match state.segments.iter().find(|segment| segment.base > next.0) {
+                Some(segment) => offset = segment.base,
+                None => return Ok(None),
+            }
+        }
+    }
+
+    /// The first batch of the segment that ends at or after `offset`.
+    pub(super) async fn find_in_segment(
+        &self,
+        base: Offset,
+        offset: Offset,
+    ) -> Result<Option<FoundBatch>, ReadError> {
+        if let Some(found) = self.state().find_in_tail(base, offset) {
+            return Ok(Some(found));
+        }
+        let start = self.index_lookup(base, offset).await?;
+        let mut scan = OffsetScan::new(offset, u64::from(start));
+        let mut want = SCAN_BYTES;
+        loop {
+            let bytes = self.segment_bytes(base, scan.position(), want).await?;
+            match scan.feed(&bytes) {
+                Ok(Step::Found(found)) => return Ok(Some(found)),
+                Ok(Step::Feed { at_least }) if bytes.len() < at_least && bytes.len() < want => {
+                    return Ok(None);
+                }
+                Ok(Step::Feed { at_least }) => want = at_least.max(SCAN_BYTES),
+                Ok(Step::Busy) => {}
+                Err(_) => return Err(self.damaged(base, scan.position())),
+            }
+        }
+    }
+
+    /// Bytes of a segment wherever they are: fewer than asked for only at the segment's end.
+    pub(super) async fn segment_bytes(
+        &self,
+        base: Offset,
+        position: u64,
+        length: usize,
+    ) -> Result<Bytes, ReadError> {
+        let Some((filed, end)) =
+            self.state().segment(base).map(|s| (u64::from(s.filed), u64::from(s.length)))
+        else {
+            return Ok(Bytes::new());
+        };
+        let end = end.min(position + length as u64);
+        if position >= end {
+            return Ok(Bytes::new());
+        }
+        let in_file = usize::try_from(end.min(filed).saturating_sub(position)).unwrap_or(0);
+        let mut bytes = Bytes::new();
+        if in_file > 0 {
+            let file = self.core().files.readable(self.core(), self, base, Kind::Log).await;
+            let file = file.map_err(|error| self.io_error(base, error))?;
+            let read = self.core().runtime.read_at(&file, position, in_file).await;
+            bytes = read.map_err(|error| self.io_error(base, error))?;
+            if bytes.len() < in_file {
+                return Err(self.damaged(base, position + bytes.len() as u64));
+            }
+        }
+        let wanted = usize::try_from(end - position).unwrap_or(0);
+        if bytes.len() == wanted {
+            return Ok(bytes);
+        }
+        let mut whole = BytesMut::with_capacity(wanted);
+        whole.extend_from_slice(&bytes);
+        let state = self.state();
+        let at = u32::try_from(position + bytes.len() as u64).unwrap_or(u32::MAX);
+        for piece in state.tail.pieces_from(base, at) {
+            let at = u32::try_from(position).unwrap_or(u32::MAX)
+                + u32::try_from(whole.len()).unwrap_or(u32::MAX);
+            if piece.position > at || whole.len() >= wanted {
+                break;
+            }
+            let part = &piece.bytes[(at - piece.position) as usize..];
+            whole.extend_from_slice(&part[..part.len().min(wanted - whole.len())]);
+        }
+        Ok(whole.freeze())
+    }
+
+    pub(super) fn io_error(&self, base: Offset, error: io::Error) -> ReadError {
+        ReadError::Io(self.path_of(base), error)
+    }
+
+    pub(super) fn damaged(&self, base: Offset, position: u64) -> ReadError {
+        ReadError::Damaged { file: self.path_of(base), position }
+    }
+
+    fn path_of(&self, base: Offset) -> String {
+        let state = self.state();
+        state
+            .directory
+            .join(crate::segment::files::file_name(base, Kind::Log))
+            .display()
+            .to_string()
+    }
+}
+
+/// Everything that is asked for is in memory.
+fn from_tail<F>(
+    state: &Partition,
+    from: Offset,
+    up_to: Offset,
+    max_bytes: usize,
+    at_least_one: bool,
+) -> ReadPlan<F> {
+    let mut plan = ReadPlan::default();
+    for (piece, span) in state.tail.batches_from(from) {
+        let first = plan.slices.is_empty();
+        if span.last >= up_to
+            || (plan.bytes + piece.bytes.len() > max_bytes && !(first && at_least_one))
+        {
+            break;
+        }
+        plan.push_memory(piece.bytes.clone());
+    }
+    plan
+}
+
+impl Partition {
+    fn find_in_tail(&self, base: Offset, offset: Offset) -> Option<FoundBatch> {
+        if self.tail.first_offset()? > offset {
+            return None;
+        }
+        let (piece, _) = self.tail.batches_from(offset).next()?;
+        if piece.segment != base {
+            return None;
+        }
+        let header = BatchHeader::read(&piece.bytes)?;
+        Some(FoundBatch { position: u64::from(piece.position), header })
+    }
+}

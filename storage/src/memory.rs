@@ -1,0 +1,73 @@
+//! What is kept in memory beyond what must be: groups' memory is given back, oldest first, when the clean bytes exceed
+//! their budget.
+//!
+//! A group's memory is one piece of an arena that all its partitions have slices of, so it is given back for all of them at
+//! once. A few bytes that fill no block, and so cannot leave for a segment, are copied out of its way.
+
+use bytes::Bytes;
+
+use crate::commit_log::GroupSequence;
+use crate::core::Core;
+use crate::log::Log;
+use crate::runtime::{BLOCK_U64, Runtime};
+
+/// Gives back until the budget holds, and asks for drains where dirty bytes stand in the way or exceed half of theirs.
+pub(crate) fn give_back<R: Runtime>(core: &Core<R>) {
+    let counts = &core.counts;
+    while counts.kept_bytes.get() > core.options.clean_bytes_max + counts.dirty_bytes.get() {
+        let Some(oldest) = core.memory.borrow_mut().pop_front() else { break };
+        let stuck = oldest.logs.iter().filter(|log| !log.give_back(oldest.sequence)).count();
+        if stuck > 0 {
+            core.memory.borrow_mut().push_front(oldest);
+            break;
+        }
+        counts.kept_bytes.set(counts.kept_bytes.get().saturating_sub(oldest.bytes));
+    }
+    if counts.dirty_bytes.get() > core.options.dirty_bytes_max / 2 {
+        drain_oldest(core);
+    }
+}
+
+/// The partitions of the oldest groups, as many as it takes to come to half of the dirty budget.
+fn drain_oldest<R: Runtime>(core: &Core<R>) {
+    let mut excess = core.counts.dirty_bytes.get().saturating_sub(core.options.dirty_bytes_max / 2);
+    for group in &*core.memory.borrow() {
+        for log in &group.logs {
+            if log.state().undrained() >= BLOCK_U64 {
+                log.request_drain();
+            }
+        }
+        excess = excess.saturating_sub(group.bytes);
+        if excess == 0 {
+            return;
+        }
+    }
+}
+
+impl<R: Runtime> Log<R> {
+    /// Drops or copies what the log holds of groups up to this one; false if a drain has to come first.
+    fn give_back(&self, group: GroupSequence) -> bool {
+        let mut state = self.state_mut();
+        let undrained = state.undrained();
+        let state = &mut *state;
+        let segments = &state.segments;
+        let clean = |piece: &crate::tail::Piece| {
+            let index = segments.binary_search_by_key(&piece.segment, |segment| segment.base);
+            index.map_or(true, |index| piece.end() <= segments[index].filed)
+        };
+        if state.tail.give_back(group, clean).is_none() {
+            return true;
+        }
+        if undrained >= BLOCK_U64 {
+            if !std::mem::replace(&mut state.draining, true) {
+                self.core().drains.borrow_mut().push_back(self.clone());
+                self.core().events.drain.notify();
+            }
+            return false;
+        }
+        for piece in state.tail.pieces_mut().take_while(|piece| piece.entry.group <= group) {
+            piece.bytes = Bytes::copy_from_slice(&piece.bytes);
+        }
+        true
+    }
+}

@@ -1,0 +1,106 @@
+//! Extents that nothing says are durable are read and checked: each batch that begins in one against its own CRC and
+//! against the header that the log has of it, and what lies before it against the log's bytes.
+
+use std::collections::HashMap;
+
+use bytes::{Bytes, BytesMut};
+
+use super::{RecoveryReport, Row};
+use crate::batch::{Batch, HEADER_BYTES};
+use crate::commit_log::GroupSequence;
+use crate::commit_log::entry::{Entry, Kind, PREFIX_CHECKSUM_BYTES};
+use crate::commit_log::scan::Chain;
+use crate::core::Core;
+use crate::error::OpenError;
+use crate::manifest::Manifest;
+use crate::runtime::{How, Runtime};
+use crate::segment::files::{self, directory_name, file_name};
+use crate::store::Placed;
+use crate::units::PartitionId;
+
+/// The first group with a bad extent above the mark, and what is wrong with it.
+pub(super) async fn first_bad<R: Runtime>(
+    core: &Core<R>,
+    chain: &Chain,
+    manifest: &Manifest,
+    mark: GroupSequence,
+    placed: &[Placed],
+    report: &mut RecoveryReport,
+) -> Result<Option<(usize, String)>, OpenError> {
+    let known =
+        manifest.partitions.iter().map(|partition| (partition.id, partition.topic.as_str()));
+    let placed = placed.iter().map(|(id, topic, _)| (*id, topic.as_str()));
+    let topics: HashMap<PartitionId, &str> = known.chain(placed).collect();
+    for (index, linked) in chain.groups.iter().enumerate() {
+        let extents = linked.group.entries.iter().filter(|(entry, _)| entry.kind == Kind::Extent);
+        for (entry, payload) in extents {
+            if linked.group.header.sequence <= mark {
+                report.hit(Row::ExtentTrusted);
+                continue;
+            }
+            #[cfg(feature = "planted")]
+            if crate::planted::is(crate::planted::Bug::ExtentUnchecked) {
+                continue;
+            }
+            // A topic that nobody knows any more was deleted: its entries count for nothing.
+            let Some(topic) = topics.get(&entry.id) else { continue };
+            if let Some(what) = check(core, entry, payload, topic).await? {
+                return Ok(Some((index, what)));
+            }
+            report.hit(Row::ExtentGood);
+        }
+    }
+    Ok(None)
+}
+
+/// None if the extent is in its segment.
+async fn check<R: Runtime>(
+    core: &Core<R>,
+    entry: &Entry,
+    payload: &Bytes,
+    topic: &str,
+) -> Result<Option<String>, OpenError> {
+    let directory = core.options.directory.join(directory_name(topic, entry.id.partition));
+    let path = directory.join(file_name(entry.segment, files::Kind::Log));
+    let bad = |what: &str| Ok(Some(format!("{}: {what} at {}", path.display(), entry.position)));
+    let file = match core.runtime.open(&path, How::Write).await {
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return bad("no such file"),
+        other => other.map_err(OpenError::io(&path))?,
+    };
+    #[cfg(feature = "planted")]
+    let sync = !crate::planted::is(crate::planted::Bug::RecoverySyncsNoSegments)
+        && !crate::planted::is(crate::planted::Bug::RecoverySyncsNothing);
+    #[cfg(not(feature = "planted"))]
+    let sync = true;
+    if sync {
+        core.runtime.fdatasync(&file).await.map_err(OpenError::io(&path))?;
+        core.runtime.sync_directory(&directory).await.map_err(OpenError::io(&directory))?;
+    }
+    let blocks =
+        core.runtime.read_at(&file, u64::from(entry.position), entry.extent as usize).await;
+    let blocks = blocks.map_err(OpenError::io(&path))?;
+    if blocks.len() < entry.extent as usize {
+        return bad("an extent is cut short");
+    }
+    let (described, rest) = payload.split_at(entry.described());
+    let (headers, checksum) = described.split_at(described.len() - PREFIX_CHECKSUM_BYTES);
+    let before = entry.start.saturating_sub(entry.position) as usize;
+    let Some((prefix, from)) = blocks.split_at_checked(before) else {
+        return bad("an extent is shorter than its prefix");
+    };
+    if crc32c::crc32c(prefix).to_le_bytes() != checksum {
+        return bad("an extent does not begin with what was before its batch");
+    }
+    let mut batches = BytesMut::from(from);
+    batches.extend_from_slice(rest);
+    let mut batches = batches.freeze();
+    for header in headers.chunks(HEADER_BYTES) {
+        match Batch::parse_first(&batches) {
+            Ok((batch, size)) if batch.bytes().starts_with(header) => {
+                batches = batches.slice(size..)
+            }
+            _ => return bad("an extent does not hold its batch"),
+        }
+    }
+    if batches.is_empty() { Ok(None) } else { bad("an extent is too long") }
+}

@@ -1,0 +1,285 @@
+//! Recovery: from what a stop left in the directory to logs that can be served.
+//!
+//! It begins when no write of the process before can still land: the directory's lock lives in the ring. Then:
+//! 1. Log files, the segments that have extents, and their directories are synced before they are read: what reads well
+//!    after a kill may be in the drive's cache only, and a later power cut would take it from under newer groups.
+//! 2. The groups that follow the manifest are found ([`crate::commit_log::scan`]), extents that nothing says are durable are
+//!    read and checked ([`extents`]).
+//! 3. The first bad group or extent ends the log, **if** it lies above every mark that any good group, or the manifest,
+//!    carries: a tear, cut. Otherwise it is rot, and the directory is refused.
+//! 4. Each partition replays from its own entry ([`replay`]). What the log holds below an extent goes to the segment again.
+//! 5. The log goes on under a new id, whose first group, a link, is durable before anything else is written ([`resume`]).
+//!
+//! Every decision is one [`Row`] of a table; the report counts how often each was taken.
+
+use std::path::PathBuf;
+use std::rc::Rc;
+
+use bytes::Bytes;
+use futures::future::join_all;
+
+use crate::commit_log::commit::Commit;
+use crate::commit_log::files::{Files, LogFile, file_name, manifest_path, number_of};
+use crate::commit_log::scan::{Chain, Scan};
+use crate::commit_log::{GroupSequence, LogId};
+use crate::config::StoreOptions;
+use crate::core::Core;
+use crate::error::OpenError;
+use crate::manifest::Manifest;
+use crate::marker::{self, MarkerFound};
+use crate::runtime::{How, Runtime};
+use crate::store::{Placed, new_core};
+
+mod extents;
+mod replay;
+mod report;
+mod resume;
+
+pub use report::{RecoveryReport, Row};
+
+/// One log file as recovery found it.
+struct Opened<R: Runtime> {
+    file: Rc<LogFile<R>>,
+    path: PathBuf,
+    length: u64,
+}
+
+/// Opens a directory, in whatever state it is. Afterwards the store can be served: nothing is in flight, and the log has
+/// room.
+pub(crate) async fn recover<R: Runtime>(
+    runtime: R,
+    options: StoreOptions,
+    placed: Vec<Placed>,
+) -> Result<(Rc<Core<R>>, RecoveryReport), OpenError> {
+    let mut report = RecoveryReport::default();
+    let began = runtime.monotonic();
+    let files = open_files(&runtime, &options).await?;
+    let manifest = read_manifest(&runtime, &options).await?;
+    let core = empty_core(runtime, options, &files);
+    match manifest {
+        None => {
+            no_manifest(&core, &placed, &files, &mut report).await?;
+            resume::begin(&core, placed, files, &mut report).await?;
+        }
+        Some(manifest) => {
+            check_shards(&core, &manifest)?;
+            let chain = find_chain(&core, &manifest, &files, &placed, &mut report).await?;
+            let replayed = replay::replay(&core, &manifest, &chain, &placed, &mut report)?;
+            resume::resume(&core, &manifest, chain, (replayed, placed), files, &mut report).await?;
+        }
+    }
+    report.milliseconds =
+        u64::try_from((core.runtime.monotonic() - began).as_millis()).unwrap_or(u64::MAX);
+    Ok((core, report))
+}
+
+async fn open_files<R: Runtime>(
+    runtime: &R,
+    options: &StoreOptions,
+) -> Result<Vec<Opened<R>>, OpenError> {
+    let directory = &options.directory;
+    let names = runtime.list(directory).await.map_err(OpenError::io(directory))?;
+    let mut numbers: Vec<u32> =
+        names.iter().filter_map(|name| number_of(options.name, name)).collect();
+    numbers.sort_unstable();
+    let mut files = Vec::new();
+    for number in numbers {
+        let path = directory.join(file_name(options.name, number));
+        let file = runtime.open(&path, How::Write).await.map_err(OpenError::io(&path))?;
+        let length = runtime.length(&file).await.map_err(OpenError::io(&path))?;
+        files.push(Opened { file: Rc::new(LogFile { number, file }), path, length });
+    }
+    Ok(files)
+}
+
+async fn read_manifest<R: Runtime>(
+    runtime: &R,
+    options: &StoreOptions,
+) -> Result<Option<Manifest>, OpenError> {
+    let path = manifest_path(&options.directory, options.name);
+    let bytes = match crate::runtime::read_file(runtime, &path).await {
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(None),
+        other => other.map_err(OpenError::io(&path))?,
+    };
+    match Manifest::decode(&bytes) {
+        Some(manifest) => Ok(Some(manifest)),
+        None => Err(OpenError::Manifest {
+            path,
+            what: "the manifest is damaged; without it nothing says where the log begins"
+                .to_owned(),
+        }),
+    }
+}
+
+fn empty_core<R: Runtime>(runtime: R, options: StoreOptions, files: &[Opened<R>]) -> Rc<Core<R>> {
+    let id = LogId(u128::from(runtime.random()) << 64 | u128::from(runtime.random()));
+    let mut log_files = Files::new(options.log_file_bytes);
+    log_files.next_number = files.iter().map(|file| file.file.number + 1).max().unwrap_or(0);
+    let arena = options.group_bytes_max.min(1 << 20).max(64 << 10);
+    let retired = (options.dirty_bytes_max + options.clean_bytes_max) / arena + 2;
+    let sizes = (arena, options.group_bytes_max, retired);
+    let commit = Commit::new(id, u32::from(options.shards), log_files, sizes);
+    Rc::new(new_core(runtime, options, commit))
+}
+
+/// Without a manifest the directory is new, or Kafka's, or one whose manifest was lost.
+async fn no_manifest<R: Runtime>(
+    core: &Core<R>,
+    placed: &[Placed],
+    files: &[Opened<R>],
+    report: &mut RecoveryReport,
+) -> Result<(), OpenError> {
+    for opened in files {
+        let bytes = read_log_file(core, opened).await?;
+        if let Some(position) = crate::commit_log::scan::first_batch(&bytes) {
+            return Err(OpenError::Rot {
+                file: opened.path.display().to_string(),
+                position,
+                what: "the log holds batches, and there is no manifest".to_owned(),
+            });
+        }
+    }
+    for (id, topic, _) in placed {
+        let directory = crate::store::directory_of(&core.options, topic, *id);
+        if core.runtime.stat(&directory).await.is_ok() {
+            return Err(marker::foreign(&directory, "it was not written by this log"));
+        }
+    }
+    report.hit(if files.is_empty() { Row::NewDirectory } else { Row::NeverServed });
+    core.runtime
+        .sync_directory(&core.options.directory)
+        .await
+        .map_err(OpenError::io(&core.options.directory))
+}
+
+fn check_shards<R: Runtime>(core: &Core<R>, manifest: &Manifest) -> Result<(), OpenError> {
+    let shards = u32::from(core.options.shards);
+    if manifest.shards == shards {
+        return Ok(());
+    }
+    Err(OpenError::Shards(format!(
+        "the log of store {} was written with odradek.shards={}, and is opened with {shards}: it must be drained first",
+        core.options.name, manifest.shards
+    )))
+}
+
+/// The groups that follow the manifest, with every extent that had to be checked found good.
+async fn find_chain<R: Runtime>(
+    core: &Core<R>,
+    manifest: &Manifest,
+    files: &[Opened<R>],
+    placed: &[Placed],
+    report: &mut RecoveryReport,
+) -> Result<Chain, OpenError> {
+    sync_files(core, files).await?;
+    let mut read = Vec::new();
+    if let Some(marker) = &manifest.clean {
+        let foreign = "Kafka ran on it after our clean stop, or it is a copy";
+        match marker::find(core, marker).await? {
+            MarkerFound::Ours => {}
+            MarkerFound::Removed if served(core, manifest, files).await? => {}
+            MarkerFound::Removed | MarkerFound::Another => {
+                return Err(marker::foreign(&core.options.directory, foreign));
+            }
+        }
+        let believed = !served(core, manifest, files).await?;
+        #[cfg(feature = "planted")]
+        let believed = believed || crate::planted::is(crate::planted::Bug::CleanBelieved);
+        if believed {
+            report.hit(Row::CleanStop);
+            read = vec![Bytes::new(); files.len()];
+        } else {
+            report.hit(Row::ServedSinceCleanStop);
+        }
+    } else {
+        report.hit(Row::UncleanStop);
+    }
+    if read.is_empty() {
+        let reads = join_all(files.iter().map(|file| read_log_file(core, file))).await;
+        read = reads.into_iter().collect::<Result<_, _>>()?;
+    }
+    report.bytes_read = read.iter().map(|bytes| bytes.len() as u64).sum();
+    let scan = Scan::new(read, manifest.id);
+    let mark = scan.mark().max(manifest.mark);
+    #[cfg(feature = "planted")]
+    let mark = crate::planted::recovery_mark(mark, manifest.mark, scan.mark());
+    let mut chain = scan.chain(manifest.id, manifest.first, manifest.previous);
+    if let Some((index, what)) =
+        extents::first_bad(core, &chain, manifest, mark, placed, report).await?
+    {
+        let sequence = chain.groups[index].group.header.sequence;
+        if sequence <= mark {
+            return Err(rot(files, (chain.groups[index].file, chain.groups[index].position), what));
+        }
+        report.hit(Row::TornExtent);
+        chain.cut_before(index, manifest.id, manifest.previous);
+    }
+    judge_end(&chain, mark, files, report)?;
+    Ok(chain)
+}
+
+/// Whether a group of the log that the clean manifest names was written: it would be in the first block of a file.
+async fn served<R: Runtime>(
+    core: &Core<R>,
+    manifest: &Manifest,
+    files: &[Opened<R>],
+) -> Result<bool, OpenError> {
+    for opened in files {
+        let read = core.runtime.read_at(&opened.file.file, 0, crate::runtime::BLOCK).await;
+        let block = read.map_err(OpenError::io(&opened.path))?;
+        if crate::commit_log::group::GroupHeader::decode(&block)
+            .is_some_and(|(header, _)| header.id == manifest.id)
+        {
+            return Ok(true);
+        }
+    }
+    Ok(false)
+}
+
+/// A tear or rot?
+fn judge_end<R: Runtime>(
+    chain: &Chain,
+    mark: GroupSequence,
+    files: &[Opened<R>],
+    report: &mut RecoveryReport,
+) -> Result<(), OpenError> {
+    if chain.end < mark {
+        let place = chain
+            .bad
+            .or_else(|| chain.groups.last().map(|last| (last.file, last.position)))
+            .unwrap_or((0, 0));
+        let what =
+            format!("the log ends with group {}, and group {} was durable", chain.end.0, mark.0);
+        return Err(rot(files, place, what));
+    }
+    if chain.outranked {
+        report.hit(Row::LinkOutranks);
+    }
+    report.hit(if chain.bad.is_some() { Row::TornGroup } else { Row::EndOfLog });
+    Ok(())
+}
+
+fn rot<R: Runtime>(files: &[Opened<R>], (file, position): (usize, u64), what: String) -> OpenError {
+    let file = files
+        .get(file)
+        .map_or_else(|| "no log file".to_owned(), |opened| opened.path.display().to_string());
+    OpenError::Rot { file, position, what }
+}
+
+async fn sync_files<R: Runtime>(core: &Core<R>, files: &[Opened<R>]) -> Result<(), OpenError> {
+    #[cfg(feature = "planted")]
+    if crate::planted::is(crate::planted::Bug::RecoverySyncsNothing) {
+        return Ok(());
+    }
+    let syncs = files.iter().map(|opened| async {
+        core.runtime.fdatasync(&opened.file.file).await.map_err(OpenError::io(&opened.path))
+    });
+    join_all(syncs).await.into_iter().collect::<Result<(), _>>()?;
+    let directory = &core.options.directory;
+    core.runtime.sync_directory(directory).await.map_err(OpenError::io(directory))
+}
+
+async fn read_log_file<R: Runtime>(core: &Core<R>, opened: &Opened<R>) -> Result<Bytes, OpenError> {
+    let length = usize::try_from(crate::runtime::block_down(opened.length)).unwrap_or(usize::MAX);
+    core.runtime.read_at(&opened.file.file, 0, length).await.map_err(OpenError::io(&opened.path))
+}

@@ -1,0 +1,426 @@
+//! Each partition replays from its own entry, in order: what the chain says happened after the manifest's state.
+
+use std::collections::{HashMap, HashSet};
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use bytes::Bytes;
+
+use super::{RecoveryReport, Row};
+use crate::batch::{Batch, BatchHeader, BatchInfo, HEADER_BYTES};
+use crate::commit_log::EntryId;
+use crate::commit_log::entry::{Entry, Kind};
+use crate::commit_log::scan::{Chain, Linked};
+use crate::config::LogConfig;
+use crate::core::Core;
+use crate::epochs::LeaderEpochs;
+use crate::error::OpenError;
+use crate::log::PRODUCER_EXPIRATION_MS;
+use crate::manifest::{Manifest, PartitionState};
+use crate::partition::Partition;
+use crate::producer::ProducerStates;
+use crate::runtime::{Runtime, block_down};
+use crate::store::{Placed, directory_of};
+use crate::tail::{Piece, Span, length};
+use crate::units::{Offset, PartitionId, Timestamp};
+
+/// The logs as the chain leaves them.
+#[derive(Default)]
+pub(super) struct Replayed {
+    pub(super) partitions: HashMap<PartitionId, Partition>,
+    /// Those that the chain names.
+    pub(super) touched: HashSet<PartitionId>,
+    /// Bytes below extents that are to be written to their segments again.
+    pub(super) rewrites: Vec<Rewrite>,
+    /// Directories of partitions that are gone, with the partition's topic.
+    pub(super) gone: Vec<(PartitionId, PathBuf)>,
+}
+
+pub(super) struct Rewrite {
+    pub(super) id: PartitionId,
+    pub(super) segment: Offset,
+    pub(super) start: u32,
+    pub(super) bytes: Vec<u8>,
+}
+
+struct Replay<'a> {
+    now: i64,
+    placed: HashMap<PartitionId, (&'a str, &'a Arc<LogConfig>)>,
+    directories: HashMap<PartitionId, PathBuf>,
+    starts: HashMap<PartitionId, (EntryId, Offset)>,
+    out: Replayed,
+    report: &'a mut RecoveryReport,
+}
+
+pub(super) fn replay<R: Runtime>(
+    core: &Core<R>,
+    manifest: &Manifest,
+    chain: &Chain,
+    placed: &[Placed],
+    report: &mut RecoveryReport,
+) -> Result<Replayed, OpenError> {
+    let mut replay = Replay {
+        now: core.runtime.now(),
+        placed: placed.iter().map(|(id, topic, config)| (*id, (topic.as_str(), config))).collect(),
+        directories: placed
+            .iter()
+            .map(|(id, topic, _)| (*id, directory_of(&core.options, topic, *id)))
+            .collect(),
+        starts: HashMap::new(),
+        out: Replayed::default(),
+        report,
+    };
+    for state in &manifest.partitions {
+        replay.take_up(state, directory_of(&core.options, &state.topic, state.id));
+    }
+    for linked in &chain.groups {
+        replay.group(linked)?;
+    }
+    replay.report.groups = chain.groups.len() as u64;
+    replay.finish()
+}
+
+impl Replay<'_> {
+    /// A partition of the manifest.
+    fn take_up(&mut self, state: &PartitionState, directory: PathBuf) {
+        let Some((_, config)) = self.placed.get(&state.id) else {
+            self.report.hit(Row::PartitionStray);
+            self.out.gone.push((state.id, directory));
+            return;
+        };
+        let mut partition =
+            Partition::new(state.id, &state.topic, directory, Arc::clone(config), self.now);
+        partition.log_start = state.log_start;
+        partition.end = state.end;
+        partition.epochs = LeaderEpochs::from_entries(state.epochs.iter().copied());
+        let now = Timestamp(self.now);
+        let producers =
+            ProducerStates::from_snapshot(state.end, &state.producers, now, PRODUCER_EXPIRATION_MS);
+        partition.producers = producers.unwrap_or_else(|_| ProducerStates::new(state.end));
+        partition.segments = state.segments.iter().map(|segment| segment.open()).collect();
+        partition.has_directory =
+            state.segments.iter().any(|segment| segment.filed > 0 || segment.finished);
+        self.starts.insert(state.id, (state.replay, state.end));
+        self.out.partitions.insert(state.id, partition);
+    }
+
+    fn group(&mut self, linked: &Linked) -> Result<(), OpenError> {
+        for (ordinal, (entry, payload)) in linked.group.entries.iter().enumerate() {
+            let ordinal = u32::try_from(ordinal).unwrap_or(u32::MAX);
+            let id = EntryId { group: linked.group.header.sequence, ordinal };
+            if entry.kind != Kind::Link {
+                let replayed = self.entry(id, entry, payload);
+                replayed.map_err(|what| OpenError::Rot {
+                    file: format!("group {} of the commit log", id.group.0),
+                    position: linked.position,
+                    what: format!("entry {ordinal} ({entry:?}) {what}"),
+                })?;
+            }
+        }
+        Ok(())
+    }
+
+    fn entry(&mut self, id: EntryId, entry: &Entry, payload: &Bytes) -> Result<(), &'static str> {
+        let Some((topic, config)) = self.placed.get(&entry.id) else {
+            self.report.hit(Row::EntryForeign);
+            return Ok(());
+        };
+        if !self.out.partitions.contains_key(&entry.id) {
+            let directory = self.directories[&entry.id].clone();
+            let partition =
+                Partition::new(entry.id, topic, directory, Arc::clone(config), self.now);
+            self.out.partitions.insert(entry.id, partition);
+        }
+        let (start, known) = self.starts.get(&entry.id).copied().unwrap_or_default();
+        #[cfg(feature = "planted")]
+        let start =
+            crate::planted::replay_start(start, self.starts.values().map(|(start, _)| *start));
+        self.out.touched.insert(entry.id);
+        if id < start {
+            self.report.hit(Row::EntrySkipped);
+            return Ok(());
+        }
+        let Some(partition) = self.out.partitions.get_mut(&entry.id) else { return Ok(()) };
+        let row = match entry.kind {
+            Kind::Batch => batch(partition, id, entry, payload, known, self.now)?,
+            Kind::Fragment => fragment(partition, id, entry, payload)?,
+            Kind::Extent => {
+                if let Some(rewrite) = extent(partition, id, entry, payload, known, self.now)? {
+                    self.report.hit(Row::ExtentRewritten);
+                    self.out.rewrites.push(rewrite);
+                }
+                return Ok(());
+            }
+            Kind::LogStart => {
+                partition.start_at_replayed(entry.base);
+                Row::LogStart
+            }
+            Kind::Delete => {
+                let directory = partition.directory.clone();
+                self.out.partitions.remove(&entry.id);
+                self.out.touched.remove(&entry.id);
+                self.out.gone.push((entry.id, directory));
+                Row::Deleted
+            }
+            Kind::Truncate | Kind::Link => return Err("is of a kind that is not written"),
+        };
+        self.report.hit(row);
+        Ok(())
+    }
+
+    /// Every byte that no segment has must be here.
+    fn finish(self) -> Result<Replayed, OpenError> {
+        let mut out = self.out;
+        for (id, partition) in &mut out.partitions {
+            partition.written = partition.end;
+            partition.durable = partition.end;
+            if let Some(what) = partition.hole() {
+                return Err(OpenError::Rot {
+                    file: partition.directory.display().to_string(),
+                    position: u64::from(what.1),
+                    what: format!(
+                        "segment {} lacks bytes that the commit log does not hold either",
+                        what.0.0
+                    ),
+                });
+            }
+            let row = if out.touched.contains(id) {
+                Row::PartitionReplayed
+            } else {
+                Row::PartitionUntouched
+            };
+            self.report.hit(row);
+        }
+        for (id, (topic, config)) in &self.placed {
+            if !out.partitions.contains_key(id) {
+                let directory = self.directories[id].clone();
+                let partition = Partition::new(*id, topic, directory, Arc::clone(config), self.now);
+                out.partitions.insert(*id, partition);
+                self.report.hit(Row::PartitionNew);
+            }
+        }
+        Ok(out)
+    }
+}
+
+fn batch(
+    partition: &mut Partition,
+    id: EntryId,
+    entry: &Entry,
+    payload: &Bytes,
+    known: Offset,
+    now: i64,
+) -> Result<Row, &'static str> {
+    let header = BatchHeader::read(payload).ok_or("holds no batch")?;
+    let parsed = Batch::parse(payload.clone()).map_err(|_| "holds no batch")?;
+    let info = parsed.info();
+    if entry.base >= known {
+        place_new(partition, entry.segment, entry.position, entry.base, now)?;
+        partition.appended(&header, info, payload.clone(), id);
+        return Ok(Row::BatchNew);
+    }
+    let end = entry.position + length(payload);
+    let filed = partition.segment(entry.segment).map_or(u32::MAX, |segment| segment.filed);
+    if end <= filed {
+        return Ok(Row::BatchFiled);
+    }
+    let span =
+        Span { base: info.first_offset, last: info.last_offset, max_timestamp: info.timestamp };
+    let piece = Piece {
+        segment: entry.segment,
+        position: entry.position,
+        bytes: payload.clone(),
+        entry: id,
+        batch: Some(span),
+    };
+    push(partition, piece)?;
+    Ok(Row::BatchToMemory)
+}
+
+/// What the manifest's state does not know goes to the end of the log, which may be a new segment.
+fn place_new(
+    partition: &mut Partition,
+    segment: Offset,
+    position: u32,
+    base: Offset,
+    now: i64,
+) -> Result<(), &'static str> {
+    if base != partition.end {
+        return Err("does not continue the partition's offsets");
+    }
+    if segment != partition.active().base {
+        if segment != base || position != 0 {
+            return Err("names a segment that is not the partition's");
+        }
+        if partition.active().length == 0 {
+            // A log that starts at another offset than 0 and was never written.
+            partition.segments.clear();
+            partition.segments.push_back(crate::segment::Segment::new(base, now));
+        } else {
+            partition.roll(now);
+        }
+    }
+    if position != partition.active().length {
+        return Err("does not continue its segment");
+    }
+    Ok(())
+}
+
+/// Bytes that the manifest's state knows: they must continue those that are here.
+fn push(partition: &mut Partition, piece: Piece) -> Result<(), &'static str> {
+    if let Some(last) = partition.tail.pieces().next_back() {
+        let continues = last.segment < piece.segment
+            || (last.segment == piece.segment && last.end() == piece.position);
+        if !continues {
+            return Err("does not continue what was replayed before");
+        }
+    }
+    partition.tail.push(piece);
+    Ok(())
+}
+
+fn fragment(
+    partition: &mut Partition,
+    id: EntryId,
+    entry: &Entry,
+    payload: &Bytes,
+) -> Result<Row, &'static str> {
+    let Some((filed, reach)) =
+        partition.segment(entry.segment).map(|segment| (segment.filed, segment.length))
+    else {
+        return Err("names a segment that is not the partition's");
+    };
+    let end = entry.position + length(payload);
+    if end > reach {
+        return Err("reaches beyond its segment");
+    }
+    let first = partition
+        .tail
+        .pieces_from(entry.segment, entry.position)
+        .next()
+        .map(|piece| piece.position);
+    let piece = Piece {
+        segment: entry.segment,
+        position: entry.position,
+        bytes: payload.clone(),
+        entry: id,
+        batch: None,
+    };
+    match first {
+        _ if end <= filed => Ok(Row::FragmentKnown),
+        Some(first) if first <= entry.position.max(filed) => Ok(Row::FragmentKnown),
+        Some(first) if first == end => {
+            partition.tail.push_front_of(piece);
+            Ok(Row::FragmentBefore)
+        }
+        Some(_) => Err("leaves a gap to what was replayed before"),
+        None => {
+            push(partition, piece)?;
+            Ok(Row::FragmentFirst)
+        }
+    }
+}
+
+/// An extent is in its segment. What is below it and in memory only is to be written there again.
+fn extent(
+    partition: &mut Partition,
+    id: EntryId,
+    entry: &Entry,
+    payload: &Bytes,
+    known: Offset,
+    now: i64,
+) -> Result<Option<Rewrite>, &'static str> {
+    let (headers, rest) = payload.split_at(entry.described());
+    let mut position = entry.start;
+    for header in headers.chunks_exact(HEADER_BYTES) {
+        let header = BatchHeader::read(header).ok_or("describes no batch")?;
+        let size =
+            u32::try_from(header.size()).map_err(|_| "describes a batch that is too large")?;
+        if header.base_offset >= known {
+            place_new(partition, entry.segment, position, header.base_offset, now)?;
+            partition.account(&header, &BatchInfo::of(&header, None), size);
+        }
+        position += size;
+    }
+    let end = entry.position + entry.extent;
+    let Some(segment) = partition.segment(entry.segment) else {
+        return Err("names a segment that is not the partition's");
+    };
+    if segment.filed >= end + length(rest) {
+        return Ok(None);
+    }
+    let filed = u32::try_from(block_down(u64::from(segment.filed))).unwrap_or(0);
+    let rewrite = below(partition, entry, filed)?;
+    if let Some(segment) = partition.segment_mut(entry.segment)
+        && segment.filed < end
+    {
+        segment.settle(end);
+    }
+    partition.tail.drop_in_segment(entry.segment, end + length(rest));
+    if !rest.is_empty() {
+        let bytes = payload.slice(payload.len() - rest.len()..);
+        push(
+            partition,
+            Piece { segment: entry.segment, position: end, bytes, entry: id, batch: None },
+        )?;
+    }
+    Ok(rewrite)
+}
+
+/// The bytes between what the segment's file has for certain and the extent.
+fn below(
+    partition: &Partition,
+    entry: &Entry,
+    filed: u32,
+) -> Result<Option<Rewrite>, &'static str> {
+    #[cfg(feature = "planted")]
+    if crate::planted::is(crate::planted::Bug::BelowExtentDropped) {
+        return Ok(None);
+    }
+    if filed >= entry.position {
+        return Ok(None);
+    }
+    let mut bytes = Vec::new();
+    for piece in partition.tail.pieces_from(entry.segment, filed) {
+        let at = filed + length(&bytes);
+        if piece.position > at || at >= entry.position {
+            break;
+        }
+        let part = &piece.bytes[(at - piece.position) as usize..];
+        let room = (entry.position - at) as usize;
+        bytes.extend_from_slice(&part[..part.len().min(room)]);
+    }
+    if filed + length(&bytes) != entry.position {
+        return Err("leaves a gap below an extent");
+    }
+    Ok(Some(Rewrite { id: entry.id, segment: entry.segment, start: filed, bytes }))
+}
+
+impl Partition {
+    /// As [`Partition::start_at`], for segments that may not have been finished when the process stopped.
+    fn start_at_replayed(&mut self, start: Offset) {
+        let active = self.active().base;
+        for segment in self
+            .segments
+            .iter_mut()
+            .filter(|segment| segment.base != active && segment.next <= start)
+        {
+            segment.finished = true;
+        }
+        self.start_at(start);
+    }
+
+    /// The first bytes that neither a segment's file nor memory has.
+    fn hole(&self) -> Option<(Offset, u32)> {
+        self.segments.iter().filter(|segment| !segment.is_filed()).find_map(|segment| {
+            let mut at = segment.filed;
+            for piece in self.tail.pieces_from(segment.base, at) {
+                if piece.position > at {
+                    break;
+                }
+                at = piece.end();
+            }
+            (at != segment.length).then_some((segment.base, at))
+        })
+    }
+}

@@ -1,0 +1,318 @@
+//! How the log goes on after recovery: its files, the link that begins the new id, and what was left to do.
+
+use std::collections::HashSet;
+use std::io;
+use std::path::PathBuf;
+use std::rc::Rc;
+use std::time::Duration;
+
+use bytes::Bytes;
+
+use super::replay::{Replayed, Rewrite};
+use super::{Opened, RecoveryReport, Row};
+use crate::checkpoint::PartitionMetadata;
+use crate::commit_log::commit::Reserve;
+use crate::commit_log::committer;
+use crate::commit_log::entry::{Entry, Kind, Link};
+use crate::commit_log::files::{Used, manifest_path};
+use crate::commit_log::marks::Marks;
+use crate::commit_log::scan::Chain;
+use crate::commit_log::{GroupSequence, LogId};
+use crate::core::{Core, GroupMemory};
+use crate::error::OpenError;
+use crate::given_up::GivenUp;
+use crate::log::Log;
+use crate::manifest::Manifest;
+use crate::partition::Partition;
+use crate::runtime::{Dsync, Runtime, block_up};
+use crate::segment::files::{Kind as FileKind, file_name};
+use crate::store::Placed;
+use crate::units::{PartitionId, TopicId};
+
+/// A new directory: one log file, whose blocks are zeroed only when it is used again, and a manifest that names the log.
+pub(super) async fn begin<R: Runtime>(
+    core: &Rc<Core<R>>,
+    placed: Vec<Placed>,
+    files: Vec<Opened<R>>,
+    report: &mut RecoveryReport,
+) -> Result<(), OpenError> {
+    let now = core.runtime.now();
+    for (id, topic, config) in placed {
+        let directory = crate::store::directory_of(&core.options, &topic, id);
+        let partition = Partition::new(id, &topic, directory, config, now);
+        core.logs.borrow_mut().insert(id, Log::new(Rc::clone(core), partition));
+        report.hit(Row::PartitionNew);
+    }
+    take_files(core, files.into_iter().map(|opened| (opened, None)).collect());
+    ensure_room(core).await?;
+    let (id, next, shards) = {
+        let commit = core.commit.borrow();
+        (commit.id, commit.next, commit.shards)
+    };
+    let manifest = Manifest {
+        id,
+        first: next,
+        previous: 0,
+        mark: GroupSequence(0),
+        shards,
+        clean: None,
+        partitions: Vec::new(),
+    };
+    let path = manifest_path(&core.options.directory, core.options.name);
+    manifest.write(&core.runtime, &path).await.map_err(OpenError::io(&path))
+}
+
+/// Everything after the chain was replayed.
+pub(super) async fn resume<R: Runtime>(
+    core: &Rc<Core<R>>,
+    manifest: &Manifest,
+    chain: Chain,
+    (replayed, placed): (Replayed, Vec<Placed>),
+    files: Vec<Opened<R>>,
+    report: &mut RecoveryReport,
+) -> Result<(), OpenError> {
+    debug_assert!(placed.iter().all(|(id, ..)| replayed.partitions.contains_key(id)));
+    let gone = replayed.gone;
+    let touched = replayed.touched;
+    for (id, partition) in replayed.partitions {
+        core.logs.borrow_mut().insert(id, Log::new(Rc::clone(core), partition));
+    }
+    for rewrite in replayed.rewrites {
+        let directory = core.options.directory.clone();
+        write_again(core, rewrite).await.map_err(OpenError::io(&directory))?;
+    }
+    let bytes = chain.groups.iter().map(|linked| linked.group.header.footprint()).sum::<u64>();
+    account(core, &touched, chain.end, bytes);
+    let after_clean_stop = manifest.clean.is_some() && chain.groups.is_empty();
+    let fresh = take_chain(core, manifest, &chain, files, after_clean_stop);
+    ensure_room(core).await?;
+    if chain.ends_with_link {
+        report.hit(Row::EmptyLink);
+    } else {
+        report.hit(Row::NewLink);
+        let old = Link { id: chain.id, end: chain.end };
+        let id = if after_clean_stop { manifest.id } else { fresh };
+        write_link(core, id, old).await?;
+    }
+    core.commit.borrow_mut().marks.recorded(chain.end);
+    if manifest.clean.is_some() {
+        crate::marker::remove(core).await?;
+    }
+    give_up(core, gone, chain.end).await?;
+    if !after_clean_stop {
+        report.raise_epochs = touched.iter().copied().collect();
+        report.raise_epochs.sort_unstable();
+        remove_unknown_files(core, &touched).await?;
+    }
+    Ok(())
+}
+
+/// Blocks below an extent, whose bytes the log has, are written once more: nothing says that they were synced.
+async fn write_again<R: Runtime>(core: &Core<R>, rewrite: Rewrite) -> io::Result<()> {
+    let Some(log) = core.log(rewrite.id) else { return Ok(()) };
+    let file = core.files.writable(core, &log, rewrite.segment).await?;
+    let bytes = crate::buffers::padded(&rewrite.bytes);
+    core.runtime.write_at(&file, bytes, u64::from(rewrite.start), Dsync::No).await
+}
+
+/// The counts of what is in memory only.
+fn account<R: Runtime>(
+    core: &Core<R>,
+    touched: &HashSet<PartitionId>,
+    end: GroupSequence,
+    bytes: u64,
+) {
+    let mut logs = Vec::new();
+    let (mut dirty, mut dirty_logs) = (0, 0);
+    for log in core.logs.borrow().values() {
+        let more = log.state().dirty_bytes();
+        dirty += more;
+        dirty_logs += usize::from(more > 0);
+        if touched.contains(&log.id()) || !log.state().tail.is_empty() {
+            logs.push(log.clone());
+        }
+    }
+    for log in &logs {
+        log.drain_if_large();
+    }
+    core.counts.dirty_bytes.set(usize::try_from(dirty).unwrap_or(usize::MAX));
+    core.counts.dirty_logs.set(dirty_logs);
+    let bytes = usize::try_from(bytes).unwrap_or(usize::MAX);
+    core.counts.kept_bytes.set(bytes);
+    core.memory.borrow_mut().push_back(GroupMemory { sequence: end, bytes, logs });
+}
+
+/// Puts the files in order: those with groups of the chain, then the others, which are free. Returns a new id.
+fn take_chain<R: Runtime>(
+    core: &Core<R>,
+    manifest: &Manifest,
+    chain: &Chain,
+    files: Vec<Opened<R>>,
+    after_clean_stop: bool,
+) -> LogId {
+    let mut previous = manifest.previous;
+    let mut used: Vec<Option<(GroupSequence, u32, GroupSequence, u64)>> = vec![None; files.len()];
+    for linked in &chain.groups {
+        let header = &linked.group.header;
+        let end = linked.position + header.footprint();
+        let entry =
+            used[linked.file].get_or_insert((header.sequence, previous, header.sequence, 0));
+        (entry.2, entry.3) = (header.sequence, end);
+        previous = linked.group.checksum;
+    }
+    take_files(core, files.into_iter().zip(used).collect());
+    let mut commit = core.commit.borrow_mut();
+    let fresh = commit.id;
+    commit.id = if chain.groups.is_empty() && after_clean_stop { manifest.id } else { chain.id };
+    commit.next = chain.end.next();
+    commit.previous = chain.checksum;
+    commit.last_content = chain.end;
+    let mut marks = Marks::at(chain.end);
+    marks.recorded = manifest.mark.min(chain.end);
+    commit.marks = marks;
+    fresh
+}
+
+/// What a file has of the chain: its first group and the checksum that names, its last group, where that ends.
+type InUse = (GroupSequence, u32, GroupSequence, u64);
+
+fn take_files<R: Runtime>(core: &Core<R>, files: Vec<(Opened<R>, Option<InUse>)>) {
+    let bytes = core.options.log_file_bytes;
+    let mut commit = core.commit.borrow_mut();
+    let mut in_use: Vec<(InUse, Opened<R>)> = Vec::new();
+    for (opened, used) in files {
+        match used {
+            Some(used) => in_use.push((used, opened)),
+            // Of another size than is asked for now, or not made whole: not used again.
+            None if opened.length == bytes => commit.files.free.push_back(opened.file),
+            None => {}
+        }
+    }
+    in_use.sort_by_key(|(used, _)| used.0);
+    for ((first, previous, last, end), opened) in in_use {
+        commit.files.cursor = if opened.length == bytes { block_up(end) } else { bytes };
+        commit.files.used.push_back(Used { file: opened.file, first, previous, last });
+    }
+}
+
+/// The log has a file to go on with, and what recycling needs.
+async fn ensure_room<R: Runtime>(core: &Core<R>) -> Result<(), OpenError> {
+    loop {
+        let room = core.commit.borrow().files.room();
+        if room >= core.kept_for_recycling() + core.options.log_file_bytes / 2 {
+            return Ok(());
+        }
+        crate::recycle::add_file(core, false)
+            .await
+            .map_err(OpenError::io(&core.options.directory))?;
+    }
+}
+
+/// The first group of the new id. It is durable when this returns, before anything else is written.
+async fn write_link<R: Runtime>(core: &Core<R>, id: LogId, old: Link) -> Result<(), OpenError> {
+    {
+        let mut commit = core.commit.borrow_mut();
+        #[cfg(feature = "planted")]
+        let id = if crate::planted::is(crate::planted::Bug::OldIdUsedAgain) { old.id } else { id };
+        if id != old.id {
+            commit.id = id;
+        }
+        // A start that follows a clean stop is recognised by this group in the first block of a file.
+        commit.files.skip_to_free_file();
+        let nobody = PartitionId { topic: TopicId::default(), partition: 0 };
+        let payload = old.encode();
+        let entry =
+            Entry { payload: crate::tail::length(&payload), ..Entry::new(Kind::Link, nobody) };
+        let room = commit.reserve(payload.len(), 0, Reserve::Use);
+        room.map_err(|what| OpenError::Io {
+            path: core.options.directory.clone(),
+            source: io::Error::other(what),
+        })?;
+        commit.add(&entry, &[&payload], payload.len());
+    }
+    let sealed = core.commit.borrow_mut().seal_next();
+    match sealed {
+        Some(sealed) => committer::write(core, sealed, Dsync::Yes)
+            .await
+            .map_err(OpenError::io(&core.options.directory)),
+        None => Ok(()),
+    }
+}
+
+/// Directories of partitions that are gone: renamed, and removed, once the link is durable.
+async fn give_up<R: Runtime>(
+    core: &Core<R>,
+    gone: Vec<(PartitionId, PathBuf)>,
+    end: GroupSequence,
+) -> Result<(), OpenError> {
+    for (id, directory) in gone {
+        if topic_of(core, &directory).await != Some(id.topic) {
+            // Renamed before the stop, or a later topic of that name has it.
+            continue;
+        }
+        let random = u128::from(core.runtime.random()) << 64 | u128::from(core.runtime.random());
+        let name = directory
+            .file_name()
+            .map(|name| name.to_string_lossy().into_owned())
+            .unwrap_or_default();
+        let to = directory.with_file_name(format!("{name}.{random:032x}-delete"));
+        core.given_up.borrow_mut().push_back(GivenUp {
+            since: end,
+            renames: vec![(directory, to)],
+            parent: core.options.directory.clone(),
+            unlink_after: Duration::ZERO,
+            log: None,
+        });
+    }
+    Ok(())
+}
+
+/// The topic whose partition this directory is, by the file in it.
+pub(crate) async fn topic_of<R: Runtime>(
+    core: &Core<R>,
+    directory: &std::path::Path,
+) -> Option<TopicId> {
+    let text: Bytes =
+        crate::runtime::read_file(&core.runtime, &directory.join("partition.metadata"))
+            .await
+            .ok()?;
+    PartitionMetadata::parse(&text).ok().map(|metadata| metadata.topic)
+}
+
+/// The directory is not the list of segments: files that neither the manifest nor the log names are renamed, before their
+/// names can be used again.
+async fn remove_unknown_files<R: Runtime>(
+    core: &Core<R>,
+    touched: &HashSet<PartitionId>,
+) -> Result<(), OpenError> {
+    for id in touched {
+        let Some(log) = core.log(*id) else { continue };
+        let directory = log.state().directory.clone();
+        if topic_of(core, &directory).await != Some(id.topic) {
+            continue;
+        }
+        let names = core.runtime.list(&directory).await.map_err(OpenError::io(&directory))?;
+        let known: HashSet<String> = {
+            let state = log.state();
+            let bases = state.segments.iter().map(|segment| segment.base);
+            bases.flat_map(|base| FileKind::ALL.map(|kind| file_name(base, kind))).collect()
+        };
+        let is_segment =
+            |name: &String| FileKind::ALL.iter().any(|kind| name.ends_with(kind.suffix()));
+        let mut renamed = false;
+        for name in names.iter().filter(|name| is_segment(name) && !known.contains(*name)) {
+            let path = directory.join(name);
+            let to = directory.join(format!("{name}.deleted"));
+            core.runtime.rename(&path, &to).await.map_err(OpenError::io(&path))?;
+            renamed = true;
+        }
+        if renamed {
+            core.runtime.sync_directory(&directory).await.map_err(OpenError::io(&directory))?;
+        }
+        for name in names.iter().filter(|name| name.ends_with(".deleted")) {
+            let path = directory.join(name);
+            core.runtime.unlink(&path).await.map_err(OpenError::io(&path))?;
+        }
+    }
+    Ok(())
+}

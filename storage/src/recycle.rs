@@ -1,0 +1,295 @@
+//! How the oldest file of the commit log becomes free, and how the log gets more files.
+//!
+//! 1. The whole blocks of its partitions are written to their segments.
+//! 2. What is still not in a segment, less than a block or two each, is logged again.
+//! 3. The state of all partitions is taken, in one instant. It covers every entry made so far.
+//! 4. Those entries are waited for until they are durable.
+//! 5. What the state says of the segments is synced: one `syncfs` off the shard, confirmed by `fdatasync` of our own files
+//!    (`syncfs` also reports other programs' errors), and the directories with new names.
+//! 6. What entries gave up before is renamed. Then the manifest is written: synced, renamed, its directory synced.
+//! 7. The file is free.
+
+use std::collections::BTreeMap;
+use std::io;
+use std::rc::Rc;
+
+use futures::future::join_all;
+
+use crate::commit_log::files::{LogFile, file_name, manifest_path};
+use crate::commit_log::{EntryId, GroupSequence};
+use crate::core::{Core, count};
+use crate::log::Log;
+use crate::manifest::{Manifest, Marker, PartitionState, SegmentState};
+use crate::partition::Relogged;
+use crate::runtime::{Dsync, How, Runtime};
+use crate::segment::drain::{drain, log_fragment};
+use crate::segment::finish::write_indexes;
+use crate::units::Offset;
+
+/// Partitions that are drained at the same time.
+const TOGETHER: usize = 8;
+/// Zeros are written in pieces of this size.
+const ZERO_BYTES: usize = 1 << 20;
+
+/// Keeps free files at hand until the store is stopped.
+pub(crate) async fn run<R: Runtime>(core: Rc<Core<R>>) {
+    loop {
+        let more = core.events.recycle.listen();
+        if core.stopped.get() || core.check_online().is_err() {
+            return;
+        }
+        let done = if wants_more_files(&core) {
+            add_file(&core, true).await.map_or_else(|error| full_disk(&core, error), |()| Ok(true))
+        } else if wants_free_files(&core) {
+            free_oldest(&core).await.map(|()| true)
+        } else {
+            Ok(false)
+        };
+        match done {
+            Ok(true) => core.events.room.notify(),
+            Ok(false) => more.await,
+            Err(error) => core.go_offline(&format!("the commit log cannot be recycled: {error}")),
+        }
+    }
+}
+
+/// Files that should be free: one to go on with, one while the oldest is being recycled, and what recycling needs.
+fn free_target<R: Runtime>(core: &Core<R>) -> usize {
+    let kept = core.kept_for_recycling().div_ceil(core.options.log_file_bytes);
+    1 + usize::try_from(kept).unwrap_or(usize::MAX)
+}
+
+fn wants_more_files<R: Runtime>(core: &Core<R>) -> bool {
+    let least = core.options.log_files.max(free_target(core) + 2);
+    core.commit.borrow().files.count() < least
+}
+
+fn wants_free_files<R: Runtime>(core: &Core<R>) -> bool {
+    let commit = core.commit.borrow();
+    commit.files.free.len() < free_target(core) && commit.files.oldest().is_some()
+}
+
+/// Whether the recycler has something to do: asked after each group.
+pub(crate) fn is_due<R: Runtime>(core: &Core<R>) -> bool {
+    wants_more_files(core) || wants_free_files(core)
+}
+
+fn full_disk<R: Runtime>(core: &Core<R>, error: io::Error) -> io::Result<bool> {
+    if error.kind() != io::ErrorKind::StorageFull {
+        return Err(error);
+    }
+    tracing::warn!(directory = %core.options.directory.display(), "no room for another commit log file");
+    Ok(false)
+}
+
+/// One more file, of zeros: blocks that were written before sync much faster than others.
+pub(crate) async fn add_file<R: Runtime>(core: &Core<R>, zero: bool) -> io::Result<()> {
+    let number = {
+        let files = &mut core.commit.borrow_mut().files;
+        files.next_number += 1;
+        files.next_number - 1
+    };
+    let path = core.options.directory.join(file_name(core.options.name, number));
+    let file = core.runtime.open(&path, How::Create).await?;
+    let bytes = core.options.log_file_bytes;
+    if let Err(error) = core.runtime.fallocate(&file, 0, bytes, true).await {
+        core.runtime.unlink(&path).await?;
+        return Err(error);
+    }
+    if zero {
+        let piece = ZERO_BYTES.min(usize::try_from(bytes).unwrap_or(ZERO_BYTES));
+        let zeros = crate::buffers::padded(&vec![0; piece]);
+        for position in (0..bytes).step_by(piece) {
+            let length = usize::try_from(bytes - position).unwrap_or(piece).min(piece);
+            core.runtime.write_at(&file, zeros.slice(..length), position, Dsync::No).await?;
+        }
+    }
+    core.runtime.fdatasync(&file).await?;
+    core.runtime.sync_directory(&core.options.directory).await?;
+    core.commit.borrow_mut().files.free.push_back(Rc::new(LogFile { number, file }));
+    Ok(())
+}
+
+async fn free_oldest<R: Runtime>(core: &Rc<Core<R>>) -> io::Result<()> {
+    let Some(last) = core.commit.borrow().files.oldest().map(|oldest| oldest.last) else {
+        return Ok(());
+    };
+    core.durable(last).await.map_err(|offline| io::Error::other(offline.0))?;
+    let needs = |log: &Log<R>| log.state().replay_start().is_some_and(|start| start.group <= last);
+    let logs: Vec<Log<R>> = core.logs.borrow().values().filter(|log| needs(log)).cloned().collect();
+    for together in logs.chunks(TOGETHER) {
+        join_all(together.iter().map(|log| drain_alone(core, log)))
+            .await
+            .into_iter()
+            .collect::<io::Result<()>>()?;
+    }
+    for log in logs.iter().filter(|log| needs(log)) {
+        log_again(core, log, last).await?;
+    }
+    record(core, None).await?;
+    count(&core.counts.recycled, 1);
+    Ok(())
+}
+
+/// Drains a log, when no other task does.
+async fn drain_alone<R: Runtime>(core: &Core<R>, log: &Log<R>) -> io::Result<()> {
+    loop {
+        let settled = core.events.settled.listen();
+        core.check_online().map_err(|offline| io::Error::other(offline.0))?;
+        if !std::mem::replace(&mut log.state_mut().draining, true) {
+            break;
+        }
+        core.events.drain.notify();
+        settled.await;
+    }
+    let drained = drain(core, log, false).await;
+    log.state_mut().draining = false;
+    core.events.settled.notify();
+    drained
+}
+
+/// Logs again what groups up to `last` hold and no segment does.
+async fn log_again<R: Runtime>(
+    core: &Core<R>,
+    log: &Log<R>,
+    last: GroupSequence,
+) -> io::Result<()> {
+    #[cfg(feature = "planted")]
+    if crate::planted::is(crate::planted::Bug::RemainderNotLogged) {
+        return Ok(());
+    }
+    let Some((segment, start, bytes)) = log.state().remainder(last) else { return Ok(()) };
+    let entry = log_fragment(core, log, segment, start, &bytes).await?;
+    let end = start + crate::tail::length(&bytes);
+    log.state_mut().relogged = Some(Relogged { segment, start, end, entry });
+    count(&core.counts.relogged, 1);
+    Ok(())
+}
+
+impl crate::partition::Partition {
+    /// The bytes outside the segment's file that only groups up to `last` hold.
+    fn remainder(&self, last: GroupSequence) -> Option<(Offset, u32, Vec<u8>)> {
+        let segment = self.segments.iter().find(|segment| !segment.is_filed())?;
+        let start = segment.filed;
+        let mut bytes = Vec::new();
+        for piece in
+            self.tail.pieces_from(segment.base, start).take_while(|piece| piece.entry.group <= last)
+        {
+            let cut = start.saturating_sub(piece.position) as usize;
+            bytes.extend_from_slice(&piece.bytes[cut..]);
+        }
+        (!bytes.is_empty()).then_some((segment.base, start, bytes))
+    }
+}
+
+/// Steps 3 to 7: the state of now is made durable, as the place where recovery starts. With a marker: it says that the
+/// directory was stopped cleanly.
+pub(crate) async fn record<R: Runtime>(
+    core: &Rc<Core<R>>,
+    clean: Option<Marker>,
+) -> io::Result<()> {
+    let offline = |offline: crate::error::Offline| io::Error::other(offline.0);
+    write_all_indexes(core).await?;
+    let (mut manifest, covers) = take_state(core);
+    let directories = core.files.take_unsynced_directories();
+    #[cfg(feature = "planted")]
+    let covers = crate::planted::covers(covers);
+    if covers > GroupSequence(0) {
+        core.durable(covers).await.map_err(offline)?;
+    }
+    sync(core, directories).await?;
+    crate::given_up::renamed_up_to(core, covers).await?;
+    manifest.mark = core.commit.borrow().marks.durable;
+    manifest.clean = clean;
+    let path = manifest_path(&core.options.directory, core.options.name);
+    manifest.write(&core.runtime, &path).await?;
+    let mut commit = core.commit.borrow_mut();
+    commit.marks.recorded(manifest.mark);
+    while commit.files.oldest().is_some_and(|oldest| oldest.last < manifest.first) {
+        if let Some(oldest) = commit.files.used.pop_front() {
+            commit.files.free.push_back(oldest.file);
+        }
+    }
+    drop(commit);
+    core.events.marks.notify();
+    core.events.room.notify();
+    Ok(())
+}
+
+/// Index entries so far, so that recovery need not read the segments for them.
+async fn write_all_indexes<R: Runtime>(core: &Core<R>) -> io::Result<()> {
+    let logs: Vec<Log<R>> = core.logs.borrow().values().cloned().collect();
+    let unwritten = |log: &Log<R>| {
+        let state = log.state();
+        let segment = state.active();
+        (segment.filed > 0 && (segment.offsets.has_unwritten() || segment.times.has_unwritten()))
+            .then_some(segment.base)
+    };
+    for log in logs {
+        if let Some(base) = unwritten(&log).filter(|_| !log.state().deleted) {
+            write_indexes(core, &log, base, false).await?;
+        }
+    }
+    Ok(())
+}
+
+/// The state of all partitions in one instant, and the last group that it covers. The group under construction is closed, so
+/// that what it holds is part of the state, and what comes later is not.
+fn take_state<R: Runtime>(core: &Core<R>) -> (Manifest, GroupSequence) {
+    let mut commit = core.commit.borrow_mut();
+    commit.close();
+    let next = commit.next;
+    let covers = GroupSequence(next.0 - 1);
+    let nothing = EntryId { group: next, ordinal: 0 };
+    let partitions: Vec<PartitionState> =
+        core.logs.borrow().values().map(|log| PartitionState::of(&log.state(), nothing)).collect();
+    let first = partitions.iter().map(|partition| partition.replay.group).min().unwrap_or(next);
+    let used: BTreeMap<GroupSequence, u32> =
+        commit.files.used.iter().map(|used| (used.first, used.previous)).collect();
+    // Replay begins at the start of the file that holds the first entry: there the checksum before it is known.
+    let (first, previous) = used
+        .range(..=first)
+        .next_back()
+        .map_or((next, commit.previous), |(first, previous)| (*first, *previous));
+    let (id, shards, mark) = (commit.id, commit.shards, commit.marks.durable);
+    (Manifest { id, first, previous, mark, shards, clean: None, partitions }, covers)
+}
+
+impl PartitionState {
+    fn of(partition: &crate::partition::Partition, nothing: EntryId) -> Self {
+        PartitionState {
+            id: partition.id,
+            topic: partition.topic.to_string(),
+            log_start: partition.log_start,
+            end: partition.end,
+            replay: partition.replay_start().unwrap_or(nothing),
+            epochs: partition.epochs.entries().to_vec(),
+            producers: if partition.producers.is_empty() {
+                Vec::new()
+            } else {
+                partition.producers.snapshot()
+            },
+            segments: partition.segments.iter().map(SegmentState::of).collect(),
+        }
+    }
+}
+
+/// Everything that the state says is in files is on stable storage when this returns.
+async fn sync<R: Runtime>(core: &Core<R>, directories: Vec<std::path::PathBuf>) -> io::Result<()> {
+    let any = core.commit.borrow().files.all().next().cloned();
+    if let Some(any) = any {
+        // Its success proves nothing, and its error may be another program's: the next lines decide.
+        if let Err(error) = core.runtime.syncfs(&any.file).await {
+            tracing::warn!(%error, "syncfs");
+        }
+    }
+    core.files.sync_written(core).await?;
+    for directory in directories {
+        match core.runtime.sync_directory(&directory).await {
+            // Deleted meanwhile.
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+            other => other?,
+        }
+    }
+    Ok(())
+}

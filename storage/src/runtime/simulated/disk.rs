@@ -1,0 +1,344 @@
+//! What the simulated disk does with each operation, and what a crash leaves.
+//!
+//! A write that is in flight at a kill lands whole, in part, late or never. A power cut is a kill after which every unsynced
+//! write is kept or lost sector by sector (512 bytes, so inside a block too), an unsynced length likewise, and every unsynced
+//! creation, rename and removal one by one. `syncfs` syncs bytes, not names. [`Faults`] adds errors on top.
+
+use std::cell::RefCell;
+use std::io;
+use std::path::{Path, PathBuf};
+use std::rc::Rc;
+
+use bytes::Bytes;
+use rand::Rng;
+use rand::rngs::SmallRng;
+
+use super::super::Stat;
+use super::node::{File, Node, Nodes};
+
+pub(super) type Inode = usize;
+
+/// What a process asks of the disk.
+#[derive(Clone, Debug)]
+pub(super) enum Operation {
+    Open { path: PathBuf, create: bool },
+    Read { inode: Inode, position: u64, length: usize },
+    Write { inode: Inode, bytes: Bytes, position: u64, dsync: bool },
+    Fdatasync { inode: Inode },
+    Syncfs,
+    SyncDirectory { path: PathBuf },
+    Fallocate { inode: Inode, end: u64, grow: bool },
+    Truncate { inode: Inode, length: u64 },
+    Rename { from: PathBuf, to: PathBuf },
+    Unlink { path: PathBuf },
+    Mkdir { path: PathBuf },
+    List { path: PathBuf },
+    Stat { path: PathBuf },
+    Length { inode: Inode },
+}
+
+#[derive(Debug)]
+pub(super) enum Output {
+    Unit,
+    File(Inode),
+    Bytes(Bytes),
+    Names(Vec<String>),
+    Stat(Stat),
+    Length(u64),
+}
+
+/// An operation in flight, and the last write that had returned when it was begun (all that a sync covers).
+#[derive(Debug)]
+pub(super) struct Begun {
+    operation: Operation,
+    covers: u64,
+}
+
+/// Errors that the test asks for.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Faults {
+    /// Whatever needs new blocks answers ENOSPC.
+    pub full: bool,
+    /// One in so many writes and syncs answers EIO; 0 = none. After it, what it was to make durable may be lost.
+    pub error_one_in: u32,
+    /// Writes in flight at a kill never land late (what a lock outside the ring would have to hope for).
+    pub no_late_writes: bool,
+}
+
+/// A disk that outlives processes. Clones are the same disk.
+#[derive(Clone)]
+pub struct Disk(Rc<RefCell<State>>);
+
+struct State {
+    nodes: Nodes,
+    late: Vec<Operation>,
+    faults: Faults,
+    bytes_written: u64,
+    operations: u64,
+}
+
+impl Default for Disk {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl Disk {
+    #[must_use]
+    pub fn new() -> Self {
+        Disk(Rc::new(RefCell::new(State {
+            nodes: Nodes::new(),
+            late: Vec::new(),
+            faults: Faults::default(),
+            bytes_written: 0,
+            operations: 0,
+        })))
+    }
+
+    pub fn set_faults(&self, faults: Faults) {
+        self.0.borrow_mut().faults = faults;
+    }
+
+    #[must_use]
+    pub fn operations(&self) -> u64 {
+        self.0.borrow().operations
+    }
+
+    #[must_use]
+    pub fn bytes_written(&self) -> u64 {
+        self.0.borrow().bytes_written
+    }
+
+    /// Flips one bit, as rot does: in what reads see and on stable storage.
+    pub fn flip(&self, path: &Path, position: usize) -> bool {
+        let mut state = self.0.borrow_mut();
+        let Ok(inode) = state.nodes.find(path) else { return false };
+        state.nodes.file(inode).is_ok_and(|file| file.flip(position))
+    }
+
+    /// The bytes that a reader sees now.
+    #[must_use]
+    pub fn content(&self, path: &Path) -> Option<Vec<u8>> {
+        let mut state = self.0.borrow_mut();
+        let inode = state.nodes.find(path).ok()?;
+        Some(state.nodes.file(inode).ok()?.current.clone())
+    }
+
+    /// All names below `path`, for a test to look at.
+    #[must_use]
+    pub fn names(&self, path: &Path) -> Vec<String> {
+        let mut state = self.0.borrow_mut();
+        state.nodes.find(path).and_then(|inode| state.nodes.list(inode)).unwrap_or_default()
+    }
+
+    /// What another program does to the directory while we are down: writes a file whole, durably.
+    pub fn put(&self, path: &Path, content: &[u8]) -> io::Result<()> {
+        let mut state = self.0.borrow_mut();
+        let inode = state.nodes.open(path, true)?;
+        state.nodes.file(inode)?.replace(content);
+        state.nodes.sync_all();
+        Ok(())
+    }
+
+    /// What another program does to the directory while we are down: removes a name, durably.
+    pub fn remove(&self, path: &Path) -> io::Result<()> {
+        let mut state = self.0.borrow_mut();
+        state.nodes.unlink(path)?;
+        state.nodes.sync_all();
+        Ok(())
+    }
+
+    pub(super) fn begin(&self, operation: Operation) -> Begun {
+        Begun { operation, covers: self.0.borrow().nodes.last_write() }
+    }
+
+    pub(super) fn complete(&self, begun: Begun, random: &mut SmallRng) -> io::Result<Output> {
+        let mut state = self.0.borrow_mut();
+        state.operations += 1;
+        if state.fails(&begun.operation, random) {
+            state.lose(&begun, random);
+            return Err(io::Error::from_raw_os_error(libc::EIO));
+        }
+        state.carry_out(begun)
+    }
+
+    /// Now and then a late write of a killed process lands.
+    pub(super) fn land_one_late(&self, random: &mut SmallRng) {
+        let mut state = self.0.borrow_mut();
+        if !state.late.is_empty() && random.random_ratio(1, 20) {
+            let index = random.random_range(0..state.late.len());
+            let operation = state.late.swap_remove(index);
+            state.land(operation, random);
+        }
+    }
+
+    pub(super) fn land_all_late(&self, random: &mut SmallRng) {
+        let mut state = self.0.borrow_mut();
+        while let Some(operation) = state.late.pop() {
+            state.land(operation, random);
+        }
+    }
+
+    pub(super) fn kill(&self, in_flight: Vec<Begun>, random: &mut SmallRng) {
+        let mut state = self.0.borrow_mut();
+        for begun in in_flight {
+            match random.random_range(0..4) {
+                0 => {}
+                1 if !state.faults.no_late_writes => state.late.push(begun.operation),
+                _ => state.land(begun.operation, random),
+            }
+        }
+    }
+
+    pub(super) fn power_cut(&self, in_flight: Vec<Begun>, random: &mut SmallRng) {
+        self.kill(in_flight, random);
+        let mut state = self.0.borrow_mut();
+        state.late.clear();
+        state.nodes.power_cut(random);
+    }
+}
+
+impl State {
+    fn fails(&self, operation: &Operation, random: &mut SmallRng) -> bool {
+        let may = matches!(
+            operation,
+            Operation::Write { .. }
+                | Operation::Fdatasync { .. }
+                | Operation::Syncfs
+                | Operation::SyncDirectory { .. }
+                | Operation::Rename { .. }
+                | Operation::Truncate { .. }
+        );
+        may && self.faults.error_one_in > 0 && random.random_ratio(1, self.faults.error_one_in)
+    }
+
+    /// After a failed sync the cache believes that it is clean: what it was to make durable is lost for good, or not.
+    fn lose(&mut self, begun: &Begun, random: &mut SmallRng) {
+        match &begun.operation {
+            Operation::Fdatasync { inode } => {
+                if let Ok(file) = self.nodes.file(*inode) {
+                    file.forget_unsynced(random);
+                }
+            }
+            Operation::Write { .. } => self.land(begun.operation.clone(), random),
+            _ => {}
+        }
+    }
+
+    fn carry_out(&mut self, begun: Begun) -> io::Result<Output> {
+        let nodes = &mut self.nodes;
+        Ok(match begun.operation {
+            Operation::Open { path, create } => {
+                if create && self.faults.full && nodes.find(&path).is_err() {
+                    return Err(io::Error::from_raw_os_error(libc::ENOSPC));
+                }
+                Output::File(nodes.open(&path, create)?)
+            }
+            Operation::Read { inode, position, length } => {
+                Output::Bytes(nodes.file(inode)?.read(position, length))
+            }
+            Operation::Write { inode, bytes, position, dsync } => {
+                let full = self.faults.full;
+                self.bytes_written += bytes.len() as u64;
+                let number = nodes.next_write();
+                let file = nodes.file(inode)?;
+                if full && position + bytes.len() as u64 > file.allocated {
+                    return Err(io::Error::from_raw_os_error(libc::ENOSPC));
+                }
+                file.write(number, position, bytes, dsync);
+                Output::Unit
+            }
+            Operation::Fdatasync { inode } => {
+                nodes.file(inode)?.sync(begun.covers);
+                Output::Unit
+            }
+            Operation::Syncfs => {
+                nodes.sync_files(begun.covers);
+                Output::Unit
+            }
+            Operation::SyncDirectory { path } => {
+                let inode = nodes.find(&path)?;
+                nodes.directory(inode)?.sync(begun.covers);
+                Output::Unit
+            }
+            Operation::Fallocate { inode, end, grow } => {
+                let full = self.faults.full;
+                let number = nodes.next_write();
+                let file = nodes.file(inode)?;
+                if full && end > file.allocated {
+                    return Err(io::Error::from_raw_os_error(libc::ENOSPC));
+                }
+                file.allocate(number, end, grow);
+                Output::Unit
+            }
+            Operation::Truncate { inode, length } => {
+                let number = nodes.next_write();
+                nodes.file(inode)?.truncate(number, length);
+                Output::Unit
+            }
+            Operation::Rename { from, to } => {
+                nodes.rename(&from, &to)?;
+                Output::Unit
+            }
+            Operation::Unlink { path } => {
+                nodes.unlink(&path)?;
+                Output::Unit
+            }
+            Operation::Mkdir { path } => {
+                nodes.mkdir(&path)?;
+                Output::Unit
+            }
+            Operation::List { path } => {
+                let inode = nodes.find(&path)?;
+                Output::Names(nodes.list(inode)?)
+            }
+            Operation::Stat { path } => {
+                let inode = nodes.find(&path)?;
+                Output::Stat(nodes.stat(inode))
+            }
+            Operation::Length { inode } => Output::Length(nodes.file(inode)?.current.len() as u64),
+        })
+    }
+
+    /// An operation whose process is gone: a write lands whole or in part; others happen or do not.
+    fn land(&mut self, operation: Operation, random: &mut SmallRng) {
+        let partial = match &operation {
+            Operation::Write { inode, bytes, position, .. } if random.random_ratio(1, 2) => {
+                Some((*inode, bytes.clone(), *position))
+            }
+            _ => None,
+        };
+        if let Some((inode, bytes, position)) = partial {
+            self.land_in_part(inode, &bytes, position, random);
+        } else if matches!(operation, Operation::Write { .. }) || random.random_ratio(1, 2) {
+            // A DSYNC write that nobody saw complete promises nothing.
+            let operation = match operation {
+                Operation::Write { inode, bytes, position, .. } => {
+                    Operation::Write { inode, bytes, position, dsync: false }
+                }
+                other => other,
+            };
+            // Nobody waits for the answer.
+            let _ = self.carry_out(Begun { operation, covers: 0 });
+        }
+    }
+
+    fn land_in_part(&mut self, inode: Inode, bytes: &Bytes, position: u64, random: &mut SmallRng) {
+        for (index, start) in (0..bytes.len()).step_by(File::SECTOR).enumerate() {
+            if random.random_ratio(1, 2) {
+                let end = (start + File::SECTOR).min(bytes.len());
+                let number = self.nodes.next_write();
+                let at = position + (index * File::SECTOR) as u64;
+                if let Ok(file) = self.nodes.file(inode) {
+                    file.write(number, at, bytes.slice(start..end), false);
+                }
+            }
+        }
+    }
+}
+
+impl Node {
+    pub(super) fn is_directory(&self) -> bool {
+        matches!(self, Node::Directory(_))
+    }
+}

@@ -1,0 +1,239 @@
+//! Names of a partition's files, and the bounded cache of those that are open.
+//!
+//! Files and directories are made when the first byte goes there, not when a partition is created: ten thousand idle
+//! partitions cost no descriptor. A name that was made is durable once its directory was synced; drains leave that to the
+//! recycling of the log file that still holds their bytes ([`FileCache::unsynced_directories`]), extents do it at once.
+
+use std::cell::{Cell, RefCell};
+use std::collections::{BTreeSet, HashMap, HashSet};
+use std::io;
+use std::path::{Path, PathBuf};
+
+use futures::future::join_all;
+
+use crate::checkpoint::PartitionMetadata;
+use crate::core::Core;
+use crate::log::Log;
+use crate::runtime::{How, Runtime};
+use crate::units::{Offset, PartitionId};
+
+/// The suffixes that Kafka gives to a segment's files.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub(crate) enum Kind {
+    Log,
+    OffsetIndex,
+    TimeIndex,
+    Snapshot,
+}
+
+impl Kind {
+    pub(crate) const ALL: [Kind; 4] =
+        [Kind::Log, Kind::OffsetIndex, Kind::TimeIndex, Kind::Snapshot];
+
+    pub(crate) fn suffix(self) -> &'static str {
+        match self {
+            Kind::Log => ".log",
+            Kind::OffsetIndex => ".index",
+            Kind::TimeIndex => ".timeindex",
+            Kind::Snapshot => ".snapshot",
+        }
+    }
+}
+
+/// `00000000000000000042.log`
+pub(crate) fn file_name(base: Offset, kind: Kind) -> String {
+    format!("{:020}{}", base.0, kind.suffix())
+}
+
+/// `<topic>-<partition>`
+pub(crate) fn directory_name(topic: &str, partition: i32) -> String {
+    format!("{topic}-{partition}")
+}
+
+/// Files that are synced beside each other.
+const SYNC_TOGETHER: usize = 64;
+
+#[derive(Clone, Copy, PartialEq, Eq, Hash)]
+struct Key {
+    id: PartitionId,
+    base: Offset,
+    kind: Kind,
+    writes: bool,
+}
+
+/// See the head of the file.
+pub(crate) struct FileCache<R: Runtime> {
+    open: RefCell<HashMap<Key, (R::File, u64)>>,
+    /// Counts the uses, to find the oldest.
+    uses: Cell<u64>,
+    files_max: usize,
+    unsynced: RefCell<BTreeSet<PathBuf>>,
+    /// Files that were opened for writing since the last manifest.
+    written: RefCell<HashSet<Key>>,
+}
+
+impl<R: Runtime> FileCache<R> {
+    pub(crate) fn new(files_max: usize) -> Self {
+        let files_max = files_max.max(8);
+        FileCache {
+            open: RefCell::default(),
+            uses: Cell::new(0),
+            files_max,
+            unsynced: RefCell::default(),
+            written: RefCell::default(),
+        }
+    }
+
+    /// The segment's `.log` for direct writes; made, with its directory, if it is missing.
+    pub(crate) async fn writable(
+        &self,
+        core: &Core<R>,
+        log: &Log<R>,
+        base: Offset,
+    ) -> io::Result<R::File> {
+        self.writable_kind(core, log, base, Kind::Log).await
+    }
+
+    pub(crate) async fn writable_kind(
+        &self,
+        core: &Core<R>,
+        log: &Log<R>,
+        base: Offset,
+        kind: Kind,
+    ) -> io::Result<R::File> {
+        let key = Key { id: log.id(), base, kind, writes: true };
+        self.written.borrow_mut().insert(key);
+        if let Some(file) = self.cached(key) {
+            return Ok(file);
+        }
+        ensure_directory(core, log).await?;
+        let directory = log.state().directory.clone();
+        let file = core.runtime.open(&directory.join(file_name(base, kind)), How::Create).await?;
+        self.note_unsynced(&directory);
+        self.keep(key, file.clone());
+        Ok(file)
+    }
+
+    /// Syncs every file that was opened for writing since the last call. Those that are gone were given up.
+    pub(crate) async fn sync_written(&self, core: &Core<R>) -> io::Result<()> {
+        let written: Vec<Key> =
+            std::mem::take(&mut *self.written.borrow_mut()).into_iter().collect();
+        for some in written.chunks(SYNC_TOGETHER) {
+            let syncs = some.iter().map(|key| self.sync_one(core, *key));
+            join_all(syncs).await.into_iter().collect::<io::Result<()>>()?;
+        }
+        Ok(())
+    }
+
+    async fn sync_one(&self, core: &Core<R>, key: Key) -> io::Result<()> {
+        let Some(log) = core.log(key.id) else { return Ok(()) };
+        let file = match self.cached(key) {
+            Some(file) => file,
+            None => {
+                let path = log.state().directory.join(file_name(key.base, key.kind));
+                match core.runtime.open(&path, How::Write).await {
+                    Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
+                    other => other?,
+                }
+            }
+        };
+        core.runtime.fdatasync(&file).await
+    }
+
+    /// A file of the segment for reading through the page cache; it exists.
+    pub(crate) async fn readable(
+        &self,
+        core: &Core<R>,
+        log: &Log<R>,
+        base: Offset,
+        kind: Kind,
+    ) -> io::Result<R::File> {
+        let key = Key { id: log.id(), base, kind, writes: false };
+        if let Some(file) = self.cached(key) {
+            return Ok(file);
+        }
+        let path = log.state().directory.join(file_name(base, kind));
+        let file = core.runtime.open(&path, How::Read).await?;
+        self.keep(key, file.clone());
+        Ok(file)
+    }
+
+    fn cached(&self, key: Key) -> Option<R::File> {
+        let mut open = self.open.borrow_mut();
+        let (file, used) = open.get_mut(&key)?;
+        self.uses.set(self.uses.get() + 1);
+        *used = self.uses.get();
+        Some(file.clone())
+    }
+
+    fn keep(&self, key: Key, file: R::File) {
+        let mut open = self.open.borrow_mut();
+        if open.len() >= self.files_max {
+            // A quarter at once: finding the oldest walks all of them.
+            let mut uses: Vec<u64> = open.values().map(|(_, used)| *used).collect();
+            let quarter = uses.len() / 4;
+            let (_, limit, _) = uses.select_nth_unstable(quarter);
+            let limit = *limit;
+            open.retain(|_, (_, used)| *used > limit);
+        }
+        self.uses.set(self.uses.get() + 1);
+        open.insert(key, (file, self.uses.get()));
+    }
+
+    /// Closes what is open of a segment, or of a whole partition.
+    pub(crate) fn forget(&self, id: PartitionId, base: Option<Offset>) {
+        self.open
+            .borrow_mut()
+            .retain(|key, _| key.id != id || base.is_some_and(|base| base != key.base));
+    }
+
+    pub(crate) fn note_unsynced(&self, directory: &Path) {
+        let mut unsynced = self.unsynced.borrow_mut();
+        if !unsynced.contains(directory) {
+            unsynced.insert(directory.to_owned());
+        }
+    }
+
+    /// Directories with names that may not be durable yet. The caller syncs them.
+    pub(crate) fn take_unsynced_directories(&self) -> Vec<PathBuf> {
+        std::mem::take(&mut *self.unsynced.borrow_mut()).into_iter().collect()
+    }
+
+    pub(crate) fn directory_synced(&self, directory: &Path) {
+        self.unsynced.borrow_mut().remove(directory);
+    }
+}
+
+/// Makes the partition's directory, with the file that says which topic it belongs to.
+async fn ensure_directory<R: Runtime>(core: &Core<R>, log: &Log<R>) -> io::Result<()> {
+    if log.state().has_directory {
+        return Ok(());
+    }
+    let directory = log.state().directory.clone();
+    crate::given_up::name_is_free(core, &directory).await?;
+    core.runtime.mkdir(&directory).await?;
+    let metadata = PartitionMetadata { topic: log.id().topic }.print();
+    crate::runtime::replace_file(
+        &core.runtime,
+        &directory.join("partition.metadata"),
+        metadata.as_bytes(),
+    )
+    .await?;
+    core.files.note_unsynced(&core.options.directory);
+    core.files.note_unsynced(&directory);
+    log.state_mut().has_directory = true;
+    Ok(())
+}
+
+/// Makes the names of a partition's files durable now.
+pub(crate) async fn sync_names<R: Runtime>(core: &Core<R>, log: &Log<R>) -> io::Result<()> {
+    let directory = log.state().directory.clone();
+    #[cfg(feature = "planted")]
+    if crate::planted::is(crate::planted::Bug::SegmentDirectoryUnsynced) {
+        return Ok(());
+    }
+    core.runtime.sync_directory(&directory).await?;
+    core.files.directory_synced(&directory);
+    core.runtime.sync_directory(&core.options.directory).await?;
+    Ok(())
+}

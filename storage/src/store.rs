@@ -1,0 +1,351 @@
+//! The store: all logs of one shard in one log directory, and the tasks that serve them.
+//!
+//! - [`Store::open`] takes the directory's lock, recovers, and starts the tasks.
+//! - [`Store::close`] drains everything and cuts the files; [`Closed::seal`] then says in the manifest that the stop was
+//!   clean, once the directory's marker is written ([`crate::write_marker`]).
+//!
+//! The tasks: the committer (one group at a time), the syncs (under `written`), four drains, the recycler, retention, and
+//! the renaming of what was given up. All end when the store is closed or goes offline.
+
+use std::cell::{Cell, RefCell};
+use std::path::Path;
+use std::rc::Rc;
+use std::sync::Arc;
+use std::time::Duration;
+
+use futures::future::join_all;
+
+use crate::commit_log::commit::Commit;
+use crate::commit_log::committer;
+use crate::config::{LogConfig, StoreOptions};
+use crate::core::{Advance, Core, Counts, Events};
+use crate::error::{Offline, OpenError, StorageError};
+use crate::log::Log;
+use crate::manifest::Marker;
+use crate::marker::CheckpointLine;
+use crate::partition::Partition;
+use crate::recovery::{RecoveryReport, recover};
+use crate::runtime::Runtime;
+use crate::segment::{drain, files, finish};
+use crate::units::PartitionId;
+
+/// Drains that run beside each other.
+const DRAINS: usize = 4;
+/// A wait for room ends after this time at the latest, to look again.
+const ROOM_PAUSE: Duration = Duration::from_millis(100);
+
+/// See the head of the file. Clones are the same store.
+pub struct Store<R: Runtime>(Rc<Core<R>>);
+
+/// A partition that is placed on this store: who it is, its topic's name, its configuration.
+pub type Placed = (PartitionId, String, Arc<LogConfig>);
+
+/// What a store has done since it was opened, and holds now.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct StoreStats {
+    pub groups: u64,
+    pub empty_groups: u64,
+    pub group_bytes: u64,
+    pub batches: u64,
+    pub batch_bytes: u64,
+    pub extents: u64,
+    pub extent_bytes: u64,
+    pub drains: u64,
+    pub drain_bytes: u64,
+    pub syncs: u64,
+    pub recycled: u64,
+    pub relogged: u64,
+    pub refused: u64,
+    pub dirty_bytes: usize,
+    pub kept_bytes: usize,
+    pub log_files: usize,
+    pub offline: bool,
+}
+
+impl<R: Runtime> Store<R> {
+    /// Opens the directory with exactly the partitions placed here: others that the log knows were deleted meanwhile.
+    pub async fn open(
+        runtime: R,
+        options: StoreOptions,
+        partitions: Vec<Placed>,
+    ) -> Result<(Store<R>, RecoveryReport), OpenError> {
+        let directory = options.directory.clone();
+        runtime.lock(&directory).await.map_err(OpenError::io(&directory))?;
+        let (core, report) = recover(runtime, options, partitions).await?;
+        let store = Store(core);
+        store.start();
+        Ok((store, report))
+    }
+
+    fn start(&self) {
+        let core = &self.0;
+        let runtime = &core.runtime;
+        runtime.spawn(committer::run(Rc::clone(core)));
+        runtime.spawn(committer::run_syncs(Rc::clone(core)));
+        for _ in 0..DRAINS {
+            runtime.spawn(drain::run(Rc::clone(core)));
+        }
+        runtime.spawn(crate::recycle::run(Rc::clone(core)));
+        runtime.spawn(crate::retention::run(Rc::clone(core)));
+        runtime.spawn(crate::given_up::run(Rc::clone(core)));
+    }
+
+    /// A new, empty log. Its files are made when the first bytes go there.
+    pub async fn create(
+        &self,
+        id: PartitionId,
+        topic: &str,
+        config: Arc<LogConfig>,
+    ) -> Result<Log<R>, StorageError> {
+        let core = &self.0;
+        core.check_online()?;
+        if core.log(id).is_some() {
+            return Err(StorageError::Exists);
+        }
+        let directory = core.options.directory.join(files::directory_name(topic, id.partition));
+        let partition = Partition::new(id, topic, directory, config, core.runtime.now());
+        let log = Log::new(Rc::clone(core), partition);
+        core.logs.borrow_mut().insert(id, log.clone());
+        Ok(log)
+    }
+
+    #[must_use]
+    pub fn log(&self, id: PartitionId) -> Option<Log<R>> {
+        self.0.log(id)
+    }
+
+    /// Takes the partition out of the log, and its files away. When this returns the deletion is durable.
+    pub async fn delete(&self, id: PartitionId) -> Result<(), StorageError> {
+        let log = self.0.log(id).ok_or(StorageError::Unknown)?;
+        loop {
+            let room = self.0.events.room.listen();
+            match crate::retention::delete(&self.0, &log) {
+                Err(StorageError::NoRoom(_)) => room.await,
+                other => break other?,
+            }
+        }
+        let last = self.0.commit.borrow().last_content;
+        self.0.durable(last).await?;
+        Ok(())
+    }
+
+    /// From now on the log obeys this.
+    pub fn set_config(&self, id: PartitionId, config: Arc<LogConfig>) {
+        if let Some(log) = self.0.log(id) {
+            log.state_mut().config = config;
+        }
+    }
+
+    /// Who is told how far the logs have come: once per completed group or sync, before its tickets resolve.
+    pub fn on_advance(&self, on_advance: Box<dyn Fn(&[Advance])>) {
+        *self.0.on_advance.borrow_mut() = Some(Rc::from(on_advance));
+    }
+
+    /// Waits while the dirty budget is exhausted or the commit log has no room: meanwhile the shard reads no socket.
+    pub async fn room(&self) {
+        loop {
+            let room = self.0.events.room.listen();
+            if self.has_room() {
+                return;
+            }
+            self.0.events.recycle.notify();
+            let pause = std::pin::pin!(self.0.runtime.sleep(ROOM_PAUSE));
+            futures::future::select(room, pause).await;
+        }
+    }
+
+    /// Whether [`Store::room`] would return at once. Offline counts as room: appends say why they fail.
+    #[must_use]
+    pub fn has_room(&self) -> bool {
+        let core = &self.0;
+        if core.check_online().is_err() || core.closing.get() {
+            return true;
+        }
+        let group = core.options.group_bytes_max as u64;
+        let commit = core.commit.borrow();
+        let wanted = core.kept_for_recycling() + group.min(core.options.log_file_bytes / 2);
+        !core.is_dirty_limit_reached() && commit.files.room() >= wanted
+    }
+
+    /// One look of retention, now.
+    pub fn enforce_retention(&self) {
+        crate::retention::enforce(&self.0);
+    }
+
+    #[must_use]
+    pub fn stats(&self) -> StoreStats {
+        let counts = &self.0.counts;
+        StoreStats {
+            groups: counts.groups.get(),
+            empty_groups: counts.empty_groups.get(),
+            group_bytes: counts.group_bytes.get(),
+            batches: counts.batches.get(),
+            batch_bytes: counts.batch_bytes.get(),
+            extents: counts.extents.get(),
+            extent_bytes: counts.extent_bytes.get(),
+            drains: counts.drains.get(),
+            drain_bytes: counts.drain_bytes.get(),
+            syncs: counts.syncs.get(),
+            recycled: counts.recycled.get(),
+            relogged: counts.relogged.get(),
+            refused: counts.refused.get(),
+            dirty_bytes: counts.dirty_bytes.get(),
+            kept_bytes: counts.kept_bytes.get(),
+            log_files: self.0.commit.borrow().files.count(),
+            offline: self.0.offline.borrow().is_some(),
+        }
+    }
+
+    /// Why the store is offline, if it is.
+    #[must_use]
+    pub fn offline(&self) -> Option<Offline> {
+        self.0.offline.borrow().clone()
+    }
+
+    /// Drains everything into segments, cuts the files to length and syncs them. Nothing can be appended any more. The
+    /// directory is not marked clean yet: [`Closed::seal`] does that.
+    pub async fn close(&self) -> Result<Closed<R>, StorageError> {
+        let core = &self.0;
+        core.check_online()?;
+        core.closing.set(true);
+        core.events.closing.notify();
+        core.events.room.notify();
+        let last = core.commit.borrow().last_content;
+        core.durable(last).await?;
+        let closed = self.drain_all().await;
+        if let Err(error) = closed {
+            core.go_offline(&format!("the log cannot be drained: {error}"));
+            core.check_online()?;
+        }
+        Ok(Closed(Rc::clone(core)))
+    }
+
+    async fn drain_all(&self) -> std::io::Result<()> {
+        let core = &self.0;
+        let logs: Vec<Log<R>> = core.logs.borrow().values().cloned().collect();
+        for together in logs.chunks(2 * DRAINS) {
+            let closes = together.iter().map(|log| close_log(core, log));
+            join_all(closes).await.into_iter().collect::<std::io::Result<()>>()?;
+        }
+        crate::recycle::record(core, None).await
+    }
+}
+
+/// Everything of a log goes to its files, which are then as Kafka leaves them.
+async fn close_log<R: Runtime>(core: &Core<R>, log: &Log<R>) -> std::io::Result<()> {
+    loop {
+        let settled = core.events.settled.listen();
+        core.check_online().map_err(|offline| std::io::Error::other(offline.0))?;
+        let state = log.state();
+        if !state.draining && !state.preparing {
+            break;
+        }
+        drop(state);
+        core.events.drain.notify();
+        settled.await;
+    }
+    log.state_mut().draining = true;
+    let has_files = log.state().segments.iter().any(|segment| segment.length > 0)
+        || log.state().log_start.0 > 0;
+    drain::drain(core, log, true).await?;
+    if has_files {
+        let active = {
+            let mut state = log.state_mut();
+            let active = state.active_mut();
+            active.add_time_entry();
+            active.base
+        };
+        finish::cut(core, log, active).await?;
+        finish::write_checkpoints(core, log).await?;
+    }
+    log.state_mut().draining = false;
+    Ok(())
+}
+
+/// A store that is drained. Its logs can be read no more once it is sealed or dropped.
+pub struct Closed<R: Runtime>(Rc<Core<R>>);
+
+impl<R: Runtime> Closed<R> {
+    /// What Kafka's checkpoint files say of these partitions.
+    #[must_use]
+    pub fn checkpoint_lines(&self) -> Vec<CheckpointLine> {
+        let logs = self.0.logs.borrow();
+        logs.values().map(|log| CheckpointLine::of(&log.state())).collect()
+    }
+
+    /// Says in the manifest that the directory was stopped cleanly, under this marker; the tasks end.
+    pub async fn seal(self, marker: Marker) -> Result<(), StorageError> {
+        let core = &self.0;
+        core.check_online()?;
+        // The next log has another id: a group of this one can not be taken for a part of it.
+        let recorded = crate::recycle::record(core, Some(marker)).await;
+        if let Err(error) = recorded {
+            core.go_offline(&format!("the clean stop cannot be recorded: {error}"));
+            core.check_online()?;
+        }
+        Ok(())
+    }
+}
+
+impl<R: Runtime> Drop for Closed<R> {
+    fn drop(&mut self) {
+        end(&self.0);
+    }
+}
+
+impl<R: Runtime> Drop for Store<R> {
+    fn drop(&mut self) {
+        // A store that is being closed ends with what `close` returned.
+        if !self.0.closing.get() {
+            end(&self.0);
+        }
+    }
+}
+
+/// The tasks end, and the logs let go of the store.
+fn end<R: Runtime>(core: &Core<R>) {
+    core.stopped.set(true);
+    core.wake_all();
+    core.logs.borrow_mut().clear();
+    core.memory.borrow_mut().clear();
+    core.drains.borrow_mut().clear();
+    core.prepares.borrow_mut().clear();
+}
+
+/// The parts of a store before recovery has found anything.
+pub(crate) fn new_core<R: Runtime>(
+    runtime: R,
+    options: StoreOptions,
+    commit: Commit<R>,
+) -> Core<R> {
+    Core {
+        runtime,
+        files: files::FileCache::new(options.files_max),
+        options,
+        commit: RefCell::new(commit),
+        logs: RefCell::default(),
+        drains: RefCell::default(),
+        prepares: RefCell::default(),
+        given_up: RefCell::default(),
+        renaming: RefCell::default(),
+        memory: RefCell::default(),
+        events: Events::default(),
+        counts: Counts::default(),
+        offline: RefCell::new(None),
+        on_advance: RefCell::new(None),
+        closing: Cell::new(false),
+        sync_wanted: Cell::new(false),
+        record_wanted: Cell::new(false),
+        sync_within: Cell::new(Duration::MAX),
+        stopped: Cell::new(false),
+    }
+}
+
+/// A partition's directory.
+pub(crate) fn directory_of(
+    options: &StoreOptions,
+    topic: &str,
+    id: PartitionId,
+) -> std::path::PathBuf {
+    Path::new(&options.directory).join(files::directory_name(topic, id.partition))
+}
