@@ -305,9 +305,9 @@ impl RecordSearch {
                 while self.index < self.header.count {
                     match skim.next(self.index, budget)? {
                         Skimmed::Pause => return Ok(Searched::Pause),
-                        Skimmed::Record { timestamp_delta, offset_delta, .. } => {
-                            let timestamp = self.header.timestamp(timestamp_delta);
-                            let offset = self.header.base_offset + i64::from(offset_delta);
+                        Skimmed::Record(shape) => {
+                            let timestamp = self.header.timestamp(shape.timestamp_delta);
+                            let offset = self.header.base_offset + i64::from(shape.offset_delta);
                             if timestamp >= self.target && offset >= self.from {
                                 return Ok(found(&self.header, offset, timestamp));
                             }

@@ -2,7 +2,7 @@
 //! memory costs no memory. Stops when a budget is used up and goes on where it was.
 
 use crate::batch::inflate::{Inflated, LEAD_BYTES_MAX};
-use crate::batch::record::{HEADERS, MALFORMED, Problem, TRUNCATED, take_record};
+use crate::batch::record::{HEADERS, MALFORMED, Problem, RecordShape, TRUNCATED, take_shape};
 use crate::batch::varint::Cursor;
 use crate::batch::{BatchError, Invalidity, Unreadable};
 
@@ -11,8 +11,7 @@ use crate::batch::{BatchError, Invalidity, Unreadable};
 pub(crate) enum Skimmed {
     /// The budget is used up.
     Pause,
-    /// Lengths are negative for null.
-    Record { timestamp_delta: i64, offset_delta: i32, key_length: i32, value_length: i32 },
+    Record(RecordShape),
 }
 
 #[derive(Debug)]
@@ -29,10 +28,7 @@ struct Partial {
     /// Bytes to drop before `next` is read.
     skip: usize,
     next: Next,
-    timestamp_delta: i64,
-    offset_delta: i32,
-    key_length: i32,
-    value_length: i32,
+    shape: RecordShape,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -54,6 +50,17 @@ impl Skim {
         self.inflated.at_end()
     }
 
+    /// What is inflated, where it starts with a record.
+    pub(crate) fn window(&self) -> Option<&[u8]> {
+        self.partial.is_none().then(|| self.inflated.window())
+    }
+
+    /// Takes whole records from the front of the window.
+    pub(crate) fn consume(&mut self, count: usize, budget: &mut usize) {
+        self.inflated.consume(count);
+        *budget = budget.saturating_sub(count);
+    }
+
     /// The next record, or a pause once `budget` bytes have been consumed. `index` is for the error.
     #[inline]
     pub(crate) fn next(&mut self, index: i32, budget: &mut usize) -> Result<Skimmed, BatchError> {
@@ -64,18 +71,12 @@ impl Skim {
             // Most records lie whole in the window.
             let window = self.inflated.window();
             let mut rest = window;
-            match take_record(&mut rest) {
-                Ok(fields) => {
-                    let record = Skimmed::Record {
-                        timestamp_delta: fields.timestamp_delta,
-                        offset_delta: fields.offset_delta,
-                        key_length: length(fields.key),
-                        value_length: length(fields.value),
-                    };
+            match take_shape(&mut rest) {
+                Ok(shape) => {
                     let taken = window.len() - rest.len();
                     self.inflated.consume(taken);
                     *budget = budget.saturating_sub(taken);
-                    return Ok(record);
+                    return Ok(Skimmed::Record(shape));
                 }
                 // It lies across the edge, or is malformed and will be found so.
                 Err(TRUNCATED) => {}
@@ -111,8 +112,7 @@ impl Skim {
         if record.left != 0 {
             return Err(failed(MALFORMED).into());
         }
-        let Partial { timestamp_delta, offset_delta, key_length, value_length, .. } = record;
-        Ok(Skimmed::Record { timestamp_delta, offset_delta, key_length, value_length })
+        Ok(Skimmed::Record(record.shape))
     }
 
     /// Reads everything up to the key's length.
@@ -136,10 +136,7 @@ impl Skim {
             left,
             skip: usize::try_from(key_length).unwrap_or(0),
             next: Next::ValueLength,
-            timestamp_delta,
-            offset_delta,
-            key_length,
-            value_length: -1,
+            shape: RecordShape { timestamp_delta, offset_delta, key_length, value_length: -1 },
         }))
     }
 
@@ -190,7 +187,7 @@ impl Partial {
         let skip = usize::try_from(number).unwrap_or(0);
         match self.next {
             Next::ValueLength => {
-                self.value_length = number;
+                self.shape.value_length = number;
                 self.skip = skip;
                 self.next = Next::HeaderCount;
             }
@@ -223,8 +220,4 @@ fn lead_fields(cursor: &mut Cursor<'_>) -> Option<(i64, i32, i32)> {
     let offset_delta = cursor.int()?;
     let key_length = cursor.int()?;
     Some((timestamp_delta, offset_delta, key_length))
-}
-
-fn length(bytes: Option<&[u8]>) -> i32 {
-    bytes.map_or(-1, |bytes| i32::try_from(bytes.len()).unwrap_or(i32::MAX))
 }

@@ -18,7 +18,7 @@
 use bytes::Bytes;
 
 use crate::batch::inflate::Inflated;
-use crate::batch::record::{RecordFields, take_record};
+use crate::batch::record::{RecordShape, common_shape, take_shape};
 use crate::batch::skim::{Skim, Skimmed};
 use crate::batch::{
     Attributes, Batch, BatchError, BatchHeader, Checked, Codec, HEADER_BYTES, Invalidity,
@@ -175,13 +175,19 @@ struct Checks {
     bad_timestamps: bool,
 }
 
-/// What the checks need of a record. Lengths are -1 for null.
-#[derive(Clone, Copy)]
-struct Seen {
-    timestamp_delta: i64,
-    offset_delta: i32,
-    key_length: i32,
-    value_length: i32,
+/// Timestamps and key lengths that need no closer look.
+#[derive(Clone, Copy, Debug)]
+struct Glance {
+    from: i64,
+    to: i64,
+    key_length_min: i32,
+}
+
+impl Glance {
+    #[inline(always)]
+    fn accepts(&self, timestamp: Timestamp, key_length: i32) -> bool {
+        (self.from <= timestamp.0) & (timestamp.0 <= self.to) & (key_length >= self.key_length_min)
+    }
 }
 
 impl Checks {
@@ -194,14 +200,18 @@ impl Checks {
         let all = bytes.get(*position..).unwrap_or_default();
         let stop_below = all.len().saturating_sub(budget);
         let mut rest = all;
-        while self.index < self.header.count {
+        loop {
+            self.walk_common(&mut rest, stop_below);
+            if self.index >= self.header.count {
+                break;
+            }
             if rest.len() < stop_below {
                 *position = bytes.len() - rest.len();
                 return Ok(false);
             }
-            let fields = take_record(&mut rest)
+            let shape = take_shape(&mut rest)
                 .map_err(|problem| Invalidity::Record { index: self.index, problem })?;
-            self.record(fields.into(), false)?;
+            self.record(shape, false)?;
         }
         if rest.is_empty() { Ok(true) } else { Err(Invalidity::BytesRemain.into()) }
     }
@@ -209,21 +219,60 @@ impl Checks {
     fn walk_inflated(&mut self, skim: &mut Skim, budget: usize) -> Result<bool, BatchError> {
         let mut left = budget;
         while self.index < self.header.count {
+            if let Some(window) = skim.window() {
+                let mut rest = window;
+                self.walk_common(&mut rest, window.len().saturating_sub(left));
+                let taken = window.len() - rest.len();
+                skim.consume(taken, &mut left);
+                if self.index >= self.header.count {
+                    break;
+                }
+            }
             match skim.next(self.index, &mut left)? {
                 Skimmed::Pause => return Ok(false),
-                Skimmed::Record { timestamp_delta, offset_delta, key_length, value_length } => {
-                    self.record(
-                        Seen { timestamp_delta, offset_delta, key_length, value_length },
-                        true,
-                    )?;
-                }
+                Skimmed::Record(shape) => self.record(shape, true)?,
             }
         }
         if skim.at_end()? { Ok(true) } else { Err(Invalidity::BytesRemain.into()) }
     }
 
-    #[inline(always)]
-    fn record(&mut self, seen: Seen, compressed: bool) -> Result<(), BatchError> {
+    /// Takes records for as long as they are common and in order, with nothing to say against them. A function of its own, whose
+    /// numbers are local, so that they stay in registers.
+    #[inline(never)]
+    fn walk_common(&mut self, rest: &mut &[u8], stop_below: usize) {
+        let (mut index, mut latest, mut bytes) = (self.index, self.max_timestamp, *rest);
+        let (glance, base, count) = (self.glance(), self.header.base_timestamp, self.header.count);
+        while index < count && bytes.len() >= stop_below {
+            let Some((shape, after)) = common_shape(bytes) else { break };
+            let timestamp = Timestamp(base.0.wrapping_add(shape.timestamp_delta));
+            if shape.offset_delta != index || !glance.accepts(timestamp, shape.key_length) {
+                break;
+            }
+            latest = latest.max(timestamp);
+            bytes = after;
+            index += 1;
+        }
+        (self.index, self.max_timestamp, *rest) = (index, latest, bytes);
+    }
+
+    /// What is certainly accepted, told by two comparisons.
+    fn glance(&self) -> Glance {
+        let Rules { timestamp_type, before_max_ms, after_max_ms, compacted, now, .. } = self.rules;
+        let (from, to) = match timestamp_type {
+            // The batch's own time counts, not the records'.
+            _ if self.header.attributes.has(Attributes::LOG_APPEND_TIME) => (1, 0),
+            TimestampType::LogAppendTime => (i64::MIN, i64::MAX),
+            // Where nothing overflows.
+            TimestampType::CreateTime if now.0 >= 0 && before_max_ms >= 0 && after_max_ms >= 0 => {
+                (now.0.saturating_sub(before_max_ms).max(0), now.0.saturating_add(after_max_ms))
+            }
+            TimestampType::CreateTime => (1, 0),
+        };
+        Glance { from, to, key_length_min: if compacted { 0 } else { i32::MIN } }
+    }
+
+    /// One record that needs a closer look.
+    fn record(&mut self, seen: RecordShape, compressed: bool) -> Result<(), BatchError> {
         if seen.offset_delta != self.index {
             return Err(
                 Invalidity::OffsetDelta { index: self.index, found: seen.offset_delta }.into()
@@ -240,8 +289,7 @@ impl Checks {
         Ok(())
     }
 
-    #[inline(always)]
-    fn refused(&self, timestamp: Timestamp, seen: Seen) -> bool {
+    fn refused(&self, timestamp: Timestamp, seen: RecordShape) -> bool {
         if self.rules.compacted && seen.key_length < 0 {
             return true;
         }
@@ -253,14 +301,13 @@ impl Checks {
     }
 
     /// Kafka subtracts without a look at overflow; far-off timestamps come out as they do there.
-    #[inline(always)]
     fn out_of_range(&self, timestamp: Timestamp) -> bool {
         let age = self.rules.now.0.wrapping_sub(timestamp.0);
         age > self.rules.before_max_ms || age.wrapping_neg() > self.rules.after_max_ms
     }
 
     #[cold]
-    fn collect(&mut self, timestamp: Timestamp, seen: Seen, compressed: bool) {
+    fn collect(&mut self, timestamp: Timestamp, seen: RecordShape, compressed: bool) {
         let offset = Offset(i64::from(seen.offset_delta));
         let create_time = self.rules.timestamp_type == TimestampType::CreateTime;
         let reason = if self.rules.compacted && seen.key_length < 0 {
@@ -296,22 +343,4 @@ impl Checks {
         };
         Ok(Checked::new(&self.header, self.rules.timestamp_type, max_timestamp))
     }
-}
-
-impl From<RecordFields<'_>> for Seen {
-    #[inline(always)]
-    fn from(fields: RecordFields<'_>) -> Seen {
-        Seen {
-            timestamp_delta: fields.timestamp_delta,
-            offset_delta: fields.offset_delta,
-            key_length: length(fields.key),
-            value_length: length(fields.value),
-        }
-    }
-}
-
-#[inline(always)]
-fn length(bytes: Option<&[u8]>) -> i32 {
-    // Lengths come from 32-bit varints, so they fit.
-    bytes.map_or(-1, |bytes| i32::try_from(bytes.len()).unwrap_or(i32::MAX))
 }
