@@ -129,13 +129,16 @@ impl Shard {
             if let Some(partition) = partition {
                 partition.disturb(&mut moved);
             }
-            if let Some(store) = self.store.get()
-                && let Err(error) = store.delete(id).await
-            {
+        }
+        self.tell_moved(moved);
+        let Some(store) = self.store.get() else { return };
+        // Together: each deletion is an entry of the log, and one group carries them all.
+        let deletions = self.own_partitions(topic).map(|id| async move { (id, store.delete(id).await) });
+        for (id, deleted) in futures::future::join_all(deletions).await {
+            if let Err(error) = deleted {
                 tracing::error!(topic = %topic.name, partition = id.partition, %error, "the partition cannot be deleted");
             }
         }
-        self.tell_moved(moved);
     }
 
     /// A group was completed: the watermarks follow.

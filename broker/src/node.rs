@@ -153,7 +153,7 @@ fn spawn_shard(
     let number = own.number;
     let placement = match cores().get(number % cores().len().max(1)) {
         Some(core) => Placement::Fixed(*core),
-        None => Placement::Unbound(),
+        None => Placement::Unbound,
     };
     thread(format!("shard-{number}"), placement, move || async move {
         let Some(ring) = ring(&born, &own.pulse) else { return };
@@ -179,7 +179,7 @@ fn spawn_controller(
     end: MeshPort<Message>,
     born: Born,
 ) -> anyhow::Result<JoinHandle<()>> {
-    thread("controller".into(), Placement::Unbound(), move || async move {
+    thread("controller".into(), Placement::Unbound, move || async move {
         let Some(ring) = ring(&born, &own.pulse) else { return };
         drop(born);
         let endpoint = Rc::new(end.attach(&ring));

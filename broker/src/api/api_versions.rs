@@ -22,7 +22,8 @@ pub fn handle(cx: &Context, version: i16, request: &ApiVersionsRequest) -> ApiVe
     let (supported, finalized): (Vec<_>, Vec<_>) = image
         .features()
         .map(|(name, level)| {
-            let (min_version, max_version) = supported(name, level);
+            // Features are written at the one level that is served.
+            let (min_version, max_version) = (level, level);
             (
                 SupportedFeatureKey { name: name.clone(), min_version, max_version },
                 FinalizedFeatureKey { name: name.clone(), max_version_level: level, min_version_level: level },

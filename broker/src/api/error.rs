@@ -22,8 +22,12 @@ pub(super) fn append_refusal(refusal: &AppendRefusal, topic: &str, partition: i3
         AppendRefusal::ZstdTooOld => ErrorCode::UNSUPPORTED_COMPRESSION_TYPE,
         AppendRefusal::Transactional => ErrorCode::TRANSACTIONAL_ID_AUTHORIZATION_FAILED,
         AppendRefusal::Sequence(error) => match error {
-            SequenceError::OutOfOrder { .. } => ErrorCode::OUT_OF_ORDER_SEQUENCE_NUMBER,
-            SequenceError::InvalidEpoch { .. } => ErrorCode::INVALID_PRODUCER_EPOCH,
+            SequenceError::OutOfOrder { .. } | SequenceError::NewEpochNotAtZero { .. } => {
+                ErrorCode::OUT_OF_ORDER_SEQUENCE_NUMBER
+            }
+            SequenceError::OldEpoch { .. } => ErrorCode::INVALID_PRODUCER_EPOCH,
+            SequenceError::OutsideTransaction { .. } => ErrorCode::INVALID_TXN_STATE,
+            SequenceError::CoordinatorFenced { .. } => ErrorCode::TRANSACTION_COORDINATOR_FENCED,
         },
         AppendRefusal::NotEnoughReplicas(_) => ErrorCode::NOT_ENOUGH_REPLICAS,
         AppendRefusal::Log(error) => match error {

@@ -17,7 +17,7 @@ use std::time::{Duration, Instant};
 use net::connection::Outcome;
 use net::wire::ErrorCode;
 use net::wire::fetch::FetchRequest;
-use storage::units::{Epoch, Offset, PartitionId};
+use storage::units::{Epoch, Offset, PartitionId, TopicId};
 
 use super::{Context, Operation, Resource, parts};
 use crate::clock;
@@ -76,7 +76,7 @@ fn terms(cx: &Context, request: &FetchRequest) -> Terms {
 /// Which partition of ours the request means.
 fn resolve(cx: &Context, version: i16, key: &Key, wanted: Wanted) -> Item {
     let image = cx.shard.image();
-    let topic = if version >= 13 { image.topic_by_id(key.topic_id) } else { image.topic_by_name(&key.topic) };
+    let topic = if version >= 13 { image.topic(TopicId(key.topic_id)) } else { image.topic_by_name(&key.topic) };
     let place = match topic {
         None if version >= 13 => Err(ErrorCode::UNKNOWN_TOPIC_ID),
         None => Err(ErrorCode::UNKNOWN_TOPIC_OR_PARTITION),

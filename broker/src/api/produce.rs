@@ -19,7 +19,7 @@ use net::wire::produce::{
     BatchIndexAndErrorMessage, PartitionProduceData, PartitionProduceResponse, ProduceRequest, ProduceResponse, TopicProduceData,
     TopicProduceResponse,
 };
-use storage::units::PartitionId;
+use storage::units::{PartitionId, TopicId};
 
 use super::error::{Refused, append_refusal};
 use super::{Context, Operation, Resource, parts};
@@ -103,7 +103,7 @@ impl Work {
     ) {
         let image = cx.shard.image();
         let found =
-            if version >= 13 { image.topic_by_id(topic.topic_id) } else { image.topic_by_name(&topic.name) };
+            if version >= 13 { image.topic(TopicId(topic.topic_id)) } else { image.topic_by_name(&topic.name) };
         let refusal = if acks.is_none() {
             Some(ErrorCode::INVALID_REQUIRED_ACKS)
         } else if transactional {
