@@ -7,19 +7,12 @@ use std::net::{IpAddr, SocketAddr};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use storage::Durability;
+
 use super::listeners::{Advertised, Listener};
 use super::memory::{Memory, ShardMemory};
 use super::settings::Settings;
 use super::topic::TopicConfig;
-
-/// When a record is acknowledged.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Durability {
-    /// It is on stable storage.
-    Sync,
-    /// Its write has completed: a stop of the process loses nothing, a stop of the host may.
-    Written,
-}
 
 /// Everything that was configured. Made by `load`, shared as `Arc<Config>`.
 #[derive(Clone, Debug)]

@@ -4,9 +4,10 @@ use std::net::{SocketAddr, ToSocketAddrs};
 use std::path::PathBuf;
 use std::sync::Arc;
 
+use storage::Durability;
 use storage::units::TopicId;
 
-use super::broker::{Config, Durability, MetadataLog};
+use super::broker::{Config, MetadataLog};
 use super::key::InvalidValue;
 use super::listeners::{Fault, ListenerKeys, endpoints};
 use super::memory::{Memory, SHARD_BYTES_MIN, parse_size};

@@ -6,6 +6,7 @@ use std::time::Duration;
 use net::connection::Limits;
 use storage::batch::{Rules, TimestampType};
 use storage::units::Timestamp;
+use storage::{LogConfig, StoreName, StoreOptions};
 
 use super::broker::Config;
 use super::settings::{Layer, Settings};
@@ -47,6 +48,25 @@ impl Config {
 const IN_FLIGHT_BYTES: usize = 16 << 20;
 
 impl Config {
+    /// How a shard's store is run. The controller's differs, and says so where it is opened.
+    pub fn store(&self, name: StoreName) -> StoreOptions {
+        let memory = self.shard_memory();
+        StoreOptions {
+            dirty_bytes_max: memory.dirty_bytes,
+            clean_bytes_max: memory.clean_bytes,
+            log_file_bytes: self.commit_log_bytes,
+            extent_bytes_min: self.extent_bytes,
+            retention_every: Duration::from_millis(self.retention_check_ms),
+            ..StoreOptions::new(
+                self.log_directory().to_owned(),
+                name,
+                self.shards,
+                self.durability,
+                0,
+            )
+        }
+    }
+
     /// What one shard allows a connection, and how many it takes.
     pub fn limits(&self) -> Limits {
         let forever = Duration::from_secs(u64::from(u32::MAX));
@@ -74,6 +94,29 @@ impl TopicConfig {
             compacted: false,
             now,
         }
+    }
+
+    /// What the partition's log obeys.
+    pub fn log(&self) -> Arc<LogConfig> {
+        Arc::new(LogConfig {
+            segment_bytes: self.segment_bytes,
+            segment_ms: self.segment_ms,
+            segment_jitter_ms: self.segment_jitter_ms,
+            segment_index_bytes: self.segment_index_bytes,
+            index_interval_bytes: self.index_interval_bytes,
+            retention_ms: self.retention_ms,
+            retention_bytes: self.retention_bytes,
+            file_delete_delay_ms: self.file_delete_delay_ms,
+            flush_messages: self.flush_messages,
+            flush_ms: self.flush_ms,
+            preallocate: self.preallocate,
+            message_bytes_max: self.message_bytes_max,
+            message_timestamp_type: self.timestamp_type(),
+            message_timestamp_before_max_ms: self.message_timestamp_before_max_ms,
+            message_timestamp_after_max_ms: self.message_timestamp_after_max_ms,
+            min_insync_replicas: self.min_insync_replicas,
+            cleanup_delete: self.cleanup_delete,
+        })
     }
 
     fn timestamp_type(&self) -> TimestampType {

@@ -16,9 +16,10 @@ pub mod settings;
 pub mod table;
 pub mod topic;
 
-pub use broker::{Config, Durability, MetadataLog};
+pub use broker::{Config, MetadataLog};
 pub use command_line::{Command, Invocation};
 pub use listeners::{Advertised, Listener};
 pub use load::{Loaded, Place, Problem, Refused, load};
 pub use memory::{Memory, ShardMemory, parse_size};
+pub use storage::Durability;
 pub use topic::TopicConfig;
