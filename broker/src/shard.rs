@@ -18,7 +18,6 @@ use storage::DirectoryLock;
 use storage::units::{Offset, PartitionId};
 
 use crate::api::init_producer_id::ProducerIds;
-use crate::api::metadata::AskedTopics;
 use crate::calls::{Calls, Stopped};
 use crate::clock;
 use crate::config::Config;
@@ -56,7 +55,6 @@ pub struct Shard {
     pub(crate) closed: RefCell<Option<storage::Closed<Runtime>>>,
     /// This shard's blocks of producer ids.
     pub producer_ids: ProducerIds,
-    pub asked_topics: AskedTopics,
     pub(crate) pulse: Arc<Pulse>,
     lock: DirectoryLock,
     pub(crate) partitions: RefCell<HashMap<PartitionId, Rc<Partition>>>,
@@ -96,7 +94,6 @@ impl Shard {
             store: OnceCell::new(),
             closed: RefCell::default(),
             producer_ids: ProducerIds::default(),
-            asked_topics: AskedTopics::default(),
             pulse,
             lock,
             partitions: RefCell::default(),
@@ -216,9 +213,11 @@ impl Shard {
             })
             .collect();
         let stopping = self.stopping.get();
+        let shard = Rc::clone(self);
         async move {
             let mut begun = Vec::with_capacity(places.len());
             for (part, place) in places {
+                shard.room().await;
                 begun.push(match place {
                     _ if stopping => Err(AppendRefusal::Stopping),
                     Some((partition, turn)) => partition.append(turn, &part, clock::wall()).await,
@@ -226,6 +225,16 @@ impl Shard {
                 });
             }
             begun
+        }
+    }
+
+    /// Waits while too much is in memory that no segment has: the connection that brought the request is not read meanwhile.
+    async fn room(&self) {
+        if let Some(store) = self.store.get()
+            && !store.has_room()
+        {
+            self.stats.room_waits.bump();
+            store.room().await;
         }
     }
 

@@ -9,6 +9,7 @@ use std::time::Duration;
 use net::connection::CloseReason;
 use net::stats::{Count, NetStats};
 use ring::RingStats;
+use storage::StoreStats;
 
 use crate::clock;
 use crate::metrics::Sample;
@@ -22,6 +23,7 @@ pub struct Stats {
     pub messages: Counter,
     pub requests: Requests,
     pub long_turns: Counter,
+    pub room_waits: Counter,
 }
 
 #[derive(Default)]
@@ -86,12 +88,16 @@ impl Stats {
         let mut samples = vec![
             counter("odradek_mesh_messages_total", "Messages from other executors", self.messages.get()),
             counter("odradek_long_turns_total", "Turns of the shard's tasks over 5 ms", self.long_turns.get()),
+            counter("odradek_room_waits_total", "Appends that waited for memory", self.room_waits.get()),
             counter("odradek_guard_rescues_total", "Wakes that found a stalled executor", shard.pulse.rescues()),
             gauge("odradek_partitions", "Partitions that this shard owns", shard.partitions.borrow().len()),
             gauge("odradek_parked_fetches", "Fetches that wait for records", shard.waits.len()),
             gauge("odradek_fetch_sessions", "Incremental fetch sessions", shard.sessions.borrow().len()),
         ];
         samples.extend(net_samples(&shard.net.stats, shard.number));
+        if let Some(store) = shard.store.get() {
+            samples.extend(store_samples(&store.stats(), shard.number));
+        }
         samples.extend(ring_samples(&shard.ring.stats(), shard.number));
         for (key, count) in self.requests.0.borrow().iter().enumerate().filter(|(_, count)| **count > 0) {
             let name = i16::try_from(key).ok().and_then(net::wire::api).map_or("unknown", |api| api.name);
@@ -135,5 +141,29 @@ fn ring_samples(ring: &RingStats, shard: usize) -> Vec<Sample> {
         counter("odradek_ring_submissions_total", "Operations submitted", ring.submissions),
         counter("odradek_ring_notifications_total", "Times that completions woke the executor", ring.notifications),
         Sample::gauge("odradek_ring_in_flight", "Operations in flight", ring.in_flight as f64).with("shard", shard),
+    ]
+}
+
+fn store_samples(store: &StoreStats, shard: usize) -> Vec<Sample> {
+    let counter = |name, help, value| Sample::counter(name, help, value).with("shard", shard);
+    let gauge = |name, help, value: usize| Sample::gauge(name, help, value as f64).with("shard", shard);
+    vec![
+        counter("odradek_log_groups_total", "Writes of the commit log that carried batches", store.groups),
+        counter("odradek_log_empty_groups_total", "Writes of the commit log that carried only the mark", store.empty_groups),
+        counter("odradek_log_bytes_total", "Bytes written to the commit log", store.group_bytes),
+        counter("odradek_log_syncs_total", "Syncs of files written without DSYNC", store.syncs),
+        counter("odradek_log_recycled_total", "Commit log files used again", store.recycled),
+        counter("odradek_log_relogged_total", "Remainders logged again so that a file could be used again", store.relogged),
+        counter("odradek_appended_batches_total", "Batches appended", store.batches),
+        counter("odradek_appended_bytes_total", "Bytes of batches appended", store.batch_bytes),
+        counter("odradek_extents_total", "Writes straight to a segment", store.extents),
+        counter("odradek_extent_bytes_total", "Bytes written straight to a segment", store.extent_bytes),
+        counter("odradek_drains_total", "Writes that moved what the log holds into segments", store.drains),
+        counter("odradek_drain_bytes_total", "Bytes moved into segments", store.drain_bytes),
+        counter("odradek_refused_appends_total", "Appends refused for want of room", store.refused),
+        gauge("odradek_tail_dirty_bytes", "Bytes in memory that no segment has yet", store.dirty_bytes),
+        gauge("odradek_tail_bytes", "Bytes of the tail in memory", store.kept_bytes),
+        gauge("odradek_log_files", "Files of the commit log", store.log_files),
+        gauge("odradek_offline", "1 after an error that took the log directory offline", usize::from(store.offline)),
     ]
 }

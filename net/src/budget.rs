@@ -3,8 +3,8 @@
 //! - Memory is charged as bytes arrive, never by what was announced.
 //! - Frames above `SMALL_FRAME_MAX` get at most three quarters, so that a quarter is left for the others whatever they do.
 //! - They take turns: only the holder of the turn receives. A holder that has nothing to receive loses its turn, the sooner the more others wait,
-//!   and keeps its memory, until a later holder needs it: then the slowest are closed. So a frame that is announced, or begun,
-//!   and not sent holds nobody up for long.
+//!   and keeps its memory, until a later holder needs it: then those that have sent nothing for longest are closed. So a frame
+//!   that is announced, or begun, and not sent holds nobody up for long.
 //! - A charge may be dropped on any thread (a frame's bytes travel to other shards); everything else happens on the shard.
 
 use std::{
@@ -25,8 +25,8 @@ use ring::{Ring, WakeHandle};
 /// Frames up to here never wait for a turn.
 pub const SMALL_FRAME_MAX: usize = 1 << 20;
 /// How long a lonely large frame may pause before another has its turn, and the shortest pause that costs it the turn.
-const PAUSE_MAX: Duration = Duration::from_secs(1);
-const PAUSE_MIN: Duration = Duration::from_millis(5);
+const PAUSE_MAX: Duration = Duration::from_millis(100);
+const PAUSE_MIN: Duration = Duration::from_millis(1);
 
 /// Whose memory it is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -63,8 +63,8 @@ struct Shared {
 pub trait Partial {
     /// Bytes that it holds.
     fn held(&self) -> usize;
-    /// Bytes a second since it began, not counting when it waited for us.
-    fn rate(&self) -> u64;
+    /// For how long nothing of it has arrived; nothing if it waits for us.
+    fn stalled(&self) -> Duration;
     /// Closes its connection, which gives the memory back.
     fn evict(&self);
 }
@@ -144,12 +144,12 @@ impl Budget {
         waiter.charge.take().expect("a waiter is ready when it has its charge")
     }
 
-    /// More memory for a large frame that has the turn, at the cost of the slowest others.
+    /// More memory for a large frame that has the turn, at the cost of others that have stalled.
     pub async fn take_large(&self, bytes: usize, own: &Rc<dyn Partial>) -> Charge {
         if let Some(charge) = self.try_take(Class::Large, bytes) {
             return charge;
         }
-        self.inner.evict_slowest(bytes, own);
+        self.inner.evict_stalled(bytes, own);
         self.take(Class::Large, bytes).await
     }
 
@@ -210,10 +210,10 @@ impl Inner {
         }
     }
 
-    fn evict_slowest(&self, bytes: usize, own: &Rc<dyn Partial>) {
+    fn evict_stalled(&self, bytes: usize, own: &Rc<dyn Partial>) {
         let mut others: Vec<_> =
             self.partial.borrow().iter().filter(|other| !Rc::ptr_eq(other, own)).cloned().collect();
-        others.sort_by_cached_key(|other| other.rate());
+        others.sort_by_cached_key(|other| std::cmp::Reverse(other.stalled()));
         let mut freed = 0;
         for other in others {
             if freed >= bytes {

@@ -214,3 +214,75 @@ impl Check<'_> {
         Ok(())
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::batch::Producer;
+
+    const SEED: u64 = 9;
+
+    /// The batches of partition 0 with these counters, one after another in the log, and the journal's entries for them.
+    fn log(counters: &[u64]) -> (Vec<u8>, Vec<Entry>) {
+        let (mut log, mut entries, mut offset) = (Vec::new(), Vec::new(), 0);
+        for &counter in counters {
+            let values = content::values(SEED, "t", 0, counter);
+            let slices: Vec<&[u8]> = values.iter().map(Vec::as_slice).collect();
+            let mut batch = batch::build(&slices, Producer::NONE, 0).unwrap();
+            batch[..8].copy_from_slice(&i64::to_be_bytes(offset));
+            log.extend_from_slice(&batch);
+            let records = i32::try_from(values.len()).unwrap();
+            let hash = content::hash(&values);
+            entries.push(Entry {
+                topic: "t".into(),
+                partition: 0,
+                counter,
+                base_offset: offset,
+                records,
+                hash,
+            });
+            offset += i64::from(records);
+        }
+        (log, entries)
+    }
+
+    /// Reads a whole log against a journal: what was wrong, and what the journal still misses.
+    fn check(kind: &str, log: &[u8], entries: Vec<Entry>) -> Result<usize> {
+        let mode = Mode::parse(&format!("t:1:{kind}")).unwrap();
+        let due = Due::new(entries, Position::default());
+        let mut answer = Answer::default();
+        let position = Position::default();
+        let mut check =
+            Check { seed: SEED, mode: &mode, partition: 0, position, due, answer: &mut answer };
+        batch::read(log).try_for_each(|stored| check.stored(stored))?;
+        Ok(check.due.by_offset.len())
+    }
+
+    #[test]
+    fn what_was_sent_and_acknowledged_passes() {
+        let (whole, entries) = log(&[0, 1, 2, 3]);
+        assert_eq!(check("idempotent", &whole, entries).unwrap(), 0);
+    }
+
+    #[test]
+    fn a_lost_batch_is_missed() {
+        let (_, entries) = log(&[0, 1, 2]);
+        let (short, _) = log(&[0, 1]);
+        assert_eq!(check("plain", &short, entries.clone()).unwrap(), 1);
+        assert!(check("plain", &log(&[0, 2]).0, entries).is_err());
+    }
+
+    #[test]
+    fn a_batch_that_comes_again_is_a_plain_producers_only() {
+        let (again, _) = log(&[0, 1, 1, 2]);
+        assert_eq!(check("plain", &again, Vec::new()).unwrap(), 0);
+        assert!(check("idempotent", &again, Vec::new()).is_err());
+    }
+
+    #[test]
+    fn another_batch_at_an_acknowledged_offset_is_seen() {
+        let (whole, mut entries) = log(&[0, 1]);
+        entries[1].hash ^= 1;
+        assert!(check("plain", &whole, entries).is_err());
+    }
+}

@@ -3,6 +3,7 @@
 //! - Partitions and replication factor -1 take the broker's defaults (KIP-464), or replicas are assigned by hand.
 //! - Each topic succeeds or fails on its own, with Kafka's code and text; what is named twice is INVALID_REQUEST.
 //! - `validate_only` answers what would happen, and writes nothing. As in Kafka the id is then one that no topic has.
+//! - A request whose turn has not come within its timeout is refused as a whole: REQUEST_TIMED_OUT; so is a timeout of 0.
 //! - Answered when the topics are durable in the metadata log and the shards of this node lead their partitions, so that a
 //!   produce that follows finds them.
 //!
@@ -16,6 +17,7 @@ use net::wire::create_topics::{
 };
 
 use super::{Context, Operation, Resource};
+use crate::clock;
 use crate::config::Config;
 use crate::config::describe::{self, Described};
 use crate::controller::refusal::{TopicRefusal, Unwritten};
@@ -33,15 +35,18 @@ pub async fn handle(
     let (topics, refused): (Vec<_>, Vec<_>) =
         request.topics.into_iter().partition(|topic| may(&topic.name));
     let names: Vec<ByteString> = topics.iter().map(|topic| topic.name.clone()).collect();
-    let asked = ControllerRequest::CreateTopics { topics, validate_only: request.validate_only };
+    let expires = clock::wall() + i64::from(request.timeout_ms);
+    let asked =
+        ControllerRequest::CreateTopics { topics, validate_only: request.validate_only, expires };
     let mut answers = match cx.shard.controller(asked).await {
         Ok(ControllerAnswer::CreateTopics(outcomes)) => {
             let answer = |(name, outcome)| answer(cx, name, outcome);
             outcomes.into_iter().map(answer).collect()
         }
         Ok(ControllerAnswer::Unwritten(error)) => {
-            let code = unwritten(&error);
-            names.into_iter().map(|name| failed(name, code, Some(error.to_string()))).collect()
+            let (code, timed_out) = (unwritten(&error), error == Unwritten::TimedOut);
+            let text = (!timed_out).then(|| error.to_string());
+            names.into_iter().map(|name| failed(name, code, text.clone())).collect()
         }
         Ok(_) => all(names, ErrorCode::UNKNOWN_SERVER_ERROR),
         Err(_) => all(names, ErrorCode::NOT_CONTROLLER),
@@ -126,7 +131,7 @@ pub(super) fn topic_refusal(refusal: &TopicRefusal) -> ErrorCode {
 pub(super) fn unwritten(error: &Unwritten) -> ErrorCode {
     match error {
         // Clients ask again after a timeout, and by then there may be room.
-        Unwritten::NoRoom(_) => ErrorCode::REQUEST_TIMED_OUT,
+        Unwritten::TimedOut | Unwritten::NoRoom(_) => ErrorCode::REQUEST_TIMED_OUT,
         Unwritten::Offline(_) => ErrorCode::KAFKA_STORAGE_ERROR,
         Unwritten::Fault(_) | Unwritten::ProducerIdsExhausted => ErrorCode::UNKNOWN_SERVER_ERROR,
     }

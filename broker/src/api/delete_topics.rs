@@ -14,6 +14,7 @@ use storage::units::TopicId;
 
 use super::create_topics::{topic_refusal, unwritten};
 use super::{Context, Operation, Resource};
+use crate::clock;
 use crate::controller::delete::{Deletion, NamedTopic};
 use crate::controller::{ControllerAnswer, ControllerRequest};
 
@@ -22,6 +23,7 @@ pub async fn handle(
     version: i16,
     request: DeleteTopicsRequest,
 ) -> DeleteTopicsResponse {
+    let timeout_ms = request.timeout_ms;
     let named = named(request);
     let (allowed, refused): (Vec<_>, Vec<_>) =
         named.into_iter().partition(|topic| authorized(cx, topic));
@@ -38,7 +40,8 @@ pub async fn handle(
         response.responses.extend(all(&allowed, code));
         return response;
     }
-    let request = ControllerRequest::DeleteTopics { topics: allowed.clone() };
+    let expires = clock::wall() + i64::from(timeout_ms);
+    let request = ControllerRequest::DeleteTopics { topics: allowed.clone(), expires };
     response.responses.extend(match cx.shard.controller(request).await {
         Ok(ControllerAnswer::DeleteTopics(deletions)) => {
             deletions.into_iter().map(deleted).collect()

@@ -14,6 +14,7 @@
 //! 7: leader epochs (KIP-320). 8: authorized operations (KIP-430). 9: flexible. 10: topic ids. 11: no cluster operations
 //! (KIP-700). 12: by id (KIP-516). 13: an error for the whole answer (KIP-1102).
 
+use std::cell::RefCell;
 use std::collections::HashSet;
 use std::rc::Rc;
 
@@ -49,15 +50,45 @@ pub async fn handle(cx: &Context, version: i16, request: MetadataRequest) -> Met
         cx.authorize(Operation::Create, Resource::Cluster)
             || cx.authorize(Operation::Create, Resource::Topic(name))
     };
-    let names: Vec<ByteString> = missing.into_iter().filter(|name| create && may(name)).collect();
+    let names = missing.into_iter().filter(|name| create && may(name));
+    let names = cx.shard.asked_topics.begin(names);
     if !names.is_empty() {
         let shard = Rc::clone(&cx.shard);
         cx.shard.spawn(async move {
+            let request = ControllerRequest::AutoCreate { names: names.clone() };
             // Whether it worked shows in the next answer; the controller has logged why it did not.
-            let _ = shard.controller(ControllerRequest::AutoCreate { names }).await;
+            let _ = shard.controller(request).await;
+            shard.asked_topics.end(&names);
         });
     }
     response
+}
+
+/// Topics that this shard has asked the controller to create and that it has not answered about: asked for once, and no more
+/// of them than this. A client whose topic found no place asks again.
+const ASKED_TOPICS_MAX: usize = 1000;
+
+/// See `ASKED_TOPICS_MAX`.
+#[derive(Debug, Default)]
+pub struct AskedTopics(RefCell<HashSet<ByteString>>);
+
+impl AskedTopics {
+    /// Those of the names that are to be asked for now.
+    fn begin(&self, names: impl Iterator<Item = ByteString>) -> Vec<ByteString> {
+        let mut asked = self.0.borrow_mut();
+        let mut new = Vec::new();
+        for name in names {
+            if asked.len() < ASKED_TOPICS_MAX && asked.insert(name.clone()) {
+                new.push(name);
+            }
+        }
+        new
+    }
+
+    fn end(&self, names: &[ByteString]) {
+        let mut asked = self.0.borrow_mut();
+        names.iter().for_each(|name| drop(asked.take(name)));
+    }
 }
 
 /// The image as one request sees it.

@@ -49,11 +49,17 @@ impl<L: MetadataLog, F: Followers> Desk<L, F> {
 
     pub async fn answer(&mut self, request: ControllerRequest, now: Timestamp) -> ControllerAnswer {
         let answered = match request {
-            ControllerRequest::CreateTopics { topics, validate_only } => {
+            ControllerRequest::CreateTopics { expires, .. }
+            | ControllerRequest::DeleteTopics { expires, .. }
+                if now >= expires =>
+            {
+                Err(Unwritten::TimedOut)
+            }
+            ControllerRequest::CreateTopics { topics, validate_only, .. } => {
                 self.create(&topics, validate_only, now).await
             }
             ControllerRequest::AutoCreate { names } => self.auto_create(names, now).await,
-            ControllerRequest::DeleteTopics { topics } => self.delete(&topics, now).await,
+            ControllerRequest::DeleteTopics { topics, .. } => self.delete(&topics, now).await,
             ControllerRequest::AllocateProducerIds => self.producer_ids(now).await,
         };
         answered.unwrap_or_else(ControllerAnswer::Unwritten)

@@ -22,7 +22,7 @@ use std::ops::Range;
 
 use bytestring::ByteString;
 use net::wire::create_topics::CreatableTopic;
-use storage::units::TopicId;
+use storage::units::{Timestamp, TopicId};
 
 use crate::config::topic::Overrides;
 use delete::{Deletion, NamedTopic};
@@ -31,10 +31,12 @@ use refusal::Unwritten;
 /// What a shard asks of the controller.
 #[derive(Debug, Clone)]
 pub enum ControllerRequest {
-    /// As in the CreateTopics request; with `validate_only` nothing is written.
+    /// As in the CreateTopics request; with `validate_only` nothing is written. What has not begun at `expires` does not
+    /// begin.
     CreateTopics {
         topics: Vec<CreatableTopic>,
         validate_only: bool,
+        expires: Timestamp,
     },
     /// Topics that somebody asked about and that may be created with the defaults.
     AutoCreate {
@@ -42,6 +44,7 @@ pub enum ControllerRequest {
     },
     DeleteTopics {
         topics: Vec<NamedTopic>,
+        expires: Timestamp,
     },
     AllocateProducerIds,
 }

@@ -46,6 +46,9 @@ pub enum Unwritten {
     /// The metadata log's directory is offline: nothing will be written until the node is started again.
     #[error("the metadata log cannot be written: {0}")]
     Offline(String),
+    /// Its turn did not come in the time that the client gave it.
+    #[error("The request timed out.")]
+    TimedOut,
     /// A fault of this program: it is logged.
     #[error("{0}")]
     Fault(String),

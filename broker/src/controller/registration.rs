@@ -5,8 +5,8 @@
 //! - if its log was stopped uncleanly: the same leader, in a new leader epoch, so that a reader of offsets that were never
 //!   synced can notice (KIP-101). Kafka raises the epoch of every partition by two at each start of its only replica, since
 //!   it takes the leader away and gives it back; here partitions that lost nothing keep their epoch;
-//! - if it has another leader or none, as Kafka leaves behind when it stops: this node leads it. Where the in-sync set does
-//!   not name this node, the election is unclean, and says so.
+//! - if it has another leader or none, as Kafka leaves behind when it stops: this node leads it. Where neither the in-sync
+//!   set nor the eligible replicas name this node, the election is unclean, and says so.
 //!
 //! At a clean stop: the controlled shutdown if it led something, then the fence.
 
@@ -113,7 +113,10 @@ fn election(site: &Site, id: PartitionId, partition: &Partition, unclean: bool) 
         change.isr = Some(vec![me]);
         change.eligible_leader_replicas = Some(Vec::new());
         change.last_known_elr = Some(Vec::new());
-        change.leader_recovery_state = RECOVERING;
+        // An eligible replica has everything that was acknowledged (KIP-966).
+        if !partition.eligible.contains(&me) {
+            change.leader_recovery_state = RECOVERING;
+        }
     }
     if held != site.directory_id {
         let at =

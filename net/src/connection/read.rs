@@ -51,7 +51,7 @@ pub(crate) async fn read<S: Service>(
                 }
             }
             Next::More { missing } => {
-                state.frame.begin(state.net.now(), reader.receiver.begun());
+                state.frame.arrived(state.net.now(), reader.receiver.begun());
                 if reader.receive(missing).await? == 0 {
                     return Err(CloseReason::Broken);
                 }
@@ -136,7 +136,7 @@ impl Reader<'_> {
         let begun = self.receiver.take_begun();
         let charge = self.charge(begun.len().max(1)).await;
         let frame = &self.state.frame;
-        frame.begin(self.state.net.now(), begun.len());
+        frame.arrived(self.state.net.now(), begun.len());
         let frame = if length <= SMALL_FRAME_MAX {
             self.small_frame(length, begun, charge).await?
         } else {
@@ -246,7 +246,7 @@ impl Reader<'_> {
             Some(0) => Err(CloseReason::Broken),
             Some(received) => {
                 self.drained = received < max;
-                self.state.frame.bytes.set(bytes.len());
+                self.state.frame.arrived(clock(), bytes.len());
                 Ok(())
             }
             None => Ok(()),

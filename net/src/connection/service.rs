@@ -103,7 +103,7 @@ pub struct Limits {
     pub in_flight_requests_max: usize,
     /// Bytes of such requests, and of answers that have not been sent.
     pub in_flight_bytes_max: usize,
-    /// For an answer to be taken, beside a second for each `RATE_FLOOR` bytes of it.
+    /// For the peer to take some of an answer; and for all of it, beside a second for each `RATE_FLOOR` bytes.
     pub send_timeout: Duration,
     /// Without a request and without an answer under way (`connections.max.idle.ms`).
     pub idle_timeout: Duration,

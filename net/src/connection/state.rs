@@ -10,10 +10,15 @@ use std::{
 };
 
 use super::{CloseReason, Limits, Peer, RATE_FLOOR, answers::Answers};
-use crate::{budget::Partial, shared::Net};
+use crate::{
+    budget::Partial,
+    shared::{Net, clock},
+};
 
 /// How long a frame may take beside what its length allows for.
 const GRACE: Duration = Duration::from_secs(2);
+/// How long a frame may pause while others wait for memory.
+const STALL: Duration = Duration::from_secs(1);
 
 pub(crate) struct State {
     pub(crate) net: Rc<Net>,
@@ -29,7 +34,7 @@ pub(crate) struct State {
     pub(crate) between_requests: Cell<bool>,
     /// The reader waits until answers have left, with a request of so many bytes.
     pub(crate) wants_room: Cell<Option<usize>>,
-    pub(crate) send_deadline: Cell<Option<Instant>>,
+    pub(crate) sending: Sending,
     pub(crate) frame: Progress,
     active: Cell<Instant>,
     draining: Cell<Option<Instant>>,
@@ -55,7 +60,7 @@ impl State {
             answers: RefCell::default(),
             between_requests: Cell::new(true),
             wants_room: Cell::new(None),
-            send_deadline: Cell::new(None),
+            sending: Sending::default(),
             frame: Progress::default(),
             active: Cell::new(net.now()),
             draining: Cell::new(None),
@@ -120,14 +125,13 @@ impl State {
 
     /// The sweep: closes what waits too long. `pressed`: others wait for memory.
     pub(crate) fn check(&self, now: Instant, pressed: bool) {
-        let passed = |deadline: &Cell<Option<Instant>>| {
-            deadline.get().is_some_and(|deadline| now >= deadline)
-        };
-        if passed(&self.send_deadline) {
+        if self.sending.is_too_slow(now, self.limits.send_timeout) {
             self.close(CloseReason::SlowReader);
-        } else if passed(&self.draining) {
+        } else if self.draining.get().is_some_and(|deadline| now >= deadline) {
             self.close(CloseReason::Shutdown);
-        } else if (self.frame.is_large.get() || pressed) && self.frame.is_below_floor(now) {
+        } else if (pressed || self.frame.is_large.get()) && self.frame.is_below_floor(now)
+            || pressed && self.frame.stalled(now) > STALL
+        {
             self.close(CloseReason::SlowSender);
         } else if now.saturating_duration_since(self.active.get()) > self.limits.idle_timeout
             && self.answers.borrow().is_empty()
@@ -149,8 +153,8 @@ impl Partial for State {
         self.frame.bytes.get()
     }
 
-    fn rate(&self) -> u64 {
-        self.frame.rate(self.net.now())
+    fn stalled(&self) -> Duration {
+        self.frame.stalled(clock())
     }
 
     fn evict(&self) {
@@ -158,10 +162,47 @@ impl Partial for State {
     }
 }
 
+/// How the answers that are leaving get on.
+#[derive(Default)]
+pub(crate) struct Sending {
+    /// By when they must have left, if any are leaving.
+    deadline: Cell<Option<Instant>>,
+    /// Bytes that the kernel has taken, of this connection's answers.
+    pub(crate) taken: Rc<Cell<u64>>,
+    /// What the sweep saw of that, and since when it is so.
+    seen: Cell<Option<(u64, Instant)>>,
+}
+
+impl Sending {
+    /// So many bytes begin to leave: all at the floor of the rate, and none may take longer than `timeout` to be taken.
+    pub(crate) fn begin(&self, now: Instant, timeout: Duration, bytes: u64) {
+        self.deadline.set(Some(now + timeout + time_for(bytes)));
+        self.seen.set(None);
+    }
+
+    pub(crate) fn end(&self) {
+        self.deadline.set(None);
+    }
+
+    fn is_too_slow(&self, now: Instant, timeout: Duration) -> bool {
+        let Some(deadline) = self.deadline.get() else { return false };
+        let taken = self.taken.get();
+        match self.seen.get() {
+            Some((seen, since)) if seen == taken => now >= deadline || now > since + timeout,
+            _ => {
+                self.seen.set(Some((taken, now)));
+                now >= deadline
+            }
+        }
+    }
+}
+
 /// How a frame that has begun and is not complete gets on.
 #[derive(Default)]
 pub(crate) struct Progress {
     began: Cell<Option<Instant>>,
+    /// When it last got on, or we last kept it waiting.
+    last: Cell<Option<Instant>>,
     pub(crate) is_large: Cell<bool>,
     /// Bytes that have arrived.
     pub(crate) bytes: Cell<usize>,
@@ -171,16 +212,19 @@ pub(crate) struct Progress {
 }
 
 impl Progress {
-    pub(crate) fn begin(&self, now: Instant, bytes: usize) {
+    /// So many bytes of the frame are there.
+    pub(crate) fn arrived(&self, now: Instant, bytes: usize) {
         if self.began.get().is_none() {
             self.began.set(Some(now));
         }
+        self.last.set(Some(now));
         self.bytes.set(bytes);
     }
 
     pub(crate) fn end(&self) {
         if self.began.get().is_some() {
             self.began.set(None);
+            self.last.set(None);
             self.is_large.set(false);
             self.bytes.set(0);
             self.paused.set(Duration::ZERO);
@@ -195,6 +239,7 @@ impl Progress {
     pub(crate) fn resume(&self, now: Instant) {
         if let Some(at) = self.paused_at.take() {
             self.paused.set(self.paused.get() + now.saturating_duration_since(at));
+            self.last.set(Some(now));
         }
     }
 
@@ -204,9 +249,12 @@ impl Progress {
         until.saturating_duration_since(began).saturating_sub(self.paused.get())
     }
 
-    fn rate(&self, now: Instant) -> u64 {
-        let millis = u64::try_from(self.elapsed(now).as_millis()).unwrap_or(u64::MAX);
-        (self.bytes.get() as u64).saturating_mul(1000) / millis.max(1)
+    /// For how long nothing has arrived although nothing but the peer was waited for.
+    fn stalled(&self, now: Instant) -> Duration {
+        match self.last.get() {
+            Some(last) if self.paused_at.get().is_none() => now.saturating_duration_since(last),
+            _ => Duration::ZERO,
+        }
     }
 
     fn is_below_floor(&self, now: Instant) -> bool {
@@ -215,6 +263,6 @@ impl Progress {
 }
 
 /// What `bytes` take at the floor of the rate.
-pub(crate) fn time_for(bytes: u64) -> Duration {
+fn time_for(bytes: u64) -> Duration {
     Duration::from_millis(bytes.saturating_mul(1000) / RATE_FLOOR)
 }

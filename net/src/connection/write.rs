@@ -2,21 +2,20 @@
 
 use std::{convert::Infallible, future::poll_fn, rc::Rc, task::Poll};
 
-use super::{CloseReason, State, state::time_for};
+use super::{CloseReason, State};
 use crate::send::{SendError, Sender};
 
 /// Sends until the connection ends. Waits without a waker: the connection's task runs it after whatever may complete an
 /// answer.
 pub(crate) async fn write(state: &Rc<State>) -> Result<Infallible, CloseReason> {
-    let sender = Sender::new(&state.net, &state.socket);
+    let sender = Sender::new(&state.net, &state.socket, &state.sending.taken);
     loop {
         let mut batch = poll_fn(|_| match state.answers.borrow_mut().take_batch() {
             Some(batch) => Poll::Ready(batch),
             None => Poll::Pending,
         })
         .await;
-        let deadline = state.net.now() + state.limits.send_timeout + time_for(batch.length);
-        state.send_deadline.set(Some(deadline));
+        state.sending.begin(state.net.now(), state.limits.send_timeout, batch.length);
         sender.send(std::mem::take(&mut batch.parts)).await.map_err(|error| match error {
             SendError::Peer(_) => CloseReason::Broken,
             SendError::File(error) => {
@@ -24,7 +23,7 @@ pub(crate) async fn write(state: &Rc<State>) -> Result<Infallible, CloseReason> 
                 CloseReason::File
             }
         })?;
-        state.send_deadline.set(None);
+        state.sending.end();
         state.touch();
         state.answers.borrow_mut().sent(&batch);
     }

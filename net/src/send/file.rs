@@ -136,7 +136,7 @@ impl Sender {
             match now::send_file(&self.socket, file, position, bytes) {
                 Ok(0) => return Err(too_short()),
                 Ok(sent) => {
-                    self.net.stats.sendfile_bytes.add(sent as u64);
+                    self.count(&self.net.stats.sendfile_bytes, sent);
                     return Ok(sent as u64);
                 }
                 Err(error) if is_of_the_peer(&error) => self.wait_unless_broken(error).await?,
@@ -164,7 +164,7 @@ impl Sender {
         match sent {
             Ok(0) => Err(SendError::Peer(io::ErrorKind::WriteZero.into())),
             Ok(sent) => {
-                self.net.stats.read_bytes.add(sent as u64);
+                self.count(&self.net.stats.read_bytes, sent);
                 if (sent as u64) < length {
                     self.wait_unless_broken(io::ErrorKind::WouldBlock.into()).await?;
                 }
@@ -218,11 +218,13 @@ impl Sender {
         while left > 0 {
             match ring.splice((&pipe.read, None), (&self.socket, None), left, flags).await {
                 Ok(0) => return Err(SendError::Peer(io::ErrorKind::WriteZero.into())),
-                Ok(sent) => left -= sent,
+                Ok(sent) => {
+                    self.count(&self.net.stats.splice_bytes, sent);
+                    left -= sent;
+                }
                 Err(error) => self.wait_unless_broken(error).await?,
             }
         }
-        self.net.stats.splice_bytes.add(filled as u64);
         Ok(filled as u64)
     }
 }

@@ -8,13 +8,13 @@
 mod file;
 mod parts;
 
-use std::{io, os::fd::OwnedFd, rc::Rc, sync::Arc};
+use std::{cell::Cell, io, os::fd::OwnedFd, rc::Rc, sync::Arc};
 
 use ring::op::Message;
 
 pub use parts::{FileRange, Part, Parts};
 
-use crate::shared::Net;
+use crate::{shared::Net, stats::Count};
 
 /// Pieces that are gathered before they are sent.
 const PIECES_MAX: usize = 64;
@@ -48,11 +48,18 @@ pub enum SendError {
 pub(crate) struct Sender {
     net: Rc<Net>,
     socket: Arc<OwnedFd>,
+    /// Bytes that the kernel has taken.
+    taken: Rc<Cell<u64>>,
 }
 
 impl Sender {
-    pub(crate) fn new(net: &Rc<Net>, socket: &Arc<OwnedFd>) -> Sender {
-        Sender { net: Rc::clone(net), socket: Arc::clone(socket) }
+    pub(crate) fn new(net: &Rc<Net>, socket: &Arc<OwnedFd>, taken: &Rc<Cell<u64>>) -> Sender {
+        Sender { net: Rc::clone(net), socket: Arc::clone(socket), taken: Rc::clone(taken) }
+    }
+
+    fn count(&self, path: &Count, bytes: usize) {
+        path.add(bytes as u64);
+        self.taken.set(self.taken.get() + bytes as u64);
     }
 
     /// Returns when the kernel has taken all of it.
@@ -89,7 +96,7 @@ impl Sender {
             match sent {
                 Ok(0) => return Err(SendError::Peer(io::ErrorKind::WriteZero.into())),
                 Ok(sent) => {
-                    self.net.stats.memory_bytes.add(sent as u64);
+                    self.count(&self.net.stats.memory_bytes, sent);
                     message.advance(sent);
                 }
                 Err(error) => self.wait_unless_broken(error).await?,

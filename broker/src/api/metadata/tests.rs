@@ -176,3 +176,14 @@ fn what_a_client_may_not_see_does_not_show() {
     let denied = answer(Some(vec![ided(Uuid::from_u128(1))]));
     assert_eq!(codes(&denied), [(None, 29)]);
 }
+
+#[test]
+fn a_topic_is_asked_for_once_at_a_time() {
+    let names = |from: usize, to: usize| (from..to).map(|n| ByteString::from(format!("t{n}")));
+    let asked = AskedTopics::default();
+    assert_eq!(asked.begin(names(0, 2)).len(), 2);
+    assert_eq!(asked.begin(names(1, 3)), ["t2"]);
+    asked.end(&["t0".into(), "t2".into()]);
+    assert_eq!(asked.begin(names(0, 3)), ["t0", "t2"]);
+    assert_eq!(asked.begin(names(0, 2 * ASKED_TOPICS_MAX)).len(), ASKED_TOPICS_MAX - 3);
+}

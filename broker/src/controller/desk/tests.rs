@@ -59,7 +59,7 @@ impl World {
             ..CreatableTopic::default()
         };
         let topics = names.iter().map(topic).collect();
-        self.ask(ControllerRequest::CreateTopics { topics, validate_only })
+        self.ask(ControllerRequest::CreateTopics { topics, validate_only, expires: NOW + 1 })
     }
 
     fn end(&self) -> Offset {
@@ -128,7 +128,7 @@ fn a_deleted_topic_is_gone_for_everybody() {
     let named =
         |name: &str| NamedTopic { name: Some(name.into()), id: storage::units::TopicId::NIL };
     let topics = vec![named("a"), named("x")];
-    let answer = world.ask(ControllerRequest::DeleteTopics { topics });
+    let answer = world.ask(ControllerRequest::DeleteTopics { topics, expires: NOW + 1 });
     let ControllerAnswer::DeleteTopics(answers) = answer else { panic!("{answer:?}") };
     assert_eq!(answers.iter().filter(|answer| answer.outcome.is_ok()).count(), 1);
     assert!(world.told.take()[0].topic_by_name("a").is_none());
@@ -149,4 +149,26 @@ fn blocks_of_producer_ids_are_never_given_twice() {
     }
     assert_eq!(blocks, [0..1000, 1000..2000, 2000..3000]);
     assert_eq!(world.disk.open().image().next_producer_id(), 3000);
+}
+
+/// Kafka refuses a timeout of 0 or less at once.
+#[test]
+fn what_comes_too_late_is_not_begun() {
+    let mut world = world();
+    let end = world.end();
+    for expires in [NOW, NOW - 1] {
+        let topics = vec![CreatableTopic { name: "a".into(), ..CreatableTopic::default() }];
+        let requests = [
+            ControllerRequest::CreateTopics { topics, validate_only: false, expires },
+            ControllerRequest::DeleteTopics { topics: vec![], expires },
+        ];
+        for request in requests {
+            let answer = world.ask(request);
+            assert!(
+                matches!(answer, ControllerAnswer::Unwritten(Unwritten::TimedOut)),
+                "{answer:?}"
+            );
+        }
+    }
+    assert_eq!(world.end(), end);
 }

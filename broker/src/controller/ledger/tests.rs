@@ -6,9 +6,13 @@ use std::task::{Context, Poll, Waker};
 use storage::batch::{Batch, BatchBuilder as Builder, Checked, copy_stamped};
 
 use super::*;
+use crate::controller::registration::{self, Registration};
 use crate::metadata::image::tests::topic;
 
 pub(crate) const NOW: Timestamp = Timestamp(1_700_000_000_000);
+
+/// Of the node that wrote `kafka_4_3_1.log`.
+const KAFKAS_DIRECTORY: Uuid = Uuid::from_u128(0x66037815_d6c144a6_84e14419_4bb212f8);
 
 /// Nothing here waits: a future is done when it is first asked.
 pub(crate) fn block_on<T>(future: impl Future<Output = T>) -> T {
@@ -264,6 +268,49 @@ fn a_snapshot_is_due_by_time_if_something_changed() {
     let mut ledger = disk.open_as(&Site { snapshots: rules, ..site() }).unwrap();
     let mut due = |at: i64| block_on(ledger.snapshot_if_due(NOW + at)).unwrap();
     assert_eq!([due(0), due(999), due(1000), due(5000)], [false, false, true, false]);
+}
+
+/// The log of Kafka 4.3.1 after a first start, topics created, widened and deleted, configs, a quota, a credential, a block of
+/// producer ids, and a clean stop.
+#[test]
+fn kafkas_log_is_taken_over() {
+    let disk = Disk::new();
+    let mut bytes = Bytes::from_static(include_bytes!("kafka_4_3_1.log"));
+    while let Ok((batch, size)) = Batch::parse_first(&bytes) {
+        disk.log.0.borrow_mut().batches.push(batch);
+        bytes = bytes.slice(size..);
+    }
+    let kafka = Site { directory_id: KAFKAS_DIRECTORY, ..site() };
+    let ledger = disk.open_as(&kafka).unwrap();
+    let image = ledger.image();
+    assert_eq!(ledger.epoch(), Epoch(2));
+    let names: Vec<&str> = image.topics().map(|topic| &*topic.name).collect();
+    assert_eq!(names, ["kept"]);
+    assert_eq!(image.topic_overrides(&"kept".into()).unwrap()["retention.ms"], "1000");
+    assert_eq!(image.next_producer_id(), 1000);
+    assert_eq!((image.feature(METADATA_VERSION), image.feature("transaction.version")), (30, 2));
+    assert!(image.broker(1).unwrap().fenced);
+    let partition = image.topic_by_name("kept").unwrap().partition(2).unwrap();
+    assert_eq!(
+        (partition.leader, &partition.isr[..], &partition.eligible[..]),
+        (-1, &[][..], &[1][..])
+    );
+    let again = snapshot::encode(image, None, NOW).unwrap();
+    let again =
+        snapshot::decode(Bytes::from(again), SnapshotId::of(image.position()), &kafka.cluster_id);
+    assert_eq!(again.unwrap().image, *image);
+    let registration = Registration { endpoints: vec![], rack: None, incarnation: Uuid::nil() };
+    let mut started = image.clone();
+    let (records, _) = registration::start(image, &kafka, &registration, &[], ledger.next_offset());
+    records.iter().for_each(|record| started.apply(record).unwrap());
+    for (_, partition) in started.topic_by_name("kept").unwrap().partitions() {
+        assert_eq!(
+            (partition.leader, &partition.isr[..], partition.recovering),
+            (1, &[1][..], false)
+        );
+        assert_eq!(partition.leader_epoch, Epoch(2));
+        assert_eq!(partition.directory(1), Some(KAFKAS_DIRECTORY));
+    }
 }
 
 #[test]

@@ -1,0 +1,172 @@
+import com.fasterxml.jackson.databind.JsonNode;
+import com.fasterxml.jackson.databind.node.ArrayNode;
+import com.fasterxml.jackson.databind.node.JsonNodeFactory;
+import com.fasterxml.jackson.databind.node.ObjectNode;
+import com.fasterxml.jackson.databind.node.TextNode;
+import java.util.ArrayList;
+import java.util.HashSet;
+import java.util.Iterator;
+import java.util.List;
+import java.util.Map;
+import java.util.Set;
+import org.apache.kafka.common.message.ApiMessageType;
+
+/**
+ * What two brokers that behave alike may say differently. An id is replaced by what it names, so that it is still compared;
+ * what is left out altogether has its reason here, and the report prints it.
+ */
+final class Masks {
+    static final String NO_ID = "AAAAAAAAAAAAAAAAAAAAAA";
+
+    List<String> reasons() {
+        return List.of(
+            "topicId, and ids in texts: replaced by the topic's name (nil and unknown ones stay)",
+            "clusterId: whether there is one",
+            "port of this broker: replaced by a word",
+            "sessionId of Fetch: whether there is one",
+            "producerId: counted from the first that the broker gave",
+            "logAppendTimeMs: whether it is a time",
+            "the bounds of time in Produce's texts",
+            "the order of topics and partitions in Produce's and DeleteTopics' responses",
+            "not asked: Produce of null records, to which Kafka never answers",
+            "finalizedFeaturesEpoch of ApiVersions: whether it is known",
+            "ApiVersions: APIs and features that only Kafka serves",
+            "DescribeConfigs of a broker: values that name a place or a port, and keys that only one of both has");
+    }
+
+    JsonNode apply(ApiMessageType api, Peer peer, JsonNode answer) {
+        return masked(api, peer, "", answer);
+    }
+
+    private JsonNode masked(ApiMessageType api, Peer peer, String name, JsonNode node) {
+        if (node instanceof ObjectNode object) {
+            ObjectNode copy = JsonNodeFactory.instance.objectNode();
+            for (Map.Entry<String, JsonNode> field : Suite.fields(object)) {
+                copy.set(field.getKey(), masked(api, peer, field.getKey(), field.getValue()));
+            }
+            return copy;
+        }
+        if (node instanceof ArrayNode array) {
+            ArrayNode copy = JsonNodeFactory.instance.arrayNode();
+            array.forEach(element -> copy.add(masked(api, peer, name, element)));
+            return copy;
+        }
+        return switch (name) {
+            case "clusterId" -> node.isNull() ? node : word("a cluster id");
+            case "port" -> node.intValue() == peer.port ? word("its port") : node;
+            case "sessionId" -> node.intValue() == 0 ? node : word("a session");
+            case "logAppendTimeMs" -> node.longValue() < 0 ? node : word("a time");
+            case "finalizedFeaturesEpoch" -> node.longValue() < 0 ? node : word("an epoch");
+            case "producerId" -> producer(peer, node);
+            default -> node.isTextual() ? word(text(peer, node.textValue())) : node;
+        };
+    }
+
+    private static JsonNode producer(Peer peer, JsonNode node) {
+        long id = node.longValue();
+        if (id < 0) {
+            return node;
+        }
+        long first = peer.numbers.computeIfAbsent("first producer id", key -> id);
+        return word("producer " + (id - first));
+    }
+
+    private static String text(Peer peer, String text) {
+        if (text.equals(NO_ID)) {
+            return text;
+        }
+        for (Map.Entry<String, String> id : peer.ids.entrySet()) {
+            text = text.replace(id.getValue(), "(id of " + id.getKey() + ")");
+        }
+        return text.replaceAll("within \\[\\d+, \\d+\\]", "within its bounds");
+    }
+
+    /** Takes from Kafka's answer what it alone serves, and brings both into one order where Kafka's is by hash or by lot. */
+    void align(ApiMessageType api, JsonNode kafka, JsonNode ours) {
+        if (api == ApiMessageType.PRODUCE || api == ApiMessageType.DELETE_TOPICS) {
+            sort(kafka.get("responses"));
+            sort(ours.get("responses"));
+        }
+        if (api == ApiMessageType.API_VERSIONS) {
+            keepCommon(kafka.get("apiKeys"), ours.get("apiKeys"), "apiKey");
+            keepCommon(kafka.get("supportedFeatures"), ours.get("supportedFeatures"), "name");
+            keepCommon(kafka.get("finalizedFeatures"), ours.get("finalizedFeatures"), "name");
+            for (String name : List.of("supportedFeatures", "finalizedFeatures")) {
+                dropEmpty(kafka, name);
+                dropEmpty(ours, name);
+            }
+        }
+        if (api == ApiMessageType.DESCRIBE_CONFIGS && kafka.has("results") && ours.has("results")) {
+            for (int i = 0; i < Math.min(kafka.get("results").size(), ours.get("results").size()); i++) {
+                alignConfigs(kafka.get("results").get(i), ours.get("results").get(i));
+            }
+        }
+    }
+
+    private static void sort(JsonNode array) {
+        if (array == null) {
+            return;
+        }
+        array.forEach(element -> sort(element.get("partitionResponses")));
+        List<JsonNode> elements = new ArrayList<>();
+        array.forEach(elements::add);
+        elements.sort(java.util.Comparator.comparing(JsonNode::toString));
+        ((ArrayNode) array).removeAll().addAll(elements);
+    }
+
+    private static void dropEmpty(JsonNode answer, String name) {
+        if (answer.has(name) && answer.get(name).isEmpty()) {
+            ((ObjectNode) answer).remove(name);
+        }
+    }
+
+    private static void keepCommon(JsonNode kafka, JsonNode ours, String key) {
+        if (kafka == null) {
+            return;
+        }
+        Set<JsonNode> known = new HashSet<>();
+        if (ours != null) {
+            ours.forEach(element -> known.add(element.get(key)));
+        }
+        for (Iterator<JsonNode> elements = kafka.iterator(); elements.hasNext();) {
+            if (!known.contains(elements.next().get(key))) {
+                elements.remove();
+            }
+        }
+    }
+
+    private static final Set<String> PLACES = Set.of("log.dirs", "log.dir", "metadata.log.dir", "listeners", "advertised.listeners",
+        "controller.quorum.bootstrap.servers", "controller.listener.names", "listener.security.protocol.map");
+
+    /** Both in the order of keys; of a broker only the keys that both have. */
+    private static void alignConfigs(JsonNode kafka, JsonNode ours) {
+        boolean broker = kafka.get("resourceType").intValue() == 4;
+        Map<String, JsonNode> theirs = byName(kafka.get("configs"));
+        Map<String, JsonNode> mine = byName(ours.get("configs"));
+        if (broker) {
+            theirs.keySet().retainAll(mine.keySet());
+            mine.keySet().retainAll(theirs.keySet());
+            for (Map<String, JsonNode> configs : List.of(theirs, mine)) {
+                configs.keySet().removeAll(PLACES);
+            }
+        }
+        ((ObjectNode) kafka).set("configs", list(theirs));
+        ((ObjectNode) ours).set("configs", list(mine));
+    }
+
+    private static Map<String, JsonNode> byName(JsonNode configs) {
+        Map<String, JsonNode> map = new java.util.TreeMap<>();
+        configs.forEach(config -> map.put(config.get("name").textValue(), config));
+        return map;
+    }
+
+    private static JsonNode list(Map<String, JsonNode> configs) {
+        ArrayNode list = JsonNodeFactory.instance.arrayNode();
+        list.addAll(new ArrayList<>(configs.values()));
+        return list;
+    }
+
+    private static TextNode word(String word) {
+        return JsonNodeFactory.instance.textNode(word);
+    }
+}

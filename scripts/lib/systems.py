@@ -1,0 +1,153 @@
+"""The systems that a benchmark compares, all up at once, and what drives them: Kafka's own producer and our `perf`."""
+
+import json
+import pathlib
+import re
+import subprocess
+import sys
+import time
+
+from broker import SCRATCH, Broker, build, die_with_parent, free_port, kafka
+from measure import Usage
+
+GIB = 1 << 30
+# Extents are off when no batch is ever this large.
+NO_EXTENTS = {"odradek.extent.bytes": 1 << 40}
+
+
+class Roofline:
+    """`perf roofline`, with the part of Broker's face that measuring needs."""
+
+    def __init__(self):
+        self.kind, self.port = "roofline", free_port()
+        self.address = f"127.0.0.1:{self.port}"
+
+    def start(self):
+        directory = SCRATCH / "roofline"
+        self.process = subprocess.Popen([build("perf", "perf", release=True), "roofline", "--port", str(self.port), "--data", str(directory)],
+                                        stdout=subprocess.PIPE, text=True, preexec_fn=die_with_parent())
+        assert "roofline ready" in self.process.stdout.readline(), "the roofline did not start"
+        self.pid = self.process.pid
+        return self
+
+    def stop(self):
+        self.process.kill()
+        self.process.wait()
+
+
+class Systems:
+    """Starts what is asked for, once; `stop` ends all."""
+
+    def __init__(self, shards, only=None):
+        self.shards, self.only = shards, only
+        self.up = {}
+
+    def __getitem__(self, name):
+        if name not in self.up:
+            self.up[name] = self._make(name).start()
+        return self.up[name]
+
+    def _make(self, name):
+        if name == "roofline":
+            return Roofline()
+        if name.startswith("kafka"):
+            return Broker("kafka", overrides={"log.flush.interval.messages": 1} if name == "kafka-flush" else {}, timeout=120)
+        overrides = {"odradek.durability": "written" if name == "written" else "sync"}
+        overrides |= NO_EXTENTS if name == "sync-no-extents" else {}
+        return Broker(overrides=overrides, shards=self.shards, release=True)
+
+    def end(self, name):
+        if name in self.up:
+            self.up.pop(name).stop()
+
+    def restart(self, name):
+        """A clean stop and a start on the same data: what was in memory is gone. Only for Odradek: a JIT would have to warm up again."""
+        self.up[name].stop()
+        self.up[name].start()
+
+    def stop(self):
+        for name in list(self.up):
+            self.end(name)
+
+    def warm_kafka(self, name, gibibytes):
+        """Kafka takes this much before it is measured, in the sizes that are measured."""
+        address = self[name].address
+        sizes = [("1m", 1_000_000, 1000, 0.6), ("16k", 16384, 1000, 0.3), ("100", 16384, 100, 0.1)]
+        if name == "kafka-flush":
+            sizes = [("1m", 1_000_000, 1000, 1.0)]
+        for label, batch, record, share in sizes:
+            topic(self[name], f"warm-{label}", 4)
+            send(self[name], f"warm-{label}", 4, batch, record, int(gibibytes * share * GIB))
+        if name == "kafka":
+            stock(self[name], "warm-16k", 200_000, 1000, [])
+            subprocess.run([build("perf", "perf", release=True), "fetch", "--address", address, "--topic", "warm-16k", "--partitions", "4"],
+                           check=True, stdout=subprocess.DEVNULL)
+        for label, *_ in sizes:
+            drop(self[name], f"warm-{label}")
+
+
+def topic(system, name, partitions, **config):
+    if system.kind == "roofline":
+        return
+    options = [part for key, value in config.items() for part in ("--config", f"{key.replace('_', '.')}={value}")]
+    kafka("topics", "--bootstrap-server", system.address, "--create", "--topic", name, "--partitions", partitions, *options)
+
+
+def drop(system, name):
+    if system.kind != "roofline":
+        kafka("topics", "--bootstrap-server", system.address, "--delete", "--topic", name)
+
+
+CLOSING = re.compile(r"^(?P<records>\d+) records sent, (?P<rate>[\d.]+) records/sec \((?P<mb>[\d.]+) MB/sec\), (?P<average>[\d.]+) ms avg latency, "
+                     r"(?P<max>[\d.]+) ms max latency, (?P<p50>\d+) ms 50th, (?P<p95>\d+) ms 95th, (?P<p99>\d+) ms 99th, (?P<p999>\d+) ms 99\.9th")
+
+
+def stock(system, name, records, size, properties, throughput=-1, timeout=600):
+    """kafka-producer-perf-test; what it says at the end, and the CPU that the broker and the machine used."""
+    command = ["--topic", name, "--num-records", records, "--record-size", size, "--throughput", throughput, "--bootstrap-server", system.address]
+    command += ["--command-property", *properties] if properties else []
+    with Usage(system.pid) as used:
+        done = kafka("producer-perf-test", *command, quick=False, timeout=timeout)
+        time.sleep(0.5)
+    closing = CLOSING.search(done.stdout.splitlines()[-1])
+    assert closing and int(closing["records"]) == records, done.stdout[-2000:] + done.stderr[-2000:]
+    gibibytes = records * size / GIB
+    answer = {key: float(value) for key, value in closing.groupdict().items()}
+    return answer | {"cpu_per_gib": used.cpu / gibibytes, "machine_per_gib": used.machine / gibibytes}
+
+
+def send(system, name, partitions, batch_bytes, record_bytes, total, connections=4, in_flight=5, acks=1, seconds=None):
+    """Our sender of prebuilt frames; the same shape of answer."""
+    command = [build("perf", "perf", release=True), "send", "--address", system.address, "--topic", name, "--partitions", partitions,
+               "--connections", connections, "--in-flight", in_flight, "--batch-bytes", batch_bytes, "--record-bytes", record_bytes, "--acks", acks]
+    command += ["--seconds", seconds] if seconds else ["--bytes", total]
+    return _perf(system, command)
+
+
+def fetch(system, name, partitions, max_bytes=1 << 20, start="earliest", total=None):
+    command = [build("perf", "perf", release=True), "fetch", "--address", system.address, "--topic", name, "--partitions", partitions,
+               "--max-bytes", max_bytes, "--from", start]
+    command += ["--bytes", total] if total else []
+    return _perf(system, command)
+
+
+def _perf(system, command):
+    with Usage(system.pid) as used:
+        done = subprocess.run(list(map(str, command)), capture_output=True, text=True, timeout=600)
+        time.sleep(0.3)
+    assert done.returncode == 0, done.stderr
+    answer = json.loads(done.stdout)
+    assert not answer.get("errors"), f"{system.kind} refused {answer['errors']} requests"
+    gibibytes = answer["bytes"] / GIB
+    return answer | {"cpu": used.cpu, "cpu_per_gib": used.cpu / gibibytes, "machine_per_gib": used.machine / gibibytes}
+
+
+def drop_caches():
+    """Clean pages leave the page cache; False where that is not ours to do."""
+    subprocess.run(["sync"], check=True)
+    try:
+        pathlib.Path("/proc/sys/vm/drop_caches").write_text("1\n")
+    except OSError:
+        print("the page cache could not be dropped: the backlog may be warm", file=sys.stderr)
+        return False
+    return True
