@@ -1,19 +1,38 @@
 //! Kafka's behaviour on shards.
+//!
+//! Read `node` (the process put together), `shard` (one executor), `lifecycle` (how a shard begins and ends), `message` and `calls` (what
+//! crosses), `partition` (where a log meets its waiters), then `api`, one handler file per Kafka API. `controller` and `metadata` are the
+//! cluster's metadata log and its image; `config` and `preflight` what comes before; `admin` what is shown.
+//!
+//! # Not obvious
+//! - A place in a partition's order is taken when a request comes (`turnstile`), not when its future is first polled.
+//! - Answers leave a connection in the order of its requests: a parked fetch holds back what its connection asked later.
+//! - glommio can sleep while tasks are runnable; `guard` wakes it, from a thread that is none of its own.
 
-mod clock;
-pub mod controller;
-pub mod config;
 pub mod admin;
+mod api;
+mod calls;
+mod clock;
+pub mod config;
+pub mod controller;
 mod deadline;
+mod doors;
 mod guard;
+mod lifecycle;
 pub mod logging;
+mod message;
 pub mod metadata;
 pub mod metrics;
-pub mod preflight;
-pub mod signals;
-pub mod topic_name;
+pub mod node;
+mod outside;
+mod partition;
 mod placement;
 mod ports;
+pub mod preflight;
 mod sessions;
+mod shard;
+pub mod signals;
+mod stats;
+pub mod topic_name;
 mod turnstile;
 mod waiting;

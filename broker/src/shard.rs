@@ -18,6 +18,7 @@ use storage::DirectoryLock;
 use storage::units::{Offset, PartitionId};
 
 use crate::api::init_producer_id::ProducerIds;
+use crate::api::metadata::AskedTopics;
 use crate::calls::{Calls, Stopped};
 use crate::clock;
 use crate::config::Config;
@@ -55,6 +56,7 @@ pub struct Shard {
     pub(crate) closed: RefCell<Option<storage::Closed<Runtime>>>,
     /// This shard's blocks of producer ids.
     pub producer_ids: ProducerIds,
+    pub asked_topics: AskedTopics,
     pub(crate) pulse: Arc<Pulse>,
     lock: DirectoryLock,
     pub(crate) partitions: RefCell<HashMap<PartitionId, Rc<Partition>>>,
@@ -94,6 +96,7 @@ impl Shard {
             store: OnceCell::new(),
             closed: RefCell::default(),
             producer_ids: ProducerIds::default(),
+            asked_topics: AskedTopics::default(),
             pulse,
             lock,
             partitions: RefCell::default(),

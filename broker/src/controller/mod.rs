@@ -17,6 +17,8 @@ mod names;
 pub mod producer_ids;
 pub mod refusal;
 pub mod registration;
+mod run;
+pub mod store_log;
 
 use std::ops::Range;
 
@@ -27,6 +29,8 @@ use storage::units::{Timestamp, TopicId};
 use crate::config::topic::Overrides;
 use delete::{Deletion, NamedTopic};
 use refusal::Unwritten;
+
+pub use run::{Own, run};
 
 /// What a shard asks of the controller.
 #[derive(Debug, Clone)]

@@ -207,13 +207,14 @@ impl Worker {
         // The shards have stopped: nobody is left to follow.
         let records = registration::stop(desk.ledger.image(), &site, desk.broker_epoch());
         desk.ledger.commit(&records, clock::wall()).await.map_err(text)?;
+        let epoch = desk.broker_epoch();
         drop(desk);
         let closed = store.close().await.map_err(text)?;
         // Where a shard could not drain, the directory is not marked: the next start recovers it.
         let lines = stopped?;
         let directory = self.own.config.log_directory().to_path_buf();
         let marker = glommio::executor()
-            .spawn_blocking(move || storage::write_marker(&directory, &lines))
+            .spawn_blocking(move || storage::write_marker(&directory, epoch, &lines))
             .await
             .map_err(text)?;
         shards.seal(&marker).await?;
