@@ -38,9 +38,13 @@ impl Signals {
         Ok(Signals { stop, serving })
     }
 
-    /// Waits for the first signal. From now on it means a clean stop.
-    pub fn wait(&self) -> Option<Signal> {
+    /// From now on the first signal means a clean stop.
+    pub fn serving(&self) {
         self.serving.store(true, Ordering::Release);
+    }
+
+    /// Waits for the first signal.
+    pub fn wait(&self) -> Option<Signal> {
         self.stop.recv().ok()
     }
 }

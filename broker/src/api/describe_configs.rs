@@ -246,3 +246,6 @@ fn result(
         configs,
     }
 }
+
+#[cfg(test)]
+mod tests;

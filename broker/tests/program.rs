@@ -1,0 +1,175 @@
+//! The program from its command line to its exit: the ready line, `/health`, signals, a second start, and who may not start.
+
+use std::io::{BufRead, BufReader, Read, Write};
+use std::net::TcpStream;
+use std::path::Path;
+use std::process::{Child, ChildStdout, Command, ExitStatus, Stdio};
+use std::time::{Duration, Instant};
+
+use nix::sys::signal::{Signal, kill};
+use nix::unistd::Pid;
+
+struct Program {
+    child: Child,
+    out: BufReader<ChildStdout>,
+    ready: String,
+}
+
+impl Program {
+    /// Starts it with its data in `directory`, on free ports, and waits for the ready line.
+    fn start(directory: &Path, overrides: &[&str]) -> Program {
+        let mut child =
+            command(directory, overrides).stdout(Stdio::piped()).spawn().expect("started");
+        let mut out = BufReader::new(child.stdout.take().expect("piped"));
+        let mut ready = String::new();
+        out.read_line(&mut ready).expect("a line");
+        assert!(ready.starts_with("odradek ready "), "{ready:?}");
+        Program { child, out, ready }
+    }
+
+    /// A field of the ready line.
+    fn field(&self, name: &str) -> &str {
+        let prefix = format!("{name}=");
+        self.ready.split_whitespace().find_map(|word| word.strip_prefix(&prefix)).expect("a field")
+    }
+
+    fn health(&self) -> String {
+        let mut stream = TcpStream::connect(self.field("admin")).expect("connected");
+        stream
+            .write_all(b"GET /health HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n")
+            .expect("sent");
+        let mut answer = String::new();
+        stream.read_to_string(&mut answer).expect("answered");
+        answer
+    }
+
+    fn signal(&self, signal: Signal) {
+        let id = i32::try_from(self.child.id()).expect("a process id");
+        kill(Pid::from_raw(id), signal).expect("sent");
+    }
+
+    /// Waits for the end, and that the ready line was the only one.
+    fn end(mut self) -> ExitStatus {
+        let status = wait(&mut self.child);
+        let mut rest = String::new();
+        self.out.read_to_string(&mut rest).expect("read");
+        assert_eq!(rest, "");
+        status
+    }
+}
+
+impl Drop for Program {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+fn command(directory: &Path, overrides: &[&str]) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_odradek"));
+    let data = format!("log.dirs={}", directory.join("data").display());
+    let own =
+        [data.as_str(), "listeners=PLAINTEXT://127.0.0.1:0", "odradek.admin.listener=127.0.0.1:0"];
+    let small = ["odradek.commit.log.bytes=4MiB", "odradek.memory=128MiB", "odradek.shards=2"];
+    for pair in own.iter().chain(&small).chain(overrides) {
+        command.args(["--override", pair]);
+    }
+    command.env("RUST_LOG", "warn").stdin(Stdio::null());
+    command
+}
+
+#[expect(clippy::disallowed_methods, reason = "a test waits for a process")]
+fn wait(child: &mut Child) -> ExitStatus {
+    let begun = Instant::now();
+    loop {
+        if let Some(status) = child.try_wait().expect("waited") {
+            return status;
+        }
+        assert!(begun.elapsed() < Duration::from_secs(30), "it does not end");
+        std::thread::sleep(Duration::from_millis(10));
+    }
+}
+
+/// A second start that must fail with these words.
+#[track_caller]
+fn check_refused(directory: &Path, overrides: &[&str], words: &[&str]) {
+    let output = command(directory, overrides).output().expect("it ran");
+    let text = String::from_utf8_lossy(&output.stderr);
+    assert_eq!(output.status.code(), Some(1), "{text}");
+    assert!(output.stdout.is_empty());
+    for word in words {
+        assert!(text.contains(word), "{word:?} is missing in: {text}");
+    }
+}
+
+#[test]
+fn it_serves_until_a_signal_and_starts_again() {
+    let directory = tempfile::tempdir().expect("a directory");
+    let mut cluster = None;
+    for (signal, shards) in [(Signal::SIGTERM, "2"), (Signal::SIGINT, "2"), (Signal::SIGTERM, "3")]
+    {
+        let program = Program::start(directory.path(), &[&format!("odradek.shards={shards}")]);
+        assert_eq!(program.field("shards"), shards);
+        assert!(program.field("ms").parse::<u64>().is_ok());
+        let address =
+            program.field("listeners").strip_prefix("PLAINTEXT://").expect("a listener").to_owned();
+        TcpStream::connect(&address).expect("it listens");
+        assert!(program.health().starts_with("HTTP/1.1 200"));
+        let identity = std::fs::read_to_string(directory.path().join("data/meta.properties"))
+            .expect("formatted");
+        assert_eq!(*cluster.get_or_insert_with(|| identity.clone()), identity);
+        program.signal(signal);
+        assert_eq!(program.end().code(), Some(0));
+        assert!(TcpStream::connect(&address).is_err());
+        assert!(directory.path().join("data/.kafka_cleanshutdown").exists());
+    }
+}
+
+#[test]
+fn a_directory_has_one_process() {
+    let directory = tempfile::tempdir().expect("a directory");
+    let program = Program::start(directory.path(), &[]);
+    check_refused(directory.path(), &[], &["in use by another process", "log.dirs"]);
+    program.signal(Signal::SIGTERM);
+    assert_eq!(program.end().code(), Some(0));
+}
+
+#[test]
+fn a_directory_of_another_node_or_cluster_is_refused() {
+    let directory = tempfile::tempdir().expect("a directory");
+    let program = Program::start(directory.path(), &[]);
+    program.signal(Signal::SIGTERM);
+    assert_eq!(program.end().code(), Some(0));
+    check_refused(directory.path(), &["node.id=2"], &["belongs to node 1", "set node.id=1"]);
+    let other = "odradek.cluster.id=4L6g3nShT-eMCtK--X86sw";
+    check_refused(directory.path(), &[other], &["belongs to cluster", "odradek.cluster.id"]);
+}
+
+#[test]
+fn a_port_that_is_taken_is_refused() {
+    let directory = tempfile::tempdir().expect("a directory");
+    let taken = std::net::TcpListener::bind("127.0.0.1:0").expect("bound");
+    let address = taken.local_addr().expect("an address");
+    check_refused(
+        directory.path(),
+        &[&format!("listeners=PLAINTEXT://{address}")],
+        &["PLAINTEXT: cannot bind", "ss -ltnp"],
+    );
+    check_refused(
+        directory.path(),
+        &[&format!("odradek.admin.listener={address}")],
+        &["odradek.admin.listener: cannot bind"],
+    );
+}
+
+#[test]
+fn a_killed_process_leaves_a_directory_that_starts() {
+    let directory = tempfile::tempdir().expect("a directory");
+    let mut program = Program::start(directory.path(), &[]);
+    program.child.kill().expect("killed");
+    wait(&mut program.child);
+    drop(program);
+    let program = Program::start(directory.path(), &[]);
+    program.signal(Signal::SIGTERM);
+    assert_eq!(program.end().code(), Some(0));
+}
