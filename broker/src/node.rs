@@ -166,6 +166,7 @@ fn spawn_shard(
         Rc::clone(&shard).receive_all(endpoint).await;
         pump.cancel().await;
         deadlines.cancel().await;
+        drop(shard);
         ring.close().await;
     })
 }

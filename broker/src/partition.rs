@@ -169,7 +169,7 @@ impl Partition {
                 Progress::More => glommio::yield_if_needed().await,
             }
         };
-        if let SequenceCheck::Duplicate { base_offset, last_offset, .. } = self.log.check_sequence(batch.info(), now)? {
+        if let SequenceCheck::Duplicate { base_offset, last_offset, .. } = self.log.check_sequence(batch.info())? {
             return Ok(self.duplicate(base_offset, last_offset));
         }
         let append_time = config.log_append_time.then_some(now);

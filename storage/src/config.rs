@@ -61,6 +61,8 @@ pub struct StoreOptions {
     pub idle_after: Duration,
     /// How often retention looks at the logs.
     pub retention_every: Duration,
+    /// Producers that were silent for so long are forgotten (`producer.id.expiration.ms`).
+    pub producer_expiration_ms: i64,
 }
 
 impl StoreOptions {
@@ -89,6 +91,7 @@ impl StoreOptions {
             sync_every: Duration::from_secs(1),
             idle_after: Duration::from_millis(20),
             retention_every: Duration::from_secs(30),
+            producer_expiration_ms: 86_400_000,
         }
     }
 }

@@ -17,7 +17,7 @@ use crate::log::Log;
 use crate::partition::Partition;
 use crate::runtime::Runtime;
 use crate::segment::files;
-use crate::units::Offset;
+use crate::units::{Offset, Timestamp};
 
 /// Looks at all logs from time to time.
 pub(crate) async fn run<R: Runtime>(core: Rc<Core<R>>) {
@@ -37,6 +37,7 @@ pub(crate) fn enforce<R: Runtime>(core: &Rc<Core<R>>) {
     let now = core.runtime.now();
     let logs: Vec<Log<R>> = core.logs.borrow().values().cloned().collect();
     for log in logs {
+        log.expire_producers(Timestamp(now));
         let expired = log.state().expired(now);
         if expired.roll {
             log.state_mut().roll(now);

@@ -57,6 +57,7 @@ impl Config {
             log_file_bytes: self.commit_log_bytes,
             extent_bytes_min: self.extent_bytes,
             retention_every: Duration::from_millis(self.retention_check_ms),
+            producer_expiration_ms: self.producer_id_expiration_ms,
             ..StoreOptions::new(
                 self.log_directory().to_owned(),
                 name,

@@ -26,9 +26,6 @@ pub use read::{ReadPlan, Slice};
 pub use seek::FoundOffset;
 pub use ticket::Ticket;
 
-/// Producers that were silent for so long are forgotten (`producer.id.expiration.ms`).
-pub(crate) const PRODUCER_EXPIRATION_MS: i64 = 86_400_000;
-
 /// See the head of the file. Clones are the same log.
 pub struct Log<R: Runtime>(pub(crate) Rc<Inner<R>>);
 
@@ -128,23 +125,16 @@ impl<R: Runtime> Log<R> {
         self.state().epochs.latest().map(|latest| latest.epoch)
     }
 
-    /// Whether this batch may be appended now, or was before (`now` expires silent producers).
-    pub fn check_sequence(
-        &self,
-        batch: BatchInfo,
-        now: Timestamp,
-    ) -> Result<SequenceCheck, SequenceError> {
-        let state = self.state();
-        if state
-            .producers
-            .get(batch.producer_id)
-            .is_some_and(|entry| entry.is_expired(now, PRODUCER_EXPIRATION_MS))
-        {
-            drop(state);
-            self.state_mut().producers.expire(now, PRODUCER_EXPIRATION_MS);
-            return self.state().producers.check(&batch);
-        }
-        state.producers.check(&batch)
+    /// Whether this batch may be appended now, or was before.
+    pub fn check_sequence(&self, batch: BatchInfo) -> Result<SequenceCheck, SequenceError> {
+        self.state().producers.check(&batch)
+    }
+
+    /// Forgets the producers whose last batch is older than `producer.id.expiration.ms`. By the clock and not when a batch
+    /// comes, as in Kafka: a client whose own clock is behind is deduplicated until then.
+    pub(crate) fn expire_producers(&self, now: Timestamp) {
+        let expiration_ms = self.core().options.producer_expiration_ms;
+        self.state_mut().producers.expire(now, expiration_ms);
     }
 
     /// How many producers the log remembers.

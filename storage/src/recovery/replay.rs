@@ -15,7 +15,6 @@ use crate::config::LogConfig;
 use crate::core::Core;
 use crate::epochs::LeaderEpochs;
 use crate::error::OpenError;
-use crate::log::PRODUCER_EXPIRATION_MS;
 use crate::manifest::{Manifest, PartitionState};
 use crate::partition::Partition;
 use crate::producer::ProducerStates;
@@ -45,6 +44,7 @@ pub(super) struct Rewrite {
 
 struct Replay<'a> {
     now: i64,
+    producer_expiration_ms: i64,
     placed: HashMap<PartitionId, (&'a str, &'a Arc<LogConfig>)>,
     directories: HashMap<PartitionId, PathBuf>,
     starts: HashMap<PartitionId, (EntryId, Offset)>,
@@ -61,6 +61,7 @@ pub(super) fn replay<R: Runtime>(
 ) -> Result<Replayed, OpenError> {
     let mut replay = Replay {
         now: core.runtime.now(),
+        producer_expiration_ms: core.options.producer_expiration_ms,
         placed: placed.iter().map(|(id, topic, config)| (*id, (topic.as_str(), config))).collect(),
         directories: placed
             .iter()
@@ -95,7 +96,7 @@ impl Replay<'_> {
         partition.epochs = LeaderEpochs::from_entries(state.epochs.iter().copied());
         let now = Timestamp(self.now);
         let producers =
-            ProducerStates::from_snapshot(state.end, &state.producers, now, PRODUCER_EXPIRATION_MS);
+            ProducerStates::from_snapshot(state.end, &state.producers, now, self.producer_expiration_ms);
         partition.producers = producers.unwrap_or_else(|_| ProducerStates::new(state.end));
         partition.segments = state.segments.iter().map(|segment| segment.open()).collect();
         partition.has_directory =
