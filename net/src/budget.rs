@@ -242,7 +242,9 @@ impl Inner {
 /// Wakes those who wait when memory was given back.
 async fn keep(budget: Weak<Inner>, ring: Ring) {
     poll_fn(|cx| {
-        let Some(budget) = budget.upgrade() else { return Poll::Ready(()) };
+        let Some(budget) = budget.upgrade().filter(|_| !ring.is_closed()) else {
+            return Poll::Ready(());
+        };
         ring.on_wake(cx.waker());
         budget.grant();
         Poll::Pending

@@ -7,7 +7,7 @@
 //! The length is a signed big-endian 32-bit number that does not count itself.
 //!
 //! Small frames are cut out of a buffer that is received into as a whole: they share its memory, nothing is copied but the
-//! beginning of a frame whose end did not fit. A frame above `SHARED_FRAME_MAX` gets memory of its own, which grows as its
+//! beginning of a frame whose end did not fit, and frames of a few hundred bytes. A frame above `SHARED_FRAME_MAX` gets memory of its own, which grows as its
 //! bytes come, and is received straight into it. A connection that has nothing under way has no buffer; how large its next
 //! one is depends on how much the last ones were filled.
 
@@ -20,6 +20,8 @@ use crate::budget::Charge;
 pub const PREFIX: usize = 4;
 /// The longest frame that is cut out of a shared buffer.
 pub(crate) const SHARED_FRAME_MAX: usize = 64 << 10;
+/// The longest frame that is copied out of it.
+const COPIED_FRAME_MAX: usize = 512;
 /// Sizes of shared buffers: each is the memory of a connection that has begun a frame and not gone on.
 pub(crate) const BUFFER_MIN: usize = 4 << 10;
 pub(crate) const BUFFER_MAX: usize = 256 << 10;
@@ -75,10 +77,15 @@ impl Receiver {
         let announced = i32::from_be_bytes(*prefix);
         let length = usize::try_from(announced).ok().filter(|length| *length <= frame_bytes_max);
         let length = length.ok_or(BadLength { length: announced, max: frame_bytes_max })?;
-        if rest.len() >= length {
+        if let Some(frame) = rest.get(..length) {
             let start = self.taken + PREFIX;
             self.taken = start + length;
-            return Ok(Next::Frame(buffer.slice(start..self.taken)));
+            // Copying a short one costs no more than sharing it, and whoever keeps it does not keep the buffer.
+            let frame = match length {
+                0..=COPIED_FRAME_MAX => Bytes::copy_from_slice(frame),
+                _ => buffer.slice(start..self.taken),
+            };
+            return Ok(Next::Frame(frame));
         }
         if length > SHARED_FRAME_MAX {
             return Ok(Next::Own { length });

@@ -21,7 +21,9 @@ pub(crate) fn spawn(inner: &Rc<Inner>) -> io::Result<()> {
     let eventfd = inner.wake().shared().duplicate_eventfd()?;
     // SAFETY: the descriptor is open and nobody else's: it was duplicated for this file.
     let eventfd = unsafe { BufferedFile::from_raw_fd(eventfd.into_raw_fd()) };
+    inner.driver_begins();
     glommio::spawn_local(submit(Rc::clone(inner))).detach();
+    inner.driver_begins();
     glommio::spawn_local(drain(Rc::clone(inner), eventfd)).detach();
     glommio::spawn_local(sentry(inner.wake().clone())).detach();
     Ok(())
@@ -29,6 +31,7 @@ pub(crate) fn spawn(inner: &Rc<Inner>) -> io::Result<()> {
 
 async fn submit(inner: Rc<Inner>) {
     poll_fn(|cx| inner.poll_submit(cx.waker())).await;
+    inner.driver_ends();
 }
 
 async fn drain(inner: Rc<Inner>, eventfd: BufferedFile) {
@@ -41,6 +44,7 @@ async fn drain(inner: Rc<Inner>, eventfd: BufferedFile) {
     }
     // An error of closing an eventfd has no consequence.
     let _ = eventfd.close().await;
+    inner.driver_ends();
 }
 
 /// Holds no reference to the ring: its waker may outlive it.

@@ -78,6 +78,8 @@ pub(crate) struct Inner {
     idle: RefCell<Vec<Waker>>,
     held_files: RefCell<Vec<bool>>,
     closed: Cell<bool>,
+    /// Driver tasks that hold the ring.
+    drivers: Cell<u8>,
     stats: RefCell<RingStats>,
 }
 
@@ -110,6 +112,7 @@ impl Ring {
             idle: RefCell::new(Vec::new()),
             held_files: RefCell::new(vec![false; HELD_FILES_MAX as usize]),
             closed: Cell::new(false),
+            drivers: Cell::new(0),
             stats: RefCell::new(RingStats::default()),
         });
         drive::spawn(&inner)?;
@@ -125,7 +128,7 @@ impl Ring {
         self.inner.wake.clone()
     }
 
-    /// Wakes `waker` once, after the next `WakeHandle::wake`. Look for what you wait for after this call, not before.
+    /// Wakes `waker` once, after the next `WakeHandle::wake`, or when the ring is closed. Look for what you wait for after this call, not before.
     pub fn on_wake(&self, waker: &Waker) {
         let mut woken = self.inner.woken.borrow_mut();
         if !woken.iter().any(|known| known.will_wake(waker)) {
@@ -154,12 +157,17 @@ impl Ring {
         Ok(())
     }
 
+    pub fn is_closed(&self) -> bool {
+        self.inner.closed.get()
+    }
+
     /// Resolves when nothing is in flight.
     pub async fn idle(&self) {
         std::future::poll_fn(|cx| self.inner.poll_idle(cx.waker())).await;
     }
 
-    /// Waits for what is in flight, then ends the driver tasks. Nothing may be pushed afterwards.
+    /// Waits for what is in flight, then ends the driver tasks, and wakes those who asked for it by `on_wake`. Nothing may be
+    /// pushed afterwards.
     pub async fn close(self) {
         self.idle().await;
         self.inner.closed.set(true);
@@ -169,6 +177,7 @@ impl Ring {
         self.inner.wake.shared().end_sentry();
         self.inner.wake.rescue();
         self.inner.wake.wake();
+        std::future::poll_fn(|cx| self.inner.poll_ended(cx.waker())).await;
     }
 
     /// # Safety
@@ -387,6 +396,24 @@ impl Inner {
             // SAFETY: a request to cancel points to nothing.
             unsafe { self.push(entry) };
         }
+    }
+
+    pub(crate) fn driver_begins(&self) {
+        self.drivers.set(self.drivers.get() + 1);
+    }
+
+    pub(crate) fn driver_ends(&self) {
+        self.drivers.set(self.drivers.get() - 1);
+        let idle = std::mem::take(&mut *self.idle.borrow_mut());
+        idle.into_iter().for_each(Waker::wake);
+    }
+
+    fn poll_ended(&self, waker: &Waker) -> Poll<()> {
+        if self.drivers.get() == 0 {
+            return Poll::Ready(());
+        }
+        self.idle.borrow_mut().push(waker.clone());
+        Poll::Pending
     }
 
     fn poll_idle(&self, waker: &Waker) -> Poll<()> {

@@ -15,6 +15,8 @@ use crate::{
 
 /// Bytes after which other connections have their turn.
 const TURN_BYTES: usize = 256 << 10;
+/// What a request counts for beside its bytes.
+const REQUEST_BYTES: usize = 4 << 10;
 /// A frame with memory of its own gets at first a few times as much as has arrived; large ones then double.
 const OWN_STEP: usize = 4;
 const LARGE_STEP: usize = 2;
@@ -92,7 +94,7 @@ impl Reader<'_> {
             Outcome::Silent => {}
             Outcome::Close(reason) => return Err(reason),
         }
-        self.since_yield += bytes;
+        self.since_yield += bytes + REQUEST_BYTES;
         if self.since_yield > TURN_BYTES {
             self.since_yield = 0;
             yield_now().await;

@@ -21,7 +21,8 @@ pub struct Peer {
 /// Answers requests.
 pub trait Service: 'static {
     /// The first stage of a request: runs before the connection's next request is read. `frame` is the request without
-    /// its length.
+    /// its length. It is charged to the shard's budget until the last slice of it is gone, as a rule with what was received
+    /// before and behind it: keep copies of what outlives the call, or other requests wait for the memory.
     fn call(self: Rc<Self>, peer: Rc<Peer>, frame: Bytes) -> impl Future<Output = Outcome>;
 }
 
