@@ -22,6 +22,10 @@ mod common;
 
 const MIB: usize = 1 << 20;
 
+/// One at a time: memory is measured.
+#[expect(clippy::disallowed_types, reason = "no shard waits for it")]
+static ALONE: std::sync::Mutex<()> = std::sync::Mutex::new(());
+
 fn resident() -> usize {
     let statm = fs::read_to_string("/proc/self/statm").unwrap();
     statm.split_whitespace().nth(1).unwrap().parse::<usize>().unwrap() * 4096
@@ -76,6 +80,7 @@ fn stallers(
     small_max: Duration,
     large_max: Duration,
 ) {
+    let _alone = ALONE.lock();
     let server = Server::start(Setup { receive_bytes: 16 * MIB, ..Setup::default() });
     let mut large_client = server.connect();
     assert_eq!(large_client.ask(&pattern(2 * MIB, 1)).len(), 2 * MIB, "warms the allocator");
@@ -147,6 +152,7 @@ fn a_thousand_small_frames_that_fill_the_budget() {
 
 #[test]
 fn a_byte_now_and_then() {
+    let _alone = ALONE.lock();
     let server = Server::start(Setup::default());
     let stop = Arc::new(AtomicBool::new(false));
     let small = go_on(&server, 200, &stop);
@@ -176,6 +182,7 @@ fn clients_that_never_read() {
         in_flight_bytes_max: MIB,
         ..Limits::default()
     };
+    let _alone = ALONE.lock();
     let server = Server::start(Setup { limits, ..Setup::default() });
     let stop = Arc::new(AtomicBool::new(false));
     let small = go_on(&server, 200, &stop);
