@@ -14,17 +14,17 @@ use net::mesh::Endpoint;
 use crate::message::{Answer, Ask, Message};
 
 /// Questions in flight to one peer.
-pub const IN_FLIGHT: usize = 1024;
+pub(crate) const IN_FLIGHT: usize = 1024;
 /// Messages that one direction between two executors holds: the questions out, the answers back, and as many one-way messages.
-pub const QUEUE: usize = 4 * IN_FLIGHT;
+pub(crate) const QUEUE: usize = 4 * IN_FLIGHT;
 
 /// The peer is gone: the node is stopping.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("the executor that was asked has stopped")]
-pub struct Stopped;
+pub(crate) struct Stopped;
 
 /// One executor's side of all its questions.
-pub struct Calls {
+pub(crate) struct Calls {
     endpoint: Rc<Endpoint<Message>>,
     peers: Vec<Peer>,
 }
@@ -41,25 +41,29 @@ struct Peer {
 }
 
 impl Calls {
-    pub fn new(endpoint: Rc<Endpoint<Message>>, peers: usize) -> Calls {
+    pub(crate) fn new(endpoint: Rc<Endpoint<Message>>, peers: usize) -> Calls {
         Calls { endpoint, peers: (0..peers).map(|_| Peer::default()).collect() }
     }
 
     /// Asks `peer`; questions of one caller to one peer arrive in the order in which `ask` was called, not first polled.
-    pub fn ask(&self, peer: usize, ask: Ask) -> impl Future<Output = Result<Answer, Stopped>> + 'static {
+    pub(crate) fn ask(
+        &self,
+        peer: usize,
+        ask: Ask,
+    ) -> impl Future<Output = Result<Answer, Stopped>> + 'static {
         let (sender, receiver) = oneshot::channel();
         self.ask_into(peer, ask, sender);
         async move { receiver.await.map_err(|_| Stopped) }
     }
 
     /// The same, with the answer sent to where the caller waits for it.
-    pub fn ask_into(&self, peer: usize, ask: Ask, sender: oneshot::Sender<Answer>) {
+    pub(crate) fn ask_into(&self, peer: usize, ask: Ask, sender: oneshot::Sender<Answer>) {
         let to = &self.peers[peer];
         let id = match to.free.borrow_mut().pop() {
             Some(id) => id,
             None => {
                 to.waiting.borrow_mut().push(None);
-                to.waiting.borrow().len() as u32 - 1
+                u32::try_from(to.waiting.borrow().len() - 1).unwrap_or(u32::MAX)
             }
         };
         to.waiting.borrow_mut()[id as usize] = Some(sender);
@@ -68,14 +72,14 @@ impl Calls {
     }
 
     /// Sends a one-way message or an answer. It never waits: what finds no room is kept and goes first when there is some.
-    pub fn post(&self, peer: usize, message: Message) {
+    pub(crate) fn post(&self, peer: usize, message: Message) {
         let to = &self.peers[peer];
         to.overflow.borrow_mut().push_back(message);
         self.pump(peer);
     }
 
     /// An answer came from `peer`.
-    pub fn answered(&self, peer: usize, id: u32, answer: Answer) {
+    pub(crate) fn answered(&self, peer: usize, id: u32, answer: Answer) {
         let to = &self.peers[peer];
         let sender = to.waiting.borrow_mut().get_mut(id as usize).and_then(Option::take);
         if let Some(sender) = sender {
@@ -88,7 +92,7 @@ impl Calls {
     }
 
     /// Sends what has been kept back, as far as there is room. Called with every message received, and by the ticker.
-    pub fn pump(&self, peer: usize) {
+    pub(crate) fn pump(&self, peer: usize) {
         let to = &self.peers[peer];
         loop {
             let Some(message) = to.overflow.borrow_mut().pop_front() else { break };
@@ -111,11 +115,13 @@ impl Calls {
     }
 
     /// Whether something waits for room.
-    pub fn kept_back(&self) -> bool {
-        self.peers.iter().any(|to| !to.overflow.borrow().is_empty() || !to.queued.borrow().is_empty())
+    pub(crate) fn kept_back(&self) -> bool {
+        self.peers
+            .iter()
+            .any(|to| !to.overflow.borrow().is_empty() || !to.queued.borrow().is_empty())
     }
 
-    pub fn pump_all(&self) {
+    pub(crate) fn pump_all(&self) {
         for peer in 0..self.peers.len() {
             self.pump(peer);
         }

@@ -14,7 +14,7 @@ use std::time::{Duration, Instant};
 const TICK: Duration = Duration::from_millis(1);
 
 #[derive(Default)]
-pub struct Deadlines {
+pub(crate) struct Deadlines {
     due: RefCell<BTreeMap<(Instant, u64), Option<Waker>>>,
     next: Cell<u64>,
     /// Until when the driver sleeps, and its waker for an earlier deadline.
@@ -22,17 +22,17 @@ pub struct Deadlines {
 }
 
 /// Resolves when the time has come.
-pub struct Until {
+pub(crate) struct Until {
     deadlines: Rc<Deadlines>,
     key: Option<(Instant, u64)>,
 }
 
 /// The time was up first.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Elapsed;
+pub(crate) struct Elapsed;
 
 impl Deadlines {
-    pub fn until(self: &Rc<Self>, at: Instant) -> Until {
+    pub(crate) fn until(self: &Rc<Self>, at: Instant) -> Until {
         let number = self.next.get();
         self.next.set(number + 1);
         self.due.borrow_mut().insert((at, number), None);
@@ -44,7 +44,7 @@ impl Deadlines {
     }
 
     /// `future`, or [`Elapsed`] at `at`.
-    pub async fn limit<F: Future>(
+    pub(crate) async fn limit<F: Future>(
         self: &Rc<Self>,
         at: Instant,
         future: F,
@@ -62,7 +62,7 @@ impl Deadlines {
     }
 
     /// The one task that fires them: spawned once on the shard. `now` is the clock, `sleep` the executor's timer.
-    pub async fn drive<S: Future<Output = ()>>(
+    pub(crate) async fn drive<S: Future<Output = ()>>(
         self: Rc<Self>,
         now: impl Fn() -> Instant,
         sleep: impl Fn(Duration) -> S,

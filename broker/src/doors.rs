@@ -21,31 +21,37 @@ const SEND_TIMEOUT: Duration = Duration::from_secs(30);
 
 /// A shard's ports, first bound, then open.
 #[derive(Default)]
-pub struct Doors {
+pub(crate) struct Doors {
     bound: Vec<Port>,
     open: Vec<Rc<Listener>>,
 }
 
 impl Doors {
-    pub fn new(bound: Vec<Port>) -> Doors {
+    pub(crate) fn new(bound: Vec<Port>) -> Doors {
         Doors { bound, open: Vec::new() }
     }
 }
 
 /// Accepts connections from now on.
-pub fn open(shard: &Rc<Shard>) -> Result<(), String> {
+pub(crate) fn open(shard: &Rc<Shard>) -> Result<(), String> {
     let bound = std::mem::take(&mut shard.doors.borrow_mut().bound);
     let api = Rc::new(Api(Rc::clone(shard)));
     for port in bound {
-        let listener = Listener::new(&shard.net, port.socket, port.name.as_str().into(), limits(shard), Rc::clone(&api))
-            .map_err(|error| format!("listener {} on {}: {error}", port.name, port.address))?;
+        let listener = Listener::new(
+            &shard.net,
+            port.socket,
+            port.name.as_str().into(),
+            limits(shard),
+            Rc::clone(&api),
+        )
+        .map_err(|error| format!("listener {} on {}: {error}", port.name, port.address))?;
         shard.doors.borrow_mut().open.push(Rc::new(listener));
     }
     Ok(())
 }
 
 /// Stops accepting, then lets the connections end.
-pub async fn close(shard: &Shard) {
+pub(crate) async fn close(shard: &Shard) {
     let open = std::mem::take(&mut shard.doors.borrow_mut().open);
     for listener in &open {
         listener.close().await;

@@ -48,14 +48,14 @@ impl Drop for InFlight {
 }
 
 /// An executor under guard.
-pub struct Guarded {
+pub(crate) struct Guarded {
     pub wake: WakeHandle,
     pub pulse: Arc<Pulse>,
 }
 
 /// The guard's loop, to be run on a thread of its own, until `stop`.
 #[expect(clippy::disallowed_methods, reason = "the guard is a thread whose work is to sleep")]
-pub fn watch(executors: &[Guarded], stop: &AtomicBool) {
+pub(crate) fn watch(executors: &[Guarded], stop: &AtomicBool) {
     let mut turns: Vec<u64> = executors.iter().map(|_| u64::MAX).collect();
     let mut slept = Duration::ZERO;
     while !stop.load(Ordering::Relaxed) {

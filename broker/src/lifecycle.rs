@@ -9,7 +9,7 @@ use std::rc::Rc;
 use std::sync::Arc;
 
 use storage::runtime::ring::RingRuntime;
-use storage::units::{PartitionId, TopicId};
+use storage::units::PartitionId;
 use storage::{Advance, CheckpointLine, Closed, DirectoryLock, StoreName};
 
 use crate::doors;
@@ -19,12 +19,18 @@ use crate::shard::{Runtime, Shard};
 
 impl Shard {
     /// Recovers the log directory. Returns the partitions that its log names after an unclean stop.
-    pub async fn open(self: &Rc<Self>, image: Arc<Image>, lock: DirectoryLock) -> Result<Vec<PartitionId>, String> {
+    pub(crate) async fn open(
+        self: &Rc<Self>,
+        image: Arc<Image>,
+        lock: DirectoryLock,
+    ) -> Result<Vec<PartitionId>, String> {
         let runtime = RingRuntime::new(self.ring.clone(), lock);
         let mut placed = Vec::new();
         for topic in image.topics() {
             let log = self.config.topic_config(&image, topic).log();
-            placed.extend(self.own_partitions(topic).map(|id| (id, topic.name.to_string(), Arc::clone(&log))));
+            placed.extend(
+                self.own_partitions(topic).map(|id| (id, topic.name.to_string(), Arc::clone(&log))),
+            );
         }
         let name = StoreName::Shard(u16::try_from(self.number).unwrap_or(u16::MAX));
         let opened = storage::Store::open(runtime, self.config.store(name), placed).await;
@@ -49,13 +55,14 @@ impl Shard {
 
     fn own_partitions(&self, topic: &Topic) -> impl Iterator<Item = PartitionId> {
         let id = topic.id;
-        let all = topic.partitions().map(move |(partition, _)| PartitionId { topic: id, partition });
+        let all =
+            topic.partitions().map(move |(partition, _)| PartitionId { topic: id, partition });
         let own: Vec<_> = all.filter(|id| self.owner(*id) == self.number).collect();
         own.into_iter()
     }
 
     /// Does what the newer image asks for.
-    pub async fn apply(self: &Rc<Self>, image: Arc<Image>) {
+    pub(crate) async fn apply(self: &Rc<Self>, image: Arc<Image>) {
         let delta = Delta::between(&self.image(), &image);
         self.set_image(Arc::clone(&image));
         for topic in &delta.deleted {
@@ -133,7 +140,8 @@ impl Shard {
         self.tell_moved(moved);
         let Some(store) = self.store.get() else { return };
         // Together: each deletion is an entry of the log, and one group carries them all.
-        let deletions = self.own_partitions(topic).map(|id| async move { (id, store.delete(id).await) });
+        let deletions =
+            self.own_partitions(topic).map(|id| async move { (id, store.delete(id).await) });
         for (id, deleted) in futures::future::join_all(deletions).await {
             if let Err(error) = deleted {
                 tracing::error!(topic = %topic.name, partition = id.partition, %error, "the partition cannot be deleted");
@@ -153,7 +161,7 @@ impl Shard {
     }
 
     /// Finishes what is in flight and drains the log.
-    pub async fn stop(self: &Rc<Self>) -> Result<Vec<CheckpointLine>, String> {
+    pub(crate) async fn stop(self: &Rc<Self>) -> Result<Vec<CheckpointLine>, String> {
         self.stopping.set(true);
         doors::close(self).await;
         let Some(store) = self.store.get() else { return Ok(Vec::new()) };
@@ -164,16 +172,11 @@ impl Shard {
     }
 
     /// The directory's marker is written: the manifest may say that it is clean.
-    pub async fn seal(self: &Rc<Self>, marker: storage::Marker) -> Result<(), String> {
+    pub(crate) async fn seal(self: &Rc<Self>, marker: storage::Marker) -> Result<(), String> {
         let closed: Option<Closed<Runtime>> = self.closed.borrow_mut().take();
         match closed {
             Some(closed) => closed.seal(marker).await.map_err(|error| error.to_string()),
             None => Ok(()),
         }
     }
-}
-
-/// Whether a topic id is the metadata log's own, which no shard serves.
-pub fn is_metadata(id: TopicId) -> bool {
-    id.0.as_u128() == 1
 }

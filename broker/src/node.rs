@@ -23,8 +23,8 @@ use crate::controller;
 use crate::guard::{self, Guarded, Pulse};
 use crate::message::{Answer, Ask, Message};
 use crate::outside::Outside;
-use crate::preflight::directory;
 use crate::ports;
+use crate::preflight::directory;
 use crate::shard::{Own, Shard};
 
 /// What glommio's own rings may lock of memory: a plain user's limit holds several of them.
@@ -57,9 +57,14 @@ impl Node {
     /// Starts everything; returns when connections are accepted.
     pub fn start(config: Arc<Config>) -> anyhow::Result<Node> {
         let directory = config.log_directory();
-        let lock = DirectoryLock::acquire(directory).with_context(|| format!("log directory {}", directory.display()))?;
+        let lock = DirectoryLock::acquire(directory)
+            .with_context(|| format!("log directory {}", directory.display()))?;
         let count = usize::from(config.shards());
-        let identity = directory::identify(config.log_directory(), config.node_id(), config.cluster_id.as_deref())?;
+        let identity = directory::identify(
+            config.log_directory(),
+            config.node_id(),
+            config.cluster_id.as_deref(),
+        )?;
         let bound = ports::bind(config.listeners(), count)?;
         let listeners = bound.addresses.clone();
         let mut ends = mesh::mesh::<Message>(count + 2, QUEUE);
@@ -72,14 +77,30 @@ impl Node {
             let own = Own { number, lock: lock.clone(), pulse: Arc::default(), ports };
             threads.push(spawn_shard(own, Arc::clone(&config), end, born.clone())?);
         }
-        threads.push(spawn_controller(controller::Own { config, lock, identity, listeners: listeners.clone(), pulse: Arc::default() }, control, born)?);
+        threads.push(spawn_controller(
+            controller::Own {
+                config,
+                lock,
+                identity,
+                listeners: listeners.clone(),
+                pulse: Arc::default(),
+            },
+            control,
+            born,
+        )?);
         let mut guarded = Vec::with_capacity(threads.len());
         for _ in &threads {
-            guarded.push(births.recv().map_err(|_| anyhow!("an executor died at its start: see the log"))??);
+            guarded.push(
+                births
+                    .recv()
+                    .map_err(|_| anyhow!("an executor died at its start: see the log"))??,
+            );
         }
         let guard_stops = Arc::new(AtomicBool::new(false));
         let stops = Arc::clone(&guard_stops);
-        let guard = std::thread::Builder::new().name("guard".into()).spawn(move || guard::watch(&guarded, &stops))?;
+        let guard = std::thread::Builder::new()
+            .name("guard".into())
+            .spawn(move || guard::watch(&guarded, &stops))?;
         let node = Node {
             ready: Ready { listeners, shards: count },
             outside: Outside::start(outside)?,
@@ -129,7 +150,11 @@ fn executor(name: String, placement: Placement) -> LocalExecutorBuilder {
 }
 
 fn ring(born: &Born, pulse: &Arc<Pulse>) -> Option<Ring> {
-    let options = RingOptions { entries: RING_ENTRIES, iowq_bounded_max: WORKERS_MAX, iowq_unbounded_max: WORKERS_MAX };
+    let options = RingOptions {
+        entries: RING_ENTRIES,
+        iowq_bounded_max: WORKERS_MAX,
+        iowq_unbounded_max: WORKERS_MAX,
+    };
     match Ring::new(&options) {
         Ok(ring) => {
             // The node waits for this: it cannot be gone.
@@ -205,6 +230,8 @@ where
 
 /// The cores that this process may use.
 fn cores() -> Vec<usize> {
-    let Ok(set) = nix::sched::sched_getaffinity(nix::unistd::Pid::from_raw(0)) else { return Vec::new() };
+    let Ok(set) = nix::sched::sched_getaffinity(nix::unistd::Pid::from_raw(0)) else {
+        return Vec::new();
+    };
     (0..nix::sched::CpuSet::count()).filter(|core| set.is_set(*core).unwrap_or(false)).collect()
 }

@@ -33,13 +33,16 @@ impl Outside {
         // The last number is this thread's own.
         let executors = port.index();
         let handle = wake.clone();
-        std::thread::Builder::new().name("outside".into()).spawn(move || carry(port, handle, &received))?;
+        std::thread::Builder::new()
+            .name("outside".into())
+            .spawn(move || carry(port, handle, &received))?;
         Ok(Arc::new(Outside { errands, wake, executors }))
     }
 
     /// Asks an executor, and waits for its answer on this thread.
     pub fn ask(&self, executor: usize, ask: Ask) -> anyhow::Result<Answer> {
-        futures::executor::block_on(self.ask_later(executor, ask)).map_err(|_| anyhow!("an executor died: see the log"))
+        futures::executor::block_on(self.ask_later(executor, ask))
+            .map_err(|_| anyhow!("an executor died: see the log"))
     }
 
     /// One-way.
@@ -49,7 +52,8 @@ impl Outside {
 
     /// The counters of every executor.
     pub async fn samples(&self) -> Vec<Sample> {
-        let asked: Vec<_> = (0..self.executors).map(|executor| self.ask_later(executor, Ask::Samples)).collect();
+        let asked: Vec<_> =
+            (0..self.executors).map(|executor| self.ask_later(executor, Ask::Samples)).collect();
         let mut all = Vec::new();
         for asked in asked {
             if let Ok(Answer::Samples(samples)) = asked.await {
@@ -96,7 +100,9 @@ fn carry(port: Port<Message>, wake: WakeHandle, errands: &mpsc::Receiver<Errand>
         let pause = calls.kept_back().then_some(Duration::from_millis(1));
         match endpoint.recv_blocking(pause) {
             Ok(Some((from, Message::Answer { id, answer }))) => calls.answered(from, id, answer),
-            Ok(Some((from, _))) => tracing::error!(from, "a question came to the thread that only asks"),
+            Ok(Some((from, _))) => {
+                tracing::error!(from, "a question came to the thread that only asks")
+            }
             Ok(None) => {}
             Err(error) => {
                 tracing::error!(%error, "the thread between the executors and the others cannot wait; it ends");

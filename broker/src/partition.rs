@@ -16,7 +16,9 @@ use storage::units::{Epoch, Offset, PartitionId, Timestamp};
 use storage::{AppendError, Stamp, Ticket};
 
 use crate::config::TopicConfig;
-use crate::message::{Acks, AppendPart, Appended, EpochEndPart, FoundOffset, OffsetsPart, Read, ReadPart, Sought};
+use crate::message::{
+    Acks, AppendPart, Appended, EpochEndPart, FoundOffset, OffsetsPart, Read, ReadPart, Sought,
+};
 use crate::metadata::image::Partition as State;
 use crate::shard::Log;
 use crate::turnstile::{Turn, Turnstile};
@@ -71,7 +73,7 @@ pub enum ReadRefusal {
 }
 
 /// One partition that this shard owns.
-pub struct Partition {
+pub(crate) struct Partition {
     pub id: PartitionId,
     pub topic: Rc<str>,
     pub log: Log,
@@ -90,7 +92,7 @@ struct Watcher {
 }
 
 /// A batch that has its offsets; await [`PendingAppend::acknowledged`] before answering.
-pub struct PendingAppend {
+pub(crate) struct PendingAppend {
     pub appended: Appended,
     wait: Wait,
 }
@@ -103,7 +105,7 @@ enum Wait {
 
 impl PendingAppend {
     /// Returns when the batch is as durable as the node was told to make what it acknowledges.
-    pub async fn acknowledged(self) -> Result<Appended, AppendRefusal> {
+    pub(crate) async fn acknowledged(self) -> Result<Appended, AppendRefusal> {
         match self.wait {
             Wait::Ticket(ticket) => ticket.await.map_err(|_| AppendRefusal::Offline)?,
             Wait::Duplicate(receiver) => receiver.await.map_err(|_| AppendRefusal::Offline)?,
@@ -114,9 +116,23 @@ impl PendingAppend {
 }
 
 impl Partition {
-    pub fn new(id: PartitionId, topic: &str, log: Log, config: Arc<TopicConfig>, state: &State, me: i32) -> Partition {
+    pub(crate) fn new(
+        id: PartitionId,
+        topic: &str,
+        log: Log,
+        config: Arc<TopicConfig>,
+        state: &State,
+        me: i32,
+    ) -> Partition {
         let acknowledged = log.acknowledged();
-        let leader = Leader::new(me, state.leader_epoch, &state.replicas, &state.isr, acknowledged, log.log_start());
+        let leader = Leader::new(
+            me,
+            state.leader_epoch,
+            &state.replicas,
+            &state.isr,
+            acknowledged,
+            log.log_start(),
+        );
         Partition {
             id,
             topic: topic.into(),
@@ -129,18 +145,19 @@ impl Partition {
         }
     }
 
-    pub fn configure(&self, config: Arc<TopicConfig>) {
+    pub(crate) fn configure(&self, config: Arc<TopicConfig>) {
         *self.config.borrow_mut() = config;
     }
 
     /// The controller changed the partition.
-    pub fn follow(&self, state: &State, me: i32) {
+    pub(crate) fn follow(&self, state: &State, me: i32) {
         let mut leader = self.leader.borrow_mut();
         let (end, high_watermark) = (self.log.acknowledged(), leader.high_watermark());
-        *leader = Leader::new(me, state.leader_epoch, &state.replicas, &state.isr, end, high_watermark);
+        *leader =
+            Leader::new(me, state.leader_epoch, &state.replicas, &state.isr, end, high_watermark);
     }
 
-    pub fn high_watermark(&self) -> Offset {
+    pub(crate) fn high_watermark(&self) -> Offset {
         self.leader.borrow().high_watermark()
     }
 
@@ -149,12 +166,17 @@ impl Partition {
     }
 
     /// A place in the order of this partition's appends.
-    pub fn enter(&self) -> Turn {
+    pub(crate) fn enter(&self) -> Turn {
         self.turnstile.enter()
     }
 
     /// Appends one batch in its turn.
-    pub async fn append(&self, mut turn: Turn, part: &AppendPart, now: Timestamp) -> Result<PendingAppend, AppendRefusal> {
+    pub(crate) async fn append(
+        &self,
+        mut turn: Turn,
+        part: &AppendPart,
+        now: Timestamp,
+    ) -> Result<PendingAppend, AppendRefusal> {
         if !turn.is_front() {
             turn.come().await;
         }
@@ -169,20 +191,31 @@ impl Partition {
                 Progress::More => glommio::yield_if_needed().await,
             }
         };
-        if let SequenceCheck::Duplicate { base_offset, last_offset, .. } = self.log.check_sequence(batch.info())? {
+        if let SequenceCheck::Duplicate { base_offset, last_offset, .. } =
+            self.log.check_sequence(batch.info())?
+        {
             return Ok(self.duplicate(base_offset, last_offset));
         }
         let append_time = config.log_append_time.then_some(now);
         let stamp = Stamp { leader_epoch: self.epoch(), append_time };
         let appended = self.log.append(&batch, &checked, stamp)?;
         Ok(PendingAppend {
-            appended: Appended { base_offset: appended.base_offset, append_time, log_start: appended.log_start },
+            appended: Appended {
+                base_offset: appended.base_offset,
+                append_time,
+                log_start: appended.log_start,
+            },
             wait: Wait::Ticket(appended.ticket),
         })
     }
 
     /// What is decided from the batch's header alone.
-    fn admit(&self, part: &AppendPart, batch: &Batch, config: &TopicConfig) -> Result<(), AppendRefusal> {
+    fn admit(
+        &self,
+        part: &AppendPart,
+        batch: &Batch,
+        config: &TopicConfig,
+    ) -> Result<(), AppendRefusal> {
         if batch.codec() == Some(Codec::Zstd) && !part.zstd_allowed {
             return Err(AppendRefusal::ZstdTooOld);
         }
@@ -205,13 +238,20 @@ impl Partition {
             self.duplicates.borrow_mut().push((last_offset, sender));
             Wait::Duplicate(receiver)
         };
-        PendingAppend { appended: Appended { base_offset, append_time: None, log_start: self.log.log_start() }, wait }
+        PendingAppend {
+            appended: Appended { base_offset, append_time: None, log_start: self.log.log_start() },
+            wait,
+        }
     }
 
     /// The log's acknowledged end moved: returns the fetches to wake, as (shard, watch).
-    pub fn advance(&self, acknowledged: Offset, moved: &mut Vec<(usize, u64)>) {
-        let Some(high_watermark) = self.leader.borrow_mut().acknowledged(acknowledged) else { return };
-        for (_, sender) in self.duplicates.borrow_mut().extract_if(.., |(last, _)| *last < high_watermark) {
+    pub(crate) fn advance(&self, acknowledged: Offset, moved: &mut Vec<(usize, u64)>) {
+        let Some(high_watermark) = self.leader.borrow_mut().acknowledged(acknowledged) else {
+            return;
+        };
+        for (_, sender) in
+            self.duplicates.borrow_mut().extract_if(.., |(last, _)| *last < high_watermark)
+        {
             // The duplicate's client may be gone.
             let _ = sender.send(());
         }
@@ -219,16 +259,21 @@ impl Partition {
     }
 
     /// Wakes every fetch that waits here: the partition was deleted, or changed.
-    pub fn disturb(&self, moved: &mut Vec<(usize, u64)>) {
+    pub(crate) fn disturb(&self, moved: &mut Vec<(usize, u64)>) {
         self.wake(|_| true, moved);
     }
 
     fn wake(&self, which: impl Fn(&Watcher) -> bool, moved: &mut Vec<(usize, u64)>) {
-        moved.extend(self.watchers.borrow_mut().extract_if(.., |watcher| which(watcher)).map(|w| (w.shard, w.watch)));
+        moved.extend(
+            self.watchers
+                .borrow_mut()
+                .extract_if(.., |watcher| which(watcher))
+                .map(|w| (w.shard, w.watch)),
+        );
     }
 
     /// Parks a fetch; false if it need not wait, since the high watermark is past what it has seen.
-    pub fn watch(&self, shard: usize, watch: u64, seen: Offset) -> bool {
+    pub(crate) fn watch(&self, shard: usize, watch: u64, seen: Offset) -> bool {
         if self.high_watermark() > seen {
             return false;
         }
@@ -236,8 +281,10 @@ impl Partition {
         true
     }
 
-    pub fn unwatch(&self, shard: usize, watch: u64) {
-        self.watchers.borrow_mut().retain(|watcher| watcher.shard != shard || watcher.watch != watch);
+    pub(crate) fn unwatch(&self, shard: usize, watch: u64) {
+        self.watchers
+            .borrow_mut()
+            .retain(|watcher| watcher.shard != shard || watcher.watch != watch);
     }
 
     fn check_epoch(&self, current: Option<Epoch>) -> Result<(), ReadRefusal> {
@@ -249,11 +296,22 @@ impl Partition {
     }
 
     /// A fetch of one partition, up to the high watermark, `bytes_max` at most but the first batch whole if `at_least_one`.
-    pub async fn read(&self, part: &ReadPart, bytes_max: usize, at_least_one: bool) -> Result<Read, ReadRefusal> {
+    pub(crate) async fn read(
+        &self,
+        part: &ReadPart,
+        bytes_max: usize,
+        at_least_one: bool,
+    ) -> Result<Read, ReadRefusal> {
         self.check_epoch(part.current_epoch)?;
         let high_watermark = self.high_watermark();
         let log_start = self.log.log_start();
-        let read = |plan, diverging| Read { high_watermark, last_stable: high_watermark, log_start, plan, diverging };
+        let read = |plan, diverging| Read {
+            high_watermark,
+            last_stable: high_watermark,
+            log_start,
+            plan,
+            diverging,
+        };
         if let Some(fetched) = part.last_fetched_epoch {
             let (epoch, end) = self.log.epoch_end(fetched).unwrap_or((Epoch::NONE, Offset::NONE));
             if epoch < fetched || end < part.from {
@@ -266,25 +324,38 @@ impl Partition {
         if part.from >= high_watermark || bytes_max == 0 {
             return Ok(read(storage::ReadPlan::default(), None));
         }
-        let plan = self.log.read(part.from, high_watermark, bytes_max, at_least_one).await.map_err(refusal)?;
+        let plan = self
+            .log
+            .read(part.from, high_watermark, bytes_max, at_least_one)
+            .await
+            .map_err(refusal)?;
         Ok(read(plan, None))
     }
 
     /// The offset that a ListOffsets request seeks; `None` where no record answers it.
-    pub async fn find_offset(&self, part: &OffsetsPart) -> Result<Option<FoundOffset>, ReadRefusal> {
+    pub(crate) async fn find_offset(
+        &self,
+        part: &OffsetsPart,
+    ) -> Result<Option<FoundOffset>, ReadRefusal> {
         self.check_epoch(part.current_epoch)?;
         let high_watermark = self.high_watermark();
         let epoch = self.epoch();
         let plain = |offset, epoch| Ok(Some(FoundOffset { offset, timestamp: None, epoch }));
         match part.sought {
             Sought::Latest => plain(high_watermark, Some(epoch)),
-            Sought::Earliest => plain(self.log.log_start(), self.log.epoch_at(self.log.log_start())),
+            Sought::Earliest => {
+                plain(self.log.log_start(), self.log.epoch_at(self.log.log_start()))
+            }
             Sought::MaxTimestamp => {
                 let found = self.log.max_timestamp_offset(high_watermark).await.map_err(refusal)?;
                 Ok(found.map(|found| self.found(found.offset, found.timestamp)))
             }
             Sought::At(timestamp) => {
-                let found = self.log.offset_for_timestamp(timestamp, high_watermark).await.map_err(refusal)?;
+                let found = self
+                    .log
+                    .offset_for_timestamp(timestamp, high_watermark)
+                    .await
+                    .map_err(refusal)?;
                 Ok(found.map(|found| self.found(found.offset, found.timestamp)))
             }
         }
@@ -295,7 +366,7 @@ impl Partition {
     }
 
     /// The end of an epoch (KIP-101, KIP-279): the largest epoch at most as large, and where the next one begins.
-    pub fn epoch_end(&self, part: &EpochEndPart) -> Result<(Epoch, Offset), ReadRefusal> {
+    pub(crate) fn epoch_end(&self, part: &EpochEndPart) -> Result<(Epoch, Offset), ReadRefusal> {
         self.check_epoch(part.current_epoch)?;
         Ok(self.log.epoch_end(part.epoch).unwrap_or((Epoch::NONE, Offset::NONE)))
     }
@@ -303,7 +374,9 @@ impl Partition {
 
 fn refusal(error: storage::ReadError) -> ReadRefusal {
     match error {
-        storage::ReadError::OutOfRange { .. } => ReadRefusal::OutOfRange { high_watermark: Offset::NONE, log_start: Offset::NONE },
+        storage::ReadError::OutOfRange { .. } => {
+            ReadRefusal::OutOfRange { high_watermark: Offset::NONE, log_start: Offset::NONE }
+        }
         storage::ReadError::Damaged { .. } => ReadRefusal::Corrupt,
         storage::ReadError::Io(..) => ReadRefusal::Offline,
     }

@@ -6,7 +6,7 @@
 use storage::units::PartitionId;
 
 /// The shard, of `shards` (at least one), that owns `id`.
-pub fn shard_of(id: PartitionId, shards: u16) -> usize {
+pub(crate) fn shard_of(id: PartitionId, shards: u16) -> usize {
     let (high, low) = id.topic.0.as_u64_pair();
     // Topic ids are random: folding is enough of a hash. The multiplication spreads ids that are not (the metadata topic's is 1).
     let hash = (high ^ low).wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 32;

@@ -16,21 +16,21 @@ use nix::sys::socket::{
 use crate::config::Listener;
 
 /// One shard's socket on a port, bound, not listening yet.
-pub struct Port {
+pub(crate) struct Port {
     pub name: String,
     pub address: SocketAddr,
     pub socket: OwnedFd,
 }
 
 /// All ports of the node.
-pub struct Bound {
+pub(crate) struct Bound {
     /// As they are, by listener name.
     pub addresses: Vec<(String, SocketAddr)>,
     pub by_shard: Vec<Vec<Port>>,
 }
 
 /// Binds every listener for `shards` shards.
-pub fn bind<'a>(
+pub(crate) fn bind<'a>(
     listeners: impl IntoIterator<Item = &'a Listener>,
     shards: usize,
 ) -> anyhow::Result<Bound> {

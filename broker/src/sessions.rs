@@ -15,13 +15,13 @@ use uuid::Uuid;
 /// Kafka's `min.incremental.fetch.session.eviction.ms`.
 const IDLE: Duration = Duration::from_secs(120);
 /// The epoch of a request without a session, and of one that ends its session.
-pub const FINAL_EPOCH: i32 = -1;
+pub(crate) const FINAL_EPOCH: i32 = -1;
 /// The epoch of a request that opens a session.
-pub const INITIAL_EPOCH: i32 = 0;
+pub(crate) const INITIAL_EPOCH: i32 = 0;
 
 /// A partition as the request named it: by topic id from version 13 on, by name before.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
-pub struct Key {
+pub(crate) struct Key {
     pub topic: ByteString,
     pub topic_id: Uuid,
     pub partition: i32,
@@ -29,7 +29,7 @@ pub struct Key {
 
 /// What a fetch asks of a partition.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Wanted {
+pub(crate) struct Wanted {
     pub current_epoch: i32,
     pub from: i64,
     pub last_fetched_epoch: i32,
@@ -38,7 +38,7 @@ pub struct Wanted {
 
 /// A partition of a session.
 #[derive(Debug, Clone)]
-pub struct Cached {
+pub(crate) struct Cached {
     pub key: Key,
     pub wanted: Wanted,
     /// What the client was last told; `NONE` forces an answer.
@@ -46,7 +46,7 @@ pub struct Cached {
     pub log_start: Offset,
 }
 
-pub struct Session {
+pub(crate) struct Session {
     pub partitions: Vec<Cached>,
     places: HashMap<Key, usize>,
     by_id: bool,
@@ -57,14 +57,14 @@ pub struct Session {
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum SessionRefusal {
+pub(crate) enum SessionRefusal {
     NotFound,
     InvalidEpoch,
     /// The session was opened with topic names and is asked with ids, or the other way round (KIP-516).
     TopicIds,
 }
 
-pub struct Sessions {
+pub(crate) struct Sessions {
     sessions: HashMap<i32, Session>,
     shard: i32,
     shards: i32,
@@ -73,7 +73,7 @@ pub struct Sessions {
 
 impl Sessions {
     /// `slots` is for all shards together.
-    pub fn new(shard: usize, shards: u16, slots: usize) -> Sessions {
+    pub(crate) fn new(shard: usize, shards: u16, slots: usize) -> Sessions {
         let slots = slots.div_ceil(usize::from(shards.max(1)));
         Sessions {
             sessions: HashMap::new(),
@@ -83,20 +83,20 @@ impl Sessions {
         }
     }
 
-    pub fn len(&self) -> usize {
+    pub(crate) fn len(&self) -> usize {
         self.sessions.len()
     }
 
-    pub fn close(&mut self, id: i32) {
+    pub(crate) fn close(&mut self, id: i32) {
         self.sessions.remove(&id);
     }
 
-    pub fn get(&mut self, id: i32) -> Option<&mut Session> {
+    pub(crate) fn get(&mut self, id: i32) -> Option<&mut Session> {
         self.sessions.get_mut(&id)
     }
 
     /// Opens a session over the partitions of a full fetch; 0 if there is no room. `random` picks the id.
-    pub fn open(
+    pub(crate) fn open(
         &mut self,
         partitions: Vec<Cached>,
         by_id: bool,
@@ -130,7 +130,7 @@ impl Sessions {
     }
 
     /// The session of an incremental fetch, at its next epoch.
-    pub fn continue_(
+    pub(crate) fn continue_(
         &mut self,
         id: i32,
         epoch: i32,
@@ -152,7 +152,7 @@ impl Sessions {
 
 impl Session {
     /// What the request names: changed or new partitions.
-    pub fn update(&mut self, key: Key, wanted: Wanted) {
+    pub(crate) fn update(&mut self, key: Key, wanted: Wanted) {
         match self.places.get(&key) {
             Some(&at) => self.partitions[at].wanted = wanted,
             None => {
@@ -168,7 +168,7 @@ impl Session {
         }
     }
 
-    pub fn forget(&mut self, forgotten: &[Key]) {
+    pub(crate) fn forget(&mut self, forgotten: &[Key]) {
         let mut dropped = false;
         for key in forgotten {
             dropped |= self.places.remove(key).is_some();

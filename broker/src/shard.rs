@@ -27,7 +27,8 @@ use crate::deadline::Deadlines;
 use crate::doors::{self, Doors};
 use crate::guard::Pulse;
 use crate::message::{
-    Answer, AppendPart, Appended, Ask, EpochEndPart, FoundOffset, Message, OffsetsPart, Read, ReadAsk, Seen,
+    Answer, AppendPart, Appended, Ask, EpochEndPart, FoundOffset, Message, OffsetsPart, Read,
+    ReadAsk, Seen,
 };
 use crate::metadata::image::Image;
 use crate::partition::{AppendRefusal, Partition, PendingAppend, ReadRefusal};
@@ -37,11 +38,11 @@ use crate::sessions::Sessions;
 use crate::stats::Stats;
 use crate::waiting::Waits;
 
-pub type Runtime = storage::runtime::ring::RingRuntime;
-pub type Store = storage::Store<Runtime>;
-pub type Log = storage::Log<Runtime>;
+pub(crate) type Runtime = storage::runtime::ring::RingRuntime;
+pub(crate) type Store = storage::Store<Runtime>;
+pub(crate) type Log = storage::Log<Runtime>;
 
-pub struct Shard {
+pub(crate) struct Shard {
     pub number: usize,
     pub shards: u16,
     pub config: Arc<Config>,
@@ -68,7 +69,7 @@ pub struct Shard {
 }
 
 /// What a shard is given at its birth, and no other has.
-pub struct Own {
+pub(crate) struct Own {
     pub number: usize,
     pub lock: DirectoryLock,
     pub pulse: Arc<Pulse>,
@@ -77,7 +78,12 @@ pub struct Own {
 
 impl Shard {
     /// To be called on the shard's own executor.
-    pub fn new(own: Own, config: Arc<Config>, ring: Ring, endpoint: Rc<Endpoint<Message>>) -> Rc<Shard> {
+    pub(crate) fn new(
+        own: Own,
+        config: Arc<Config>,
+        ring: Ring,
+        endpoint: Rc<Endpoint<Message>>,
+    ) -> Rc<Shard> {
         let Own { number, lock, pulse, ports } = own;
         let net = Net::new(&ring, config.shard_memory().receive_bytes, config.request_bytes_max());
         let shards = config.shards();
@@ -106,36 +112,43 @@ impl Shard {
         })
     }
 
-    pub fn image(&self) -> Arc<Image> {
+    pub(crate) fn image(&self) -> Arc<Image> {
         Arc::clone(&self.image.borrow())
     }
 
-    pub fn owner(&self, id: PartitionId) -> usize {
+    pub(crate) fn owner(&self, id: PartitionId) -> usize {
         shard_of(id, self.shards)
     }
 
-    pub fn partition(&self, id: PartitionId) -> Option<Rc<Partition>> {
+    pub(crate) fn partition(&self, id: PartitionId) -> Option<Rc<Partition>> {
         self.partitions.borrow().get(&id).map(Rc::clone)
     }
 
     /// Asks the controller's executor.
-    pub async fn controller(&self, request: ControllerRequest) -> Result<ControllerAnswer, Stopped> {
+    pub(crate) async fn controller(
+        &self,
+        request: ControllerRequest,
+    ) -> Result<ControllerAnswer, Stopped> {
         match self.calls.ask(usize::from(self.shards), Ask::Control(Box::new(request))).await? {
             Answer::Control(answer) => Ok(*answer),
             _ => Err(Stopped),
         }
     }
 
-    pub fn ask(&self, owner: usize, ask: Ask) -> impl Future<Output = Result<Answer, Stopped>> + 'static {
+    pub(crate) fn ask(
+        &self,
+        owner: usize,
+        ask: Ask,
+    ) -> impl Future<Output = Result<Answer, Stopped>> + 'static {
         self.calls.ask(owner, ask)
     }
 
-    pub fn post(&self, owner: usize, message: Message) {
+    pub(crate) fn post(&self, owner: usize, message: Message) {
         self.calls.post(owner, message);
     }
 
     /// The loop over what other executors send; it never waits for anything else.
-    pub async fn receive_all(self: Rc<Self>, endpoint: Rc<Endpoint<Message>>) {
+    pub(crate) async fn receive_all(self: Rc<Self>, endpoint: Rc<Endpoint<Message>>) {
         loop {
             let (from, message) = endpoint.recv().await;
             self.stats.messages.bump();
@@ -147,9 +160,14 @@ impl Shard {
     }
 
     /// A full queue is looked at again although its reader sends nothing.
-    pub async fn pump(self: Rc<Self>) {
+    pub(crate) async fn pump(self: Rc<Self>) {
         loop {
-            glommio::timer::sleep(Duration::from_millis(if self.calls.kept_back() { 1 } else { 100 })).await;
+            glommio::timer::sleep(Duration::from_millis(if self.calls.kept_back() {
+                1
+            } else {
+                100
+            }))
+            .await;
             self.calls.pump_all();
         }
     }
@@ -164,7 +182,9 @@ impl Shard {
                 }
             }
             Message::Unwatch { watch, partitions } => self.unwatch(from, watch, &partitions),
-            Message::Moved { watches } => watches.into_iter().for_each(|watch| self.waits.moved(watch)),
+            Message::Moved { watches } => {
+                watches.into_iter().for_each(|watch| self.waits.moved(watch))
+            }
             Message::Leave => {}
         }
         self.calls.pump(from);
@@ -177,10 +197,16 @@ impl Shard {
         match ask {
             Ask::Append(parts) => {
                 let begun = self.begin_append(parts);
-                self.spawn(async move { answer(Answer::Append(acknowledge_all(begun.await).await)) });
+                self.spawn(
+                    async move { answer(Answer::Append(acknowledge_all(begun.await).await)) },
+                );
             }
-            Ask::Read(ask) => self.spawn(async move { answer(Answer::Read(shard.read(&ask).await)) }),
-            Ask::Offsets(parts) => self.spawn(async move { answer(Answer::Offsets(shard.find_offsets(&parts).await)) }),
+            Ask::Read(ask) => {
+                self.spawn(async move { answer(Answer::Read(shard.read(&ask).await)) })
+            }
+            Ask::Offsets(parts) => {
+                self.spawn(async move { answer(Answer::Offsets(shard.find_offsets(&parts).await)) })
+            }
             Ask::EpochEnds(parts) => answer(Answer::EpochEnds(self.epoch_ends(&parts))),
             Ask::Open(image) => {
                 let lock = self.lock.clone();
@@ -193,17 +219,19 @@ impl Shard {
             Ask::Serve => answer(Answer::Serving(doors::open(self))),
             Ask::Samples => answer(Answer::Samples(self.stats.samples(self))),
             Ask::Stop => self.spawn(async move { answer(Answer::Stopped(shard.stop().await)) }),
-            Ask::Seal(marker) => self.spawn(async move { answer(Answer::Sealed(shard.seal(marker).await)) }),
+            Ask::Seal(marker) => {
+                self.spawn(async move { answer(Answer::Sealed(shard.seal(marker).await)) })
+            }
             Ask::Control(_) => tracing::error!("a question for the controller came to a shard"),
         }
     }
 
-    pub fn spawn(self: &Rc<Self>, future: impl Future<Output = ()> + 'static) {
+    pub(crate) fn spawn(self: &Rc<Self>, future: impl Future<Output = ()> + 'static) {
         glommio::spawn_local(crate::stats::Turns::new(Rc::clone(&self.stats), future)).detach();
     }
 
     /// Appends the parts, each in its partition's order, which is that of the calls of this function.
-    pub fn begin_append(
+    pub(crate) fn begin_append(
         self: &Rc<Self>,
         parts: Vec<AppendPart>,
     ) -> impl Future<Output = Vec<Result<PendingAppend, AppendRefusal>>> + 'static {
@@ -242,13 +270,15 @@ impl Shard {
     }
 
     /// Reads the partitions in order, `bytes_max` in all; the first that has a record gives at least one batch.
-    pub async fn read(&self, ask: &ReadAsk) -> Vec<Result<Read, ReadRefusal>> {
+    pub(crate) async fn read(&self, ask: &ReadAsk) -> Vec<Result<Read, ReadRefusal>> {
         let mut left = ask.bytes_max;
         let mut at_least_one = true;
         let mut reads = Vec::with_capacity(ask.parts.len());
         for part in &ask.parts {
             let read = match self.partition(part.partition) {
-                Some(partition) => partition.read(part, left.min(part.bytes_max), at_least_one).await,
+                Some(partition) => {
+                    partition.read(part, left.min(part.bytes_max), at_least_one).await
+                }
                 None => Err(ReadRefusal::NotHere),
             };
             if let Ok(read) = &read
@@ -262,7 +292,10 @@ impl Shard {
         reads
     }
 
-    pub async fn find_offsets(&self, parts: &[OffsetsPart]) -> Vec<Result<Option<FoundOffset>, ReadRefusal>> {
+    pub(crate) async fn find_offsets(
+        &self,
+        parts: &[OffsetsPart],
+    ) -> Vec<Result<Option<FoundOffset>, ReadRefusal>> {
         let mut found = Vec::with_capacity(parts.len());
         for part in parts {
             found.push(match self.partition(part.partition) {
@@ -273,18 +306,25 @@ impl Shard {
         found
     }
 
-    pub fn epoch_ends(&self, parts: &[EpochEndPart]) -> Vec<Result<(storage::units::Epoch, Offset), ReadRefusal>> {
-        parts.iter().map(|part| self.partition(part.partition).ok_or(ReadRefusal::NotHere)?.epoch_end(part)).collect()
+    pub(crate) fn epoch_ends(
+        &self,
+        parts: &[EpochEndPart],
+    ) -> Vec<Result<(storage::units::Epoch, Offset), ReadRefusal>> {
+        parts
+            .iter()
+            .map(|part| self.partition(part.partition).ok_or(ReadRefusal::NotHere)?.epoch_end(part))
+            .collect()
     }
 
     /// Parks a fetch of `shard` on partitions of this one; false if one of them has moved already.
-    pub fn watch(&self, shard: usize, watch: u64, seen: &[Seen]) -> bool {
+    pub(crate) fn watch(&self, shard: usize, watch: u64, seen: &[Seen]) -> bool {
         seen.iter().all(|seen| {
-            self.partition(seen.partition).is_some_and(|partition| partition.watch(shard, watch, seen.high_watermark))
+            self.partition(seen.partition)
+                .is_some_and(|partition| partition.watch(shard, watch, seen.high_watermark))
         })
     }
 
-    pub fn unwatch(&self, shard: usize, watch: u64, partitions: &[PartitionId]) {
+    pub(crate) fn unwatch(&self, shard: usize, watch: u64, partitions: &[PartitionId]) {
         for id in partitions {
             if let Some(partition) = self.partition(*id) {
                 partition.unwatch(shard, watch);
@@ -312,7 +352,9 @@ impl Shard {
 }
 
 /// Waits for all of them, in any order.
-pub async fn acknowledge_all(begun: Vec<Result<PendingAppend, AppendRefusal>>) -> Vec<Result<Appended, AppendRefusal>> {
+pub(crate) async fn acknowledge_all(
+    begun: Vec<Result<PendingAppend, AppendRefusal>>,
+) -> Vec<Result<Appended, AppendRefusal>> {
     let mut results = Vec::with_capacity(begun.len());
     for pending in begun {
         results.push(match pending {

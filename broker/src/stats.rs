@@ -19,7 +19,7 @@ use crate::shard::Shard;
 const LONG_TURN: Duration = Duration::from_millis(5);
 
 #[derive(Default)]
-pub struct Stats {
+pub(crate) struct Stats {
     pub messages: Counter,
     pub requests: Requests,
     pub long_turns: Counter,
@@ -27,25 +27,25 @@ pub struct Stats {
 }
 
 #[derive(Default)]
-pub struct Counter(Cell<u64>);
+pub(crate) struct Counter(Cell<u64>);
 
 impl Counter {
-    pub fn bump(&self) {
+    pub(crate) fn bump(&self) {
         self.0.set(self.0.get() + 1);
     }
 
-    pub fn get(&self) -> u64 {
+    pub(crate) fn get(&self) -> u64 {
         self.0.get()
     }
 }
 
 /// Requests by API key.
 #[derive(Default)]
-pub struct Requests(RefCell<Vec<u64>>);
+pub(crate) struct Requests(RefCell<Vec<u64>>);
 
 impl Requests {
     /// `key` is one of ours: the header was decoded.
-    pub fn bump(&self, key: i16) {
+    pub(crate) fn bump(&self, key: i16) {
         let at = usize::try_from(key).unwrap_or(0);
         let mut counts = self.0.borrow_mut();
         if counts.len() <= at {
@@ -56,13 +56,13 @@ impl Requests {
 }
 
 /// A task of the shard whose turns are timed.
-pub struct Turns<F> {
+pub(crate) struct Turns<F> {
     stats: Rc<Stats>,
     future: Pin<Box<F>>,
 }
 
 impl<F: Future> Turns<F> {
-    pub fn new(stats: Rc<Stats>, future: F) -> Turns<F> {
+    pub(crate) fn new(stats: Rc<Stats>, future: F) -> Turns<F> {
         Turns { stats, future: Box::pin(future) }
     }
 }
@@ -81,42 +81,85 @@ impl<F: Future> Future for Turns<F> {
 }
 
 impl Stats {
-    pub fn samples(&self, shard: &Shard) -> Vec<Sample> {
+    pub(crate) fn samples(&self, shard: &Shard) -> Vec<Sample> {
         let number = shard.number;
-        let counter = |name, help, value: u64| Sample::counter(name, help, value).with("shard", number);
-        let gauge = |name, help, value: usize| Sample::gauge(name, help, value as f64).with("shard", number);
+        let counter =
+            |name, help, value: u64| Sample::counter(name, help, value).with("shard", number);
+        let gauge = |name, help, value: usize| {
+            Sample::gauge(name, help, value as f64).with("shard", number)
+        };
         let mut samples = vec![
-            counter("odradek_mesh_messages_total", "Messages from other executors", self.messages.get()),
-            counter("odradek_long_turns_total", "Turns of the shard's tasks over 5 ms", self.long_turns.get()),
-            counter("odradek_room_waits_total", "Appends that waited for memory", self.room_waits.get()),
-            counter("odradek_guard_rescues_total", "Wakes that found a stalled executor", shard.pulse.rescues()),
-            gauge("odradek_partitions", "Partitions that this shard owns", shard.partitions.borrow().len()),
+            counter(
+                "odradek_mesh_messages_total",
+                "Messages from other executors",
+                self.messages.get(),
+            ),
+            counter(
+                "odradek_long_turns_total",
+                "Turns of the shard's tasks over 5 ms",
+                self.long_turns.get(),
+            ),
+            counter(
+                "odradek_room_waits_total",
+                "Appends that waited for memory",
+                self.room_waits.get(),
+            ),
+            counter(
+                "odradek_guard_rescues_total",
+                "Wakes that found a stalled executor",
+                shard.pulse.rescues(),
+            ),
+            gauge(
+                "odradek_partitions",
+                "Partitions that this shard owns",
+                shard.partitions.borrow().len(),
+            ),
             gauge("odradek_parked_fetches", "Fetches that wait for records", shard.waits.len()),
-            gauge("odradek_fetch_sessions", "Incremental fetch sessions", shard.sessions.borrow().len()),
+            gauge(
+                "odradek_fetch_sessions",
+                "Incremental fetch sessions",
+                shard.sessions.borrow().len(),
+            ),
         ];
         samples.extend(net_samples(&shard.net.stats, shard.number));
         if let Some(store) = shard.store.get() {
             samples.extend(store_samples(&store.stats(), shard.number));
         }
         samples.extend(ring_samples(&shard.ring.stats(), shard.number));
-        for (key, count) in self.requests.0.borrow().iter().enumerate().filter(|(_, count)| **count > 0) {
-            let name = i16::try_from(key).ok().and_then(net::wire::api).map_or("unknown", |api| api.name);
-            samples.push(counter("odradek_requests_total", "Requests by API", *count).with("api", name));
+        for (key, count) in
+            self.requests.0.borrow().iter().enumerate().filter(|(_, count)| **count > 0)
+        {
+            let name =
+                i16::try_from(key).ok().and_then(net::wire::api).map_or("unknown", |api| api.name);
+            samples.push(
+                counter("odradek_requests_total", "Requests by API", *count).with("api", name),
+            );
         }
         samples
     }
 }
 
 fn net_samples(net: &NetStats, shard: usize) -> Vec<Sample> {
-    let counter = |name, help, count: &Count| Sample::counter(name, help, count.get()).with("shard", shard);
+    let counter =
+        |name, help, count: &Count| Sample::counter(name, help, count.get()).with("shard", shard);
     let sent = |path, count: &Count| {
-        counter("odradek_sent_bytes_total", "Bytes of answers, by the path that they took", count).with("path", path)
+        counter("odradek_sent_bytes_total", "Bytes of answers, by the path that they took", count)
+            .with("path", path)
     };
-    let open = Sample::gauge("odradek_connections", "Open connections", net.connections.get() as f64);
+    let open =
+        Sample::gauge("odradek_connections", "Open connections", net.connections.get() as f64);
     let mut samples = vec![
         open.with("shard", shard),
-        counter("odradek_connections_opened_total", "Connections accepted", &net.connections_opened),
-        counter("odradek_connections_refused_total", "Connections closed at once: too many", &net.connections_refused),
+        counter(
+            "odradek_connections_opened_total",
+            "Connections accepted",
+            &net.connections_opened,
+        ),
+        counter(
+            "odradek_connections_refused_total",
+            "Connections closed at once: too many",
+            &net.connections_refused,
+        ),
         counter("odradek_accept_errors_total", "Errors of accepting", &net.accept_errors),
         counter("odradek_received_bytes_total", "Bytes of requests", &net.received_bytes),
         counter("odradek_receives_total", "Times that a socket was asked for bytes", &net.receives),
@@ -127,9 +170,13 @@ fn net_samples(net: &NetStats, shard: usize) -> Vec<Sample> {
         sent("splice", &net.splice_bytes),
     ];
     samples.extend(CloseReason::ALL.into_iter().map(|reason| {
-        Sample::counter("odradek_connections_closed_total", "Connections closed, by reason", net.closed(reason))
-            .with("shard", shard)
-            .with("reason", reason.name())
+        Sample::counter(
+            "odradek_connections_closed_total",
+            "Connections closed, by reason",
+            net.closed(reason),
+        )
+        .with("shard", shard)
+        .with("reason", reason.name())
     }));
     samples
 }
@@ -139,31 +186,65 @@ fn ring_samples(ring: &RingStats, shard: usize) -> Vec<Sample> {
     vec![
         counter("odradek_ring_enters_total", "System calls that submitted or reaped", ring.enters),
         counter("odradek_ring_submissions_total", "Operations submitted", ring.submissions),
-        counter("odradek_ring_notifications_total", "Times that completions woke the executor", ring.notifications),
-        Sample::gauge("odradek_ring_in_flight", "Operations in flight", ring.in_flight as f64).with("shard", shard),
+        counter(
+            "odradek_ring_notifications_total",
+            "Times that completions woke the executor",
+            ring.notifications,
+        ),
+        Sample::gauge("odradek_ring_in_flight", "Operations in flight", ring.in_flight as f64)
+            .with("shard", shard),
     ]
 }
 
 fn store_samples(store: &StoreStats, shard: usize) -> Vec<Sample> {
     let counter = |name, help, value| Sample::counter(name, help, value).with("shard", shard);
-    let gauge = |name, help, value: usize| Sample::gauge(name, help, value as f64).with("shard", shard);
+    let gauge =
+        |name, help, value: usize| Sample::gauge(name, help, value as f64).with("shard", shard);
     vec![
-        counter("odradek_log_groups_total", "Writes of the commit log that carried batches", store.groups),
-        counter("odradek_log_empty_groups_total", "Writes of the commit log that carried only the mark", store.empty_groups),
+        counter(
+            "odradek_log_groups_total",
+            "Writes of the commit log that carried batches",
+            store.groups,
+        ),
+        counter(
+            "odradek_log_empty_groups_total",
+            "Writes of the commit log that carried only the mark",
+            store.empty_groups,
+        ),
         counter("odradek_log_bytes_total", "Bytes written to the commit log", store.group_bytes),
         counter("odradek_log_syncs_total", "Syncs of files written without DSYNC", store.syncs),
         counter("odradek_log_recycled_total", "Commit log files used again", store.recycled),
-        counter("odradek_log_relogged_total", "Remainders logged again so that a file could be used again", store.relogged),
+        counter(
+            "odradek_log_relogged_total",
+            "Remainders logged again so that a file could be used again",
+            store.relogged,
+        ),
         counter("odradek_appended_batches_total", "Batches appended", store.batches),
         counter("odradek_appended_bytes_total", "Bytes of batches appended", store.batch_bytes),
         counter("odradek_extents_total", "Writes straight to a segment", store.extents),
-        counter("odradek_extent_bytes_total", "Bytes written straight to a segment", store.extent_bytes),
-        counter("odradek_drains_total", "Writes that moved what the log holds into segments", store.drains),
+        counter(
+            "odradek_extent_bytes_total",
+            "Bytes written straight to a segment",
+            store.extent_bytes,
+        ),
+        counter(
+            "odradek_drains_total",
+            "Writes that moved what the log holds into segments",
+            store.drains,
+        ),
         counter("odradek_drain_bytes_total", "Bytes moved into segments", store.drain_bytes),
         counter("odradek_refused_appends_total", "Appends refused for want of room", store.refused),
-        gauge("odradek_tail_dirty_bytes", "Bytes in memory that no segment has yet", store.dirty_bytes),
+        gauge(
+            "odradek_tail_dirty_bytes",
+            "Bytes in memory that no segment has yet",
+            store.dirty_bytes,
+        ),
         gauge("odradek_tail_bytes", "Bytes of the tail in memory", store.kept_bytes),
         gauge("odradek_log_files", "Files of the commit log", store.log_files),
-        gauge("odradek_offline", "1 after an error that took the log directory offline", usize::from(store.offline)),
+        gauge(
+            "odradek_offline",
+            "1 after an error that took the log directory offline",
+            usize::from(store.offline),
+        ),
     ]
 }

@@ -11,7 +11,7 @@ use std::rc::Rc;
 use std::task::{Context, Poll, Waker};
 
 #[derive(Default)]
-pub struct Turnstile(RefCell<Queue>);
+pub(crate) struct Turnstile(RefCell<Queue>);
 
 #[derive(Default)]
 struct Queue {
@@ -27,7 +27,7 @@ enum Place {
 }
 
 impl Turnstile {
-    pub fn enter(self: &Rc<Self>) -> Turn {
+    pub(crate) fn enter(self: &Rc<Self>) -> Turn {
         let mut queue = self.0.borrow_mut();
         let number = queue.front + queue.places.len() as u64;
         queue.places.push_back(Place::Taken);
@@ -37,24 +37,24 @@ impl Turnstile {
 
 /// A place in the queue: await it until it is at the front; dropping it lets the next one in.
 #[must_use]
-pub struct Turn {
+pub(crate) struct Turn {
     turnstile: Rc<Turnstile>,
     number: u64,
 }
 
 impl Turn {
-    pub fn is_front(&self) -> bool {
+    pub(crate) fn is_front(&self) -> bool {
         self.turnstile.0.borrow().front == self.number
     }
 
     /// Waits for the front.
-    pub fn come(&mut self) -> Come<'_> {
+    pub(crate) fn come(&mut self) -> Come<'_> {
         Come(self)
     }
 }
 
 /// The wait of [`Turn::come`].
-pub struct Come<'a>(&'a mut Turn);
+pub(crate) struct Come<'a>(&'a mut Turn);
 
 impl Future for Come<'_> {
     type Output = ();

@@ -9,7 +9,7 @@ use std::rc::Rc;
 use std::task::{Context, Poll, Waker};
 
 #[derive(Default)]
-pub struct Waits {
+pub(crate) struct Waits {
     next: Cell<u64>,
     waiting: RefCell<HashMap<u64, State>>,
 }
@@ -20,20 +20,20 @@ enum State {
 }
 
 /// A wait that resolves once something moved; dropping it ends it.
-pub struct Wait {
+pub(crate) struct Wait {
     waits: Rc<Waits>,
     pub watch: u64,
 }
 
 impl Waits {
-    pub fn begin(self: &Rc<Self>) -> Wait {
+    pub(crate) fn begin(self: &Rc<Self>) -> Wait {
         let watch = self.next.get();
         self.next.set(watch + 1);
         self.waiting.borrow_mut().insert(watch, State::Waiting(None));
         Wait { waits: Rc::clone(self), watch }
     }
 
-    pub fn moved(&self, watch: u64) {
+    pub(crate) fn moved(&self, watch: u64) {
         let waker = match self.waiting.borrow_mut().get_mut(&watch) {
             Some(state) => match std::mem::replace(state, State::Moved) {
                 State::Waiting(waker) => waker,
@@ -46,7 +46,7 @@ impl Waits {
         }
     }
 
-    pub fn len(&self) -> usize {
+    pub(crate) fn len(&self) -> usize {
         self.waiting.borrow().len()
     }
 }

@@ -7,16 +7,28 @@
 //! - Features: only what the metadata log holds; those with a minimum of 0 are shown from version 4 on (KAFKA-17011).
 
 use net::connection::Outcome;
-use net::wire::api_versions::{ApiVersion, ApiVersionsRequest, ApiVersionsResponse, FinalizedFeatureKey, SupportedFeatureKey};
+use net::wire::api_versions::{
+    ApiVersion, ApiVersionsRequest, ApiVersionsResponse, FinalizedFeatureKey, SupportedFeatureKey,
+};
 use net::wire::{ErrorCode, Request, apis};
 
 use super::{Context, answer};
 
-pub const KEY: i16 = ApiVersionsRequest::KEY;
+pub(crate) const KEY: i16 = ApiVersionsRequest::KEY;
 
-pub fn handle(cx: &Context, version: i16, request: &ApiVersionsRequest) -> ApiVersionsResponse {
-    if version >= 3 && !(is_software(&request.client_software_name) && is_software(&request.client_software_version)) {
-        return ApiVersionsResponse { error_code: ErrorCode::INVALID_REQUEST, ..Default::default() };
+pub(crate) fn handle(
+    cx: &Context,
+    version: i16,
+    request: &ApiVersionsRequest,
+) -> ApiVersionsResponse {
+    if version >= 3
+        && !(is_software(&request.client_software_name)
+            && is_software(&request.client_software_version))
+    {
+        return ApiVersionsResponse {
+            error_code: ErrorCode::INVALID_REQUEST,
+            ..Default::default()
+        };
     }
     let image = cx.shard.image();
     let (supported, finalized): (Vec<_>, Vec<_>) = image
@@ -26,7 +38,11 @@ pub fn handle(cx: &Context, version: i16, request: &ApiVersionsRequest) -> ApiVe
             let (min_version, max_version) = (level, level);
             (
                 SupportedFeatureKey { name: name.clone(), min_version, max_version },
-                FinalizedFeatureKey { name: name.clone(), max_version_level: level, min_version_level: level },
+                FinalizedFeatureKey {
+                    name: name.clone(),
+                    max_version_level: level,
+                    min_version_level: level,
+                },
             )
         })
         .filter(|(supported, _)| version >= 4 || supported.min_version > 0)
@@ -41,16 +57,24 @@ pub fn handle(cx: &Context, version: i16, request: &ApiVersionsRequest) -> ApiVe
 }
 
 /// The answer to a version that nobody knows yet.
-pub fn unsupported(cx: &Context) -> Outcome {
+pub(crate) fn unsupported(cx: &Context) -> Outcome {
     let own = table().into_iter().filter(|api| api.api_key == KEY).collect();
-    let response = ApiVersionsResponse { error_code: ErrorCode::UNSUPPORTED_VERSION, api_keys: own, ..Default::default() };
+    let response = ApiVersionsResponse {
+        error_code: ErrorCode::UNSUPPORTED_VERSION,
+        api_keys: own,
+        ..Default::default()
+    };
     answer::<ApiVersionsRequest>(cx, 0, &response)
 }
 
 fn table() -> Vec<ApiVersion> {
     apis()
         .iter()
-        .map(|api| ApiVersion { api_key: api.key, min_version: api.announced_min, max_version: *api.versions.end() })
+        .map(|api| ApiVersion {
+            api_key: api.key,
+            min_version: api.announced_min,
+            max_version: *api.versions.end(),
+        })
         .collect()
 }
 

@@ -23,7 +23,7 @@ use crate::config::describe::{self, Described};
 use crate::controller::refusal::{TopicRefusal, Unwritten};
 use crate::controller::{ControllerAnswer, ControllerRequest, CreatedTopic};
 
-pub async fn handle(
+pub(crate) async fn handle(
     cx: &Context,
     _version: i16,
     request: CreateTopicsRequest,

@@ -18,7 +18,7 @@ use crate::clock;
 use crate::controller::delete::{Deletion, NamedTopic};
 use crate::controller::{ControllerAnswer, ControllerRequest};
 
-pub async fn handle(
+pub(crate) async fn handle(
     cx: &Context,
     version: i16,
     request: DeleteTopicsRequest,

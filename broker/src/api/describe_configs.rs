@@ -35,7 +35,7 @@ const MALFORMED: &str = "This most likely occurs because of a request being malf
 /// The source of a logger's level.
 const SOURCE_LOGGER: i8 = 6;
 
-pub async fn handle(
+pub(crate) async fn handle(
     cx: &Context,
     _version: i16,
     request: DescribeConfigsRequest,
@@ -49,7 +49,7 @@ pub async fn handle(
 }
 
 /// The whole answer, from what is configured.
-pub fn answer(
+pub(crate) fn answer(
     config: &Config,
     image: &Image,
     request: &DescribeConfigsRequest,

@@ -56,13 +56,19 @@ fn batch_error(error: &BatchError, topic: &str, partition: i32) -> Refused {
     Refused {
         code,
         message: Some(errors.message(timestamps, topic, partition)),
-        records: errors.listed.iter().map(|error| (error.index, Some(error.message(topic, partition)))).collect(),
+        records: errors
+            .listed
+            .iter()
+            .map(|error| (error.index, Some(error.message(topic, partition))))
+            .collect(),
     }
 }
 
 pub(super) fn read_refusal(refusal: ReadRefusal) -> ErrorCode {
     match refusal {
-        ReadRefusal::NotHere | ReadRefusal::NotReplica | ReadRefusal::Stopping => ErrorCode::NOT_LEADER_OR_FOLLOWER,
+        ReadRefusal::NotHere | ReadRefusal::NotReplica | ReadRefusal::Stopping => {
+            ErrorCode::NOT_LEADER_OR_FOLLOWER
+        }
         ReadRefusal::FencedEpoch => ErrorCode::FENCED_LEADER_EPOCH,
         ReadRefusal::UnknownEpoch => ErrorCode::UNKNOWN_LEADER_EPOCH,
         ReadRefusal::OutOfRange { .. } => ErrorCode::OFFSET_OUT_OF_RANGE,

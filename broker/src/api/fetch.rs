@@ -43,14 +43,18 @@ struct Terms {
 }
 
 /// First stage: the session is brought up to date. The rest runs behind the connection.
-pub fn call(cx: Context, version: i16, request: FetchRequest) -> Outcome {
+pub(crate) fn call(cx: Context, version: i16, request: FetchRequest) -> Outcome {
     let opened = match session::open(&cx, version, &request) {
         Ok(opened) => opened,
         Err(code) => return super::answer::<FetchRequest>(&cx, version, &answer::refused(code)),
     };
     let terms = terms(&cx, &request);
     Outcome::Later(Box::pin(async move {
-        let mut items: Vec<_> = opened.partitions.iter().map(|(key, wanted)| resolve(&cx, version, key, *wanted)).collect();
+        let mut items: Vec<_> = opened
+            .partitions
+            .iter()
+            .map(|(key, wanted)| resolve(&cx, version, key, *wanted))
+            .collect();
         fetch(&cx, &mut items, &terms).await;
         let response = answer::build(&cx, &opened, items, &terms_isolation(&terms));
         parts::<FetchRequest>(&cx, version, &response)
@@ -58,11 +62,16 @@ pub fn call(cx: Context, version: i16, request: FetchRequest) -> Outcome {
 }
 
 fn terms_isolation(terms: &Terms) -> answer::Isolation {
-    if terms.read_committed { answer::Isolation::ReadCommitted } else { answer::Isolation::ReadUncommitted }
+    if terms.read_committed {
+        answer::Isolation::ReadCommitted
+    } else {
+        answer::Isolation::ReadUncommitted
+    }
 }
 
 fn terms(cx: &Context, request: &FetchRequest) -> Terms {
-    let bytes_max = usize::try_from(request.max_bytes).unwrap_or(0).min(cx.shard.config.fetch_bytes_max());
+    let bytes_max =
+        usize::try_from(request.max_bytes).unwrap_or(0).min(cx.shard.config.fetch_bytes_max());
     let wait = Duration::from_millis(u64::try_from(request.max_wait_ms).unwrap_or(0));
     Terms {
         until: clock::monotonic() + wait,
@@ -76,14 +85,20 @@ fn terms(cx: &Context, request: &FetchRequest) -> Terms {
 /// Which partition of ours the request means.
 fn resolve(cx: &Context, version: i16, key: &Key, wanted: Wanted) -> Item {
     let image = cx.shard.image();
-    let topic = if version >= 13 { image.topic(TopicId(key.topic_id)) } else { image.topic_by_name(&key.topic) };
+    let topic = if version >= 13 {
+        image.topic(TopicId(key.topic_id))
+    } else {
+        image.topic_by_name(&key.topic)
+    };
     let place = match topic {
         None if version >= 13 => Err(ErrorCode::UNKNOWN_TOPIC_ID),
         None => Err(ErrorCode::UNKNOWN_TOPIC_OR_PARTITION),
         Some(topic) if !cx.authorize(Operation::Read, Resource::Topic(&topic.name)) => {
             Err(ErrorCode::TOPIC_AUTHORIZATION_FAILED)
         }
-        Some(topic) if topic.partition(key.partition).is_none() => Err(ErrorCode::UNKNOWN_TOPIC_OR_PARTITION),
+        Some(topic) if topic.partition(key.partition).is_none() => {
+            Err(ErrorCode::UNKNOWN_TOPIC_OR_PARTITION)
+        }
         Some(topic) => Ok(PartitionId { topic: topic.id, partition: key.partition }),
     };
     Item { key: key.clone(), wanted, place, read: None }
@@ -105,7 +120,11 @@ async fn fetch(cx: &Context, items: &mut [Item], terms: &Terms) {
 }
 
 fn bytes(items: &[Item]) -> usize {
-    items.iter().filter_map(|item| item.read.as_ref()?.as_ref().ok()).map(|read| read.plan.bytes).sum()
+    items
+        .iter()
+        .filter_map(|item| item.read.as_ref()?.as_ref().ok())
+        .map(|read| read.plan.bytes)
+        .sum()
 }
 
 /// Nothing to wait for: no partition can be read, or one has an answer that does not depend on new records.
@@ -132,7 +151,11 @@ async fn read(cx: &Context, items: &mut [Item], terms: &Terms) {
         }
         let owner = cx.shard.owner(partition);
         let group = groups.iter().position(|group| group.0 == owner).unwrap_or_else(|| {
-            let ask = ReadAsk { parts: Vec::new(), bytes_max: terms.bytes_max, read_committed: terms.read_committed };
+            let ask = ReadAsk {
+                parts: Vec::new(),
+                bytes_max: terms.bytes_max,
+                read_committed: terms.read_committed,
+            };
             groups.push((owner, Vec::new(), ask));
             groups.len() - 1
         });

@@ -22,7 +22,7 @@ use crate::controller::{ControllerAnswer, ControllerRequest};
 
 /// A shard's blocks of producer ids that are not used up.
 #[derive(Debug, Default)]
-pub struct ProducerIds(RefCell<VecDeque<Range<i64>>>);
+pub(crate) struct ProducerIds(RefCell<VecDeque<Range<i64>>>);
 
 impl ProducerIds {
     fn take(&self) -> Option<i64> {
@@ -41,7 +41,7 @@ impl ProducerIds {
     }
 }
 
-pub async fn handle(
+pub(crate) async fn handle(
     cx: &Context,
     _version: i16,
     request: InitProducerIdRequest,

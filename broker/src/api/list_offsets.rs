@@ -11,7 +11,8 @@ use std::collections::HashMap;
 
 use net::wire::ErrorCode;
 use net::wire::list_offsets::{
-    ListOffsetsPartition, ListOffsetsPartitionResponse, ListOffsetsRequest, ListOffsetsResponse, ListOffsetsTopicResponse,
+    ListOffsetsPartition, ListOffsetsPartitionResponse, ListOffsetsRequest, ListOffsetsResponse,
+    ListOffsetsTopicResponse,
 };
 use storage::units::{Epoch, PartitionId, Timestamp};
 
@@ -20,7 +21,11 @@ use super::{Context, Operation, Resource};
 use crate::message::{Answer, Ask, FoundOffset, OffsetsPart, Sought};
 use crate::partition::ReadRefusal;
 
-pub async fn handle(cx: &Context, version: i16, request: ListOffsetsRequest) -> ListOffsetsResponse {
+pub(crate) async fn handle(
+    cx: &Context,
+    version: i16,
+    request: ListOffsetsRequest,
+) -> ListOffsetsResponse {
     let mut response = ListOffsetsResponse::default();
     let mut groups: HashMap<usize, (Vec<OffsetsPart>, Vec<(usize, usize)>)> = HashMap::new();
     let repeated = repeated(&request);
@@ -43,7 +48,9 @@ pub async fn handle(cx: &Context, version: i16, request: ListOffsetsRequest) -> 
             match (code, known, sought(wanted.timestamp, version)) {
                 (Some(code), ..) => answered.push(blank(index, code)),
                 (None, _, None) => answered.push(blank(index, ErrorCode::UNSUPPORTED_VERSION)),
-                (None, _, Some(Where::Nowhere)) | (None, None, _) => answered.push(blank(index, ErrorCode::NONE)),
+                (None, _, Some(Where::Nowhere)) | (None, None, _) => {
+                    answered.push(blank(index, ErrorCode::NONE))
+                }
                 (None, Some(found), Some(Where::At(sought))) => {
                     let partition = PartitionId { topic: found.id, partition: index };
                     let part = part(partition, &wanted, sought, request.isolation_level);
@@ -65,12 +72,22 @@ pub async fn handle(cx: &Context, version: i16, request: ListOffsetsRequest) -> 
     response
 }
 
-fn part(partition: PartitionId, wanted: &ListOffsetsPartition, sought: Sought, isolation_level: i8) -> OffsetsPart {
-    let current_epoch = (wanted.current_leader_epoch >= 0).then_some(Epoch(wanted.current_leader_epoch));
+fn part(
+    partition: PartitionId,
+    wanted: &ListOffsetsPartition,
+    sought: Sought,
+    isolation_level: i8,
+) -> OffsetsPart {
+    let current_epoch =
+        (wanted.current_leader_epoch >= 0).then_some(Epoch(wanted.current_leader_epoch));
     OffsetsPart { partition, current_epoch, sought, read_committed: isolation_level == 1 }
 }
 
-async fn find(cx: &Context, owner: usize, parts: Vec<OffsetsPart>) -> Vec<Result<Option<FoundOffset>, ReadRefusal>> {
+async fn find(
+    cx: &Context,
+    owner: usize,
+    parts: Vec<OffsetsPart>,
+) -> Vec<Result<Option<FoundOffset>, ReadRefusal>> {
     if owner == cx.shard.number {
         return cx.shard.find_offsets(&parts).await;
     }
@@ -101,12 +118,16 @@ fn sought(timestamp: i64, version: i16) -> Option<Where> {
     }
 }
 
-fn repeated(request: &ListOffsetsRequest) -> std::collections::HashSet<(bytestring::ByteString, i32)> {
+fn repeated(
+    request: &ListOffsetsRequest,
+) -> std::collections::HashSet<(bytestring::ByteString, i32)> {
     let mut once = std::collections::HashSet::new();
     request
         .topics
         .iter()
-        .flat_map(|topic| topic.partitions.iter().map(|partition| (topic.name.clone(), partition.partition_index)))
+        .flat_map(|topic| {
+            topic.partitions.iter().map(|partition| (topic.name.clone(), partition.partition_index))
+        })
         .filter(|place| !once.insert(place.clone()))
         .collect()
 }

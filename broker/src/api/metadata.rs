@@ -40,7 +40,11 @@ const CLUSTER_OPERATIONS: i32 = 0b1_1111_1010_0000;
 /// The field where nobody asked.
 const NOT_ASKED: i32 = i32::MIN;
 
-pub async fn handle(cx: &Context, version: i16, request: MetadataRequest) -> MetadataResponse {
+pub(crate) async fn handle(
+    cx: &Context,
+    version: i16,
+    request: MetadataRequest,
+) -> MetadataResponse {
     let image = cx.shard.image();
     let allowed = |name: &str| cx.authorize(Operation::Describe, Resource::Topic(name));
     let view = View { image: &image, listener: &cx.peer.listener, version, allowed: &allowed };
@@ -70,7 +74,7 @@ const ASKED_TOPICS_MAX: usize = 1000;
 
 /// See `ASKED_TOPICS_MAX`.
 #[derive(Debug, Default)]
-pub struct AskedTopics(RefCell<HashSet<ByteString>>);
+pub(crate) struct AskedTopics(RefCell<HashSet<ByteString>>);
 
 impl AskedTopics {
     /// Those of the names that are to be asked for now.

@@ -4,17 +4,17 @@
 //! waits for after that runs behind it, and the answers leave in the order of the requests. Kafka's error codes are given here
 //! and nowhere else (`error`).
 
-pub mod api_versions;
-pub mod create_topics;
-pub mod delete_topics;
-pub mod describe_configs;
+pub(crate) mod api_versions;
+pub(crate) mod create_topics;
+pub(crate) mod delete_topics;
+pub(crate) mod describe_configs;
 mod error;
-pub mod fetch;
-pub mod init_producer_id;
-pub mod list_offsets;
-pub mod metadata;
-pub mod offset_for_leader_epoch;
-pub mod produce;
+pub(crate) mod fetch;
+pub(crate) mod init_producer_id;
+pub(crate) mod list_offsets;
+pub(crate) mod metadata;
+pub(crate) mod offset_for_leader_epoch;
+pub(crate) mod produce;
 
 use std::rc::Rc;
 
@@ -27,7 +27,7 @@ use crate::guard::InFlight;
 use crate::shard::Shard;
 
 /// What a handler knows of a request beside its body. It lives as long as the request.
-pub struct Context {
+pub(crate) struct Context {
     pub shard: Rc<Shard>,
     pub peer: Rc<Peer>,
     pub client_id: Option<ByteString>,
@@ -37,7 +37,7 @@ pub struct Context {
 
 /// What a request wants to do, for [`Context::authorize`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Operation {
+pub(crate) enum Operation {
     Read,
     Write,
     Create,
@@ -49,7 +49,7 @@ pub enum Operation {
 
 /// To what.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Resource<'a> {
+pub(crate) enum Resource<'a> {
     Cluster,
     Topic(&'a str),
 }
@@ -57,13 +57,13 @@ pub enum Resource<'a> {
 impl Context {
     /// Whether the client may do this. Every handler asks before it acts; without an authorizer everything is allowed, as in
     /// Kafka without `authorizer.class.name`.
-    pub fn authorize(&self, _operation: Operation, _resource: Resource<'_>) -> bool {
+    pub(crate) fn authorize(&self, _operation: Operation, _resource: Resource<'_>) -> bool {
         true
     }
 }
 
 /// A shard's side of its connections.
-pub struct Api(pub Rc<Shard>);
+pub(crate) struct Api(pub Rc<Shard>);
 
 impl Service for Api {
     async fn call(self: Rc<Self>, peer: Rc<Peer>, frame: Bytes) -> Outcome {
@@ -85,7 +85,9 @@ impl Service for Api {
         cx.shard.stats.requests.bump(header.api_key);
         match AnyRequest::decode(&header, &mut decoder) {
             Ok(request) => dispatch(cx, header.api_version, request).await,
-            Err(DecodeError::Version { .. }) if header.api_key == api_versions::KEY => api_versions::unsupported(&cx),
+            Err(DecodeError::Version { .. }) if header.api_key == api_versions::KEY => {
+                api_versions::unsupported(&cx)
+            }
             Err(error) => refuse(&cx.peer, &error),
         }
     }
@@ -103,9 +105,15 @@ async fn dispatch(cx: Context, version: i16, request: AnyRequest) -> Outcome {
         }
         AnyRequest::CreateTopics(request) => later(cx, version, request, create_topics::handle),
         AnyRequest::DeleteTopics(request) => later(cx, version, request, delete_topics::handle),
-        AnyRequest::InitProducerId(request) => later(cx, version, request, init_producer_id::handle),
-        AnyRequest::OffsetForLeaderEpoch(request) => later(cx, version, request, offset_for_leader_epoch::handle),
-        AnyRequest::DescribeConfigs(request) => later(cx, version, request, describe_configs::handle),
+        AnyRequest::InitProducerId(request) => {
+            later(cx, version, request, init_producer_id::handle)
+        }
+        AnyRequest::OffsetForLeaderEpoch(request) => {
+            later(cx, version, request, offset_for_leader_epoch::handle)
+        }
+        AnyRequest::DescribeConfigs(request) => {
+            later(cx, version, request, describe_configs::handle)
+        }
     }
 }
 
@@ -130,7 +138,11 @@ fn answer<R: Request>(cx: &Context, version: i16, response: &R::Response) -> Out
 }
 
 /// The answer's bytes; `None` closes the connection: an answer that cannot be encoded is a fault of ours, and is logged.
-fn parts<R: Request>(cx: &Context, version: i16, response: &R::Response) -> Option<net::send::Parts> {
+fn parts<R: Request>(
+    cx: &Context,
+    version: i16,
+    response: &R::Response,
+) -> Option<net::send::Parts> {
     match net::wire::response::<R>(cx.correlation_id, version, response) {
         Ok(parts) => Some(parts),
         Err(error) => {

@@ -8,7 +8,8 @@ use std::collections::HashMap;
 
 use net::wire::ErrorCode;
 use net::wire::offset_for_leader_epoch::{
-    EpochEndOffset, OffsetForLeaderEpochRequest, OffsetForLeaderEpochResponse, OffsetForLeaderTopicResult,
+    EpochEndOffset, OffsetForLeaderEpochRequest, OffsetForLeaderEpochResponse,
+    OffsetForLeaderTopicResult,
 };
 use storage::units::{Epoch, Offset, PartitionId};
 
@@ -17,7 +18,11 @@ use super::{Context, Operation, Resource};
 use crate::message::{Answer, Ask, EpochEndPart};
 use crate::partition::ReadRefusal;
 
-pub async fn handle(cx: &Context, _version: i16, request: OffsetForLeaderEpochRequest) -> OffsetForLeaderEpochResponse {
+pub(crate) async fn handle(
+    cx: &Context,
+    _version: i16,
+    request: OffsetForLeaderEpochRequest,
+) -> OffsetForLeaderEpochResponse {
     let mut response = OffsetForLeaderEpochResponse::default();
     let mut groups: HashMap<usize, (Vec<EpochEndPart>, Vec<(usize, usize)>)> = HashMap::new();
     let image = cx.shard.image();
@@ -31,16 +36,23 @@ pub async fn handle(cx: &Context, _version: i16, request: OffsetForLeaderEpochRe
                 answered.push(blank(index, ErrorCode::TOPIC_AUTHORIZATION_FAILED));
             } else if let Some(found) = known {
                 let partition = PartitionId { topic: found.id, partition: index };
-                let current_epoch = (wanted.current_leader_epoch >= 0).then_some(Epoch(wanted.current_leader_epoch));
+                let current_epoch = (wanted.current_leader_epoch >= 0)
+                    .then_some(Epoch(wanted.current_leader_epoch));
                 let group = groups.entry(cx.shard.owner(partition)).or_default();
-                group.0.push(EpochEndPart { partition, current_epoch, epoch: Epoch(wanted.leader_epoch) });
+                group.0.push(EpochEndPart {
+                    partition,
+                    current_epoch,
+                    epoch: Epoch(wanted.leader_epoch),
+                });
                 group.1.push((response.topics.len(), answered.len()));
                 answered.push(blank(index, ErrorCode::NONE));
             } else {
                 answered.push(blank(index, ErrorCode::UNKNOWN_TOPIC_OR_PARTITION));
             }
         }
-        response.topics.push(OffsetForLeaderTopicResult { topic: topic.topic, partitions: answered });
+        response
+            .topics
+            .push(OffsetForLeaderTopicResult { topic: topic.topic, partitions: answered });
     }
     for (owner, (parts, places)) in groups {
         let results = find(cx, owner, parts).await;
@@ -55,7 +67,11 @@ pub async fn handle(cx: &Context, _version: i16, request: OffsetForLeaderEpochRe
     response
 }
 
-async fn find(cx: &Context, owner: usize, parts: Vec<EpochEndPart>) -> Vec<Result<(Epoch, Offset), ReadRefusal>> {
+async fn find(
+    cx: &Context,
+    owner: usize,
+    parts: Vec<EpochEndPart>,
+) -> Vec<Result<(Epoch, Offset), ReadRefusal>> {
     if owner == cx.shard.number {
         return cx.shard.epoch_ends(&parts);
     }

@@ -16,8 +16,8 @@ use net::connection::Outcome;
 use net::send::Parts;
 use net::wire::ErrorCode;
 use net::wire::produce::{
-    BatchIndexAndErrorMessage, PartitionProduceData, PartitionProduceResponse, ProduceRequest, ProduceResponse, TopicProduceData,
-    TopicProduceResponse,
+    BatchIndexAndErrorMessage, PartitionProduceData, PartitionProduceResponse, ProduceRequest,
+    ProduceResponse, TopicProduceData, TopicProduceResponse,
 };
 use storage::units::{PartitionId, TopicId};
 
@@ -32,7 +32,7 @@ use crate::shard::acknowledge_all;
 const ZSTD: i16 = 7;
 
 /// First stage: every batch is appended here, or on its way to its owner, when this returns.
-pub async fn call(cx: Context, version: i16, request: ProduceRequest) -> Outcome {
+pub(crate) async fn call(cx: Context, version: i16, request: ProduceRequest) -> Outcome {
     let acks = match request.acks {
         0 => Some(Acks::None),
         1 => Some(Acks::Leader),
@@ -102,8 +102,11 @@ impl Work {
         responses: &mut Vec<TopicProduceResponse>,
     ) {
         let image = cx.shard.image();
-        let found =
-            if version >= 13 { image.topic(TopicId(topic.topic_id)) } else { image.topic_by_name(&topic.name) };
+        let found = if version >= 13 {
+            image.topic(TopicId(topic.topic_id))
+        } else {
+            image.topic_by_name(&topic.name)
+        };
         let refusal = if acks.is_none() {
             Some(ErrorCode::INVALID_REQUIRED_ACKS)
         } else if transactional {
@@ -125,7 +128,8 @@ impl Work {
             let code = refusal.or((!known).then_some(ErrorCode::UNKNOWN_TOPIC_OR_PARTITION));
             match (code, id, records, acks) {
                 (None, Some(partition), Some(records), Some(acks)) => {
-                    let part = AppendPart { partition, records, zstd_allowed: version >= ZSTD, acks };
+                    let part =
+                        AppendPart { partition, records, zstd_allowed: version >= ZSTD, acks };
                     self.add(cx.shard.owner(partition), part, (responses.len(), answered.len()));
                     answered.push(blank(index, ErrorCode::NONE));
                 }
@@ -134,7 +138,11 @@ impl Work {
                 _ => answered.push(blank(index, ErrorCode::INVALID_RECORD)),
             }
         }
-        responses.push(TopicProduceResponse { name: topic.name, topic_id: topic.topic_id, partition_responses: answered });
+        responses.push(TopicProduceResponse {
+            name: topic.name,
+            topic_id: topic.topic_id,
+            partition_responses: answered,
+        });
     }
 
     fn add(&mut self, owner: usize, part: AppendPart, place: (usize, usize)) {
@@ -160,7 +168,11 @@ fn blank(index: i32, error_code: ErrorCode) -> PartitionProduceResponse {
 }
 
 /// Puts the results in their places; `None` means that time was up.
-fn fill(response: &mut ProduceResponse, places: &[(usize, usize)], done: Option<Vec<Result<Appended, AppendRefusal>>>) {
+fn fill(
+    response: &mut ProduceResponse,
+    places: &[(usize, usize)],
+    done: Option<Vec<Result<Appended, AppendRefusal>>>,
+) {
     let mut results = done.map(Vec::into_iter);
     for &(topic, partition) in places {
         let result = match &mut results {
@@ -194,5 +206,9 @@ fn refuse(to: &mut PartitionProduceResponse, refused: Refused) {
 }
 
 fn has_error(response: &ProduceResponse) -> bool {
-    response.responses.iter().flat_map(|topic| &topic.partition_responses).any(|partition| partition.error_code.is_error())
+    response
+        .responses
+        .iter()
+        .flat_map(|topic| &topic.partition_responses)
+        .any(|partition| partition.error_code.is_error())
 }

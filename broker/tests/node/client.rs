@@ -22,14 +22,14 @@ use tempfile::TempDir;
 use uuid::Uuid;
 
 /// A node in this process, on a port of its own, with its data in a directory that goes with it.
-pub struct TestNode {
+pub(crate) struct TestNode {
     node: Option<Node>,
     directory: TempDir,
     overrides: Vec<(String, String)>,
 }
 
 impl TestNode {
-    pub fn start(shards: usize, overrides: &[(&str, &str)]) -> TestNode {
+    pub(crate) fn start(shards: usize, overrides: &[(&str, &str)]) -> TestNode {
         let directory = tempfile::tempdir().unwrap();
         let path = directory.path().to_str().unwrap().to_owned();
         let mut all = vec![
@@ -43,25 +43,25 @@ impl TestNode {
         TestNode { node: Some(node), directory, overrides: all }
     }
 
-    pub fn address(&self) -> SocketAddr {
+    pub(crate) fn address(&self) -> SocketAddr {
         self.node.as_ref().unwrap().ready().listeners[0].1
     }
 
-    pub fn connect(&self) -> Client {
+    pub(crate) fn connect(&self) -> Client {
         Client::connect(self.address())
     }
 
-    pub fn directory(&self) -> &std::path::Path {
+    pub(crate) fn directory(&self) -> &std::path::Path {
         self.directory.path()
     }
 
     /// A clean stop.
-    pub fn stop(&mut self) {
+    pub(crate) fn stop(&mut self) {
         self.node.take().unwrap().stop().unwrap();
     }
 
     /// A clean stop and a start on the same directory, with other shards if asked.
-    pub fn restart(&mut self, shards: usize) {
+    pub(crate) fn restart(&mut self, shards: usize) {
         self.stop();
         for (key, value) in &mut self.overrides {
             if key == "odradek.shards" {
@@ -88,25 +88,25 @@ fn launch(overrides: &[(String, String)]) -> Node {
 }
 
 /// One connection.
-pub struct Client {
+pub(crate) struct Client {
     stream: TcpStream,
     next: i32,
 }
 
 impl Client {
-    pub fn connect(address: SocketAddr) -> Client {
+    pub(crate) fn connect(address: SocketAddr) -> Client {
         let stream = TcpStream::connect(address).unwrap();
         stream.set_nodelay(true).unwrap();
         stream.set_read_timeout(Some(Duration::from_secs(20))).unwrap();
         Client { stream, next: 1 }
     }
 
-    pub fn call<R: Request>(&mut self, version: i16, request: &R) -> R::Response {
+    pub(crate) fn call<R: Request>(&mut self, version: i16, request: &R) -> R::Response {
         self.send(version, request);
         self.receive::<R>(version)
     }
 
-    pub fn send<R: Request>(&mut self, version: i16, request: &R) {
+    pub(crate) fn send<R: Request>(&mut self, version: i16, request: &R) {
         let name = ByteString::from_static("test");
         let parts = net::wire::request(self.next, Some(&name), version, request).unwrap();
         self.next += 1;
@@ -118,13 +118,13 @@ impl Client {
         }
     }
 
-    pub fn receive<R: Request>(&mut self, version: i16) -> R::Response {
+    pub(crate) fn receive<R: Request>(&mut self, version: i16) -> R::Response {
         let frame = self.frame().expect("an answer");
         net::wire::decode_response::<R>(frame, version).unwrap().1
     }
 
     /// The next frame; `None` when the connection is closed.
-    pub fn frame(&mut self) -> Option<Bytes> {
+    pub(crate) fn frame(&mut self) -> Option<Bytes> {
         let mut length = [0; 4];
         self.stream.read_exact(&mut length).ok()?;
         let mut frame = vec![0; usize::try_from(i32::from_be_bytes(length)).unwrap()];
@@ -132,12 +132,17 @@ impl Client {
         Some(Bytes::from(frame))
     }
 
-    pub fn write(&mut self, bytes: &[u8]) {
+    pub(crate) fn write(&mut self, bytes: &[u8]) {
         self.stream.write_all(bytes).unwrap();
     }
 
     /// Creates a topic and returns its id.
-    pub fn create(&mut self, name: &'static str, partitions: i32, configs: &[(&'static str, &'static str)]) -> Uuid {
+    pub(crate) fn create(
+        &mut self,
+        name: &'static str,
+        partitions: i32,
+        configs: &[(&'static str, &'static str)],
+    ) -> Uuid {
         let configs = configs
             .iter()
             .map(|(name, value)| CreatableTopicConfig {
@@ -152,21 +157,39 @@ impl Client {
             configs,
             ..Default::default()
         };
-        let request = CreateTopicsRequest { topics: vec![topic], timeout_ms: 10_000, ..Default::default() };
+        let request =
+            CreateTopicsRequest { topics: vec![topic], timeout_ms: 10_000, ..Default::default() };
         let response = self.call(7, &request);
-        assert_eq!(response.topics[0].error_code, ErrorCode::NONE, "{:?}", response.topics[0].error_message);
+        assert_eq!(
+            response.topics[0].error_code,
+            ErrorCode::NONE,
+            "{:?}",
+            response.topics[0].error_message
+        );
         response.topics[0].topic_id
     }
 
     /// Produces one batch to one partition, by name.
-    pub fn produce(&mut self, topic: &'static str, partition: i32, acks: i16, records: Bytes) -> PartitionProduceResponse {
+    pub(crate) fn produce(
+        &mut self,
+        topic: &'static str,
+        partition: i32,
+        acks: i16,
+        records: Bytes,
+    ) -> PartitionProduceResponse {
         let request = produce_request(topic, partition, acks, records);
         let mut response = self.call(12, &request);
         response.responses.remove(0).partition_responses.remove(0)
     }
 
     /// Everything from an offset on, as one full fetch gives it: (error, batches, high watermark).
-    pub fn fetch(&mut self, id: Uuid, partition: i32, from: i64, wait_ms: i32) -> (ErrorCode, Vec<Batch>, i64) {
+    pub(crate) fn fetch(
+        &mut self,
+        id: Uuid,
+        partition: i32,
+        from: i64,
+        wait_ms: i32,
+    ) -> (ErrorCode, Vec<Batch>, i64) {
         let mut response = self.call(18, &fetch_request(id, partition, from, wait_ms));
         assert_eq!(response.error_code, ErrorCode::NONE);
         let data = response.responses.remove(0).partitions.remove(0);
@@ -174,13 +197,22 @@ impl Client {
     }
 }
 
-pub fn produce_request(topic: &'static str, partition: i32, acks: i16, records: Bytes) -> ProduceRequest {
+pub(crate) fn produce_request(
+    topic: &'static str,
+    partition: i32,
+    acks: i16,
+    records: Bytes,
+) -> ProduceRequest {
     let data = PartitionProduceData { index: partition, records: Some(records) };
-    let topic = TopicProduceData { name: ByteString::from_static(topic), partition_data: vec![data], ..Default::default() };
+    let topic = TopicProduceData {
+        name: ByteString::from_static(topic),
+        partition_data: vec![data],
+        ..Default::default()
+    };
     ProduceRequest { acks, timeout_ms: 10_000, topic_data: vec![topic], ..Default::default() }
 }
 
-pub fn fetch_request(id: Uuid, partition: i32, from: i64, wait_ms: i32) -> FetchRequest {
+pub(crate) fn fetch_request(id: Uuid, partition: i32, from: i64, wait_ms: i32) -> FetchRequest {
     let wanted = FetchPartition {
         partition,
         fetch_offset: from,
@@ -198,7 +230,7 @@ pub fn fetch_request(id: Uuid, partition: i32, from: i64, wait_ms: i32) -> Fetch
 }
 
 /// The records of an answer as one piece.
-pub fn flat(records: Records) -> Bytes {
+pub(crate) fn flat(records: Records) -> Bytes {
     let parts: Vec<u8> = records
         .0
         .into_iter()
@@ -212,7 +244,7 @@ pub fn flat(records: Records) -> Bytes {
 }
 
 /// The batches in a fetch's records, each checked.
-pub fn batches(mut records: Bytes) -> Vec<Batch> {
+pub(crate) fn batches(mut records: Bytes) -> Vec<Batch> {
     let mut batches = Vec::new();
     while !records.is_empty() {
         let (batch, size) = Batch::parse_first(&records).unwrap();
@@ -223,14 +255,15 @@ pub fn batches(mut records: Bytes) -> Vec<Batch> {
 }
 
 /// A batch of records with these values.
-pub fn batch(values: &[&str]) -> Bytes {
+pub(crate) fn batch(values: &[&str]) -> Bytes {
     batch_of(BatchBuilder::new(), values)
 }
 
-pub fn batch_of(builder: BatchBuilder, values: &[&str]) -> Bytes {
+pub(crate) fn batch_of(builder: BatchBuilder, values: &[&str]) -> Bytes {
     let mut builder = builder;
     for (at, value) in values.iter().enumerate() {
-        builder = builder.record(Timestamp(1_700_000_000_000 + at as i64), None, Some(value.as_bytes()));
+        builder =
+            builder.record(Timestamp(1_700_000_000_000 + at as i64), None, Some(value.as_bytes()));
     }
     builder.build_bytes()
 }

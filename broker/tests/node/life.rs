@@ -39,7 +39,11 @@ fn the_number_of_shards_may_change() {
         node.restart(shards);
         let mut client = node.connect();
         for partition in 0..6 {
-            assert_eq!(client.fetch(id, partition, 0, 0).2, expected, "{shards} shards, partition {partition}");
+            assert_eq!(
+                client.fetch(id, partition, 0, 0).2,
+                expected,
+                "{shards} shards, partition {partition}"
+            );
         }
     }
 }
@@ -51,7 +55,11 @@ fn a_clean_stop_leaves_kafkas_files() {
     node.connect().produce("t", 0, -1, batch(&["a"]));
     node.stop();
     let partition = node.directory().join("t-0");
-    let names = ["00000000000000000000.log", "00000000000000000000.index", "00000000000000000000.timeindex"];
+    let names = [
+        "00000000000000000000.log",
+        "00000000000000000000.index",
+        "00000000000000000000.timeindex",
+    ];
     for name in names.iter().copied().chain(["leader-epoch-checkpoint", "partition.metadata"]) {
         assert!(partition.join(name).is_file(), "{name}");
     }

@@ -95,8 +95,12 @@ impl Replay<'_> {
         partition.end = state.end;
         partition.epochs = LeaderEpochs::from_entries(state.epochs.iter().copied());
         let now = Timestamp(self.now);
-        let producers =
-            ProducerStates::from_snapshot(state.end, &state.producers, now, self.producer_expiration_ms);
+        let producers = ProducerStates::from_snapshot(
+            state.end,
+            &state.producers,
+            now,
+            self.producer_expiration_ms,
+        );
         partition.producers = producers.unwrap_or_else(|_| ProducerStates::new(state.end));
         partition.segments = state.segments.iter().map(|segment| segment.open()).collect();
         partition.has_directory =

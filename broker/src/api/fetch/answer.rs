@@ -25,7 +25,12 @@ pub(super) fn refused(error_code: ErrorCode) -> FetchResponse {
     FetchResponse { error_code, ..Default::default() }
 }
 
-pub(super) fn build(cx: &Context, opened: &Opened, items: Vec<Item>, isolation: &Isolation) -> FetchResponse {
+pub(super) fn build(
+    cx: &Context,
+    opened: &Opened,
+    items: Vec<Item>,
+    isolation: &Isolation,
+) -> FetchResponse {
     let mut response = FetchResponse::default();
     let mut kept = Vec::new();
     match opened.kind {
@@ -33,7 +38,8 @@ pub(super) fn build(cx: &Context, opened: &Opened, items: Vec<Item>, isolation: 
         Kind::Opening => {
             let cached = items.iter().map(cached).collect();
             let mut sessions = cx.shard.sessions.borrow_mut();
-            response.session_id = sessions.open(cached, opened.by_id, clock::monotonic(), rand::random);
+            response.session_id =
+                sessions.open(cached, opened.by_id, clock::monotonic(), rand::random);
         }
         Kind::Incremental(id) => {
             response.session_id = id;
@@ -47,7 +53,9 @@ pub(super) fn build(cx: &Context, opened: &Opened, items: Vec<Item>, isolation: 
         let key = item.key.clone();
         let data = partition(item, isolation);
         match response.responses.last_mut() {
-            Some(topic) if topic.topic == key.topic && topic.topic_id == key.topic_id => topic.partitions.push(data),
+            Some(topic) if topic.topic == key.topic && topic.topic_id == key.topic_id => {
+                topic.partitions.push(data)
+            }
             _ => response.responses.push(FetchableTopicResponse {
                 topic: key.topic,
                 topic_id: key.topic_id,
@@ -60,13 +68,16 @@ pub(super) fn build(cx: &Context, opened: &Opened, items: Vec<Item>, isolation: 
 
 fn told(item: &Item) -> Option<(Offset, Offset, usize)> {
     match &item.read {
-        Some(Ok(read)) if read.diverging.is_none() => Some((read.high_watermark, read.log_start, read.plan.bytes)),
+        Some(Ok(read)) if read.diverging.is_none() => {
+            Some((read.high_watermark, read.log_start, read.plan.bytes))
+        }
         _ => None,
     }
 }
 
 fn cached(item: &Item) -> Cached {
-    let (high_watermark, log_start) = told(item).map_or((Offset::NONE, Offset::NONE), |(high, start, _)| (high, start));
+    let (high_watermark, log_start) =
+        told(item).map_or((Offset::NONE, Offset::NONE), |(high, start, _)| (high, start));
     Cached { key: item.key.clone(), wanted: item.wanted, high_watermark, log_start }
 }
 
@@ -81,13 +92,16 @@ fn incremental(cx: &Context, id: i32, items: &[Item]) -> Vec<bool> {
     let mut kept = Vec::with_capacity(items.len());
     for (at, item) in items.iter().enumerate() {
         let place = (turn + at) % length.max(1);
-        let Some(cached) = session.partitions.get_mut(place).filter(|cached| cached.key == item.key) else {
+        let Some(cached) =
+            session.partitions.get_mut(place).filter(|cached| cached.key == item.key)
+        else {
             kept.push(true);
             continue;
         };
         let keep = match told(item) {
             Some((high_watermark, log_start, bytes)) => {
-                let moved = cached.high_watermark != high_watermark || cached.log_start != log_start;
+                let moved =
+                    cached.high_watermark != high_watermark || cached.log_start != log_start;
                 (cached.high_watermark, cached.log_start) = (high_watermark, log_start);
                 if bytes > 0 {
                     last_with_records = Some(place);
@@ -114,16 +128,25 @@ fn partition(item: Item, isolation: &Isolation) -> PartitionData {
         (Ok(_), Some(Ok(read))) => good(partition_index, read, isolation),
         (Ok(_), Some(Err(refusal))) => {
             let (high_watermark, log_start) = match refusal {
-                ReadRefusal::OutOfRange { high_watermark, log_start } => (high_watermark, log_start),
+                ReadRefusal::OutOfRange { high_watermark, log_start } => {
+                    (high_watermark, log_start)
+                }
                 _ => (Offset::NONE, Offset::NONE),
             };
             failed(partition_index, read_refusal(refusal), high_watermark, log_start)
         }
-        (Ok(_), None) => failed(partition_index, ErrorCode::UNKNOWN_SERVER_ERROR, Offset::NONE, Offset::NONE),
+        (Ok(_), None) => {
+            failed(partition_index, ErrorCode::UNKNOWN_SERVER_ERROR, Offset::NONE, Offset::NONE)
+        }
     }
 }
 
-fn failed(partition_index: i32, error_code: ErrorCode, high_watermark: Offset, log_start: Offset) -> PartitionData {
+fn failed(
+    partition_index: i32,
+    error_code: ErrorCode,
+    high_watermark: Offset,
+    log_start: Offset,
+) -> PartitionData {
     PartitionData {
         partition_index,
         error_code,

@@ -24,12 +24,20 @@ pub(super) enum Kind {
 }
 
 /// Kafka's `FetchManager`: epoch 0 opens, -1 closes, others continue.
-pub(super) fn open(cx: &Context, version: i16, request: &FetchRequest) -> Result<Opened, ErrorCode> {
+pub(super) fn open(
+    cx: &Context,
+    version: i16,
+    request: &FetchRequest,
+) -> Result<Opened, ErrorCode> {
     let by_id = version >= 13;
     let mut sessions = cx.shard.sessions.borrow_mut();
     let named = request.topics.iter().flat_map(|topic| {
         topic.partitions.iter().map(|partition| {
-            let key = Key { topic: topic.topic.clone(), topic_id: topic.topic_id, partition: partition.partition };
+            let key = Key {
+                topic: topic.topic.clone(),
+                topic_id: topic.topic_id,
+                partition: partition.partition,
+            };
             let wanted = Wanted {
                 current_epoch: partition.current_leader_epoch,
                 from: partition.fetch_offset,
@@ -43,11 +51,13 @@ pub(super) fn open(cx: &Context, version: i16, request: &FetchRequest) -> Result
         if request.session_id != 0 {
             sessions.close(request.session_id);
         }
-        let kind = if request.session_epoch == FINAL_EPOCH { Kind::Sessionless } else { Kind::Opening };
+        let kind =
+            if request.session_epoch == FINAL_EPOCH { Kind::Sessionless } else { Kind::Opening };
         return Ok(Opened { partitions: named.collect(), kind, by_id });
     }
     let now = clock::monotonic();
-    let session = sessions.continue_(request.session_id, request.session_epoch, by_id, now).map_err(code)?;
+    let session =
+        sessions.continue_(request.session_id, request.session_epoch, by_id, now).map_err(code)?;
     named.for_each(|(key, wanted)| session.update(key, wanted));
     let forgotten: Vec<_> = request
         .forgotten_topics_data
@@ -63,7 +73,8 @@ pub(super) fn open(cx: &Context, version: i16, request: &FetchRequest) -> Result
     session.forget(&forgotten);
     let turn = session.turn.min(session.partitions.len());
     let (later, first) = session.partitions.split_at(turn);
-    let partitions: Vec<_> = first.iter().chain(later).map(|cached| (cached.key.clone(), cached.wanted)).collect();
+    let partitions: Vec<_> =
+        first.iter().chain(later).map(|cached| (cached.key.clone(), cached.wanted)).collect();
     if partitions.is_empty() {
         sessions.close(request.session_id);
         return Ok(Opened { partitions, kind: Kind::Sessionless, by_id });

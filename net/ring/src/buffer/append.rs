@@ -99,7 +99,13 @@ impl AppendBuffer {
         self.holes.remove(open.expect("a hole is filled whole, by its own buffer"));
         // SAFETY: the hole lies below `len`, so within the allocation; `slice` gave out nothing of it, so nobody else has
         // access to these bytes, and `bytes` cannot be a part of them.
-        unsafe { self.shared.memory.start().add(hole.0.start).copy_from_nonoverlapping(bytes.as_ptr(), bytes.len()) };
+        unsafe {
+            self.shared
+                .memory
+                .start()
+                .add(hole.0.start)
+                .copy_from_nonoverlapping(bytes.as_ptr(), bytes.len())
+        };
     }
 
     fn is_open(&self, range: &Range<usize>) -> bool {
