@@ -53,16 +53,17 @@ fn limit(resource: libc::__rlimit_resource_t, value: u64) -> std::io::Result<()>
 
 /// A filter under which `io_uring_setup` fails with `errno`, as container engines install.
 fn forbid_io_uring(errno: i32) -> std::io::Result<()> {
-    const LOAD: u16 = (libc::BPF_LD | libc::BPF_W | libc::BPF_ABS) as u16;
-    const EQUAL: u16 = (libc::BPF_JMP | libc::BPF_JEQ | libc::BPF_K) as u16;
-    const RETURN: u16 = (libc::BPF_RET | libc::BPF_K) as u16;
+    let code = |bits: u32| u16::try_from(bits).unwrap_or(u16::MAX);
+    let load = code(libc::BPF_LD | libc::BPF_W | libc::BPF_ABS);
+    let equal = code(libc::BPF_JMP | libc::BPF_JEQ | libc::BPF_K);
+    let give = code(libc::BPF_RET | libc::BPF_K);
     let step = |code, jt, jf, k| libc::sock_filter { code, jt, jf, k };
     let setup = u32::try_from(libc::SYS_io_uring_setup).unwrap_or(u32::MAX);
     let mut filter = [
-        step(LOAD, 0, 0, 0),
-        step(EQUAL, 0, 1, setup),
-        step(RETURN, 0, 0, libc::SECCOMP_RET_ERRNO | errno.unsigned_abs()),
-        step(RETURN, 0, 0, libc::SECCOMP_RET_ALLOW),
+        step(load, 0, 0, 0),
+        step(equal, 0, 1, setup),
+        step(give, 0, 0, libc::SECCOMP_RET_ERRNO | errno.unsigned_abs()),
+        step(give, 0, 0, libc::SECCOMP_RET_ALLOW),
     ];
     let program = libc::sock_fprog { len: 4, filter: filter.as_mut_ptr() };
     // SAFETY: `program` and `filter` outlive the calls.
