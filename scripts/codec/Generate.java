@@ -3,6 +3,7 @@
 // written by that class, so that both columns are Kafka's word for the same message.
 //
 //   java -cp 'LIBS/*' scripts/codec/Generate.java SEED COUNT key:first-last ...
+//   java -cp 'LIBS/*' scripts/codec/Generate.java SEED COUNT metadata        every record of the cluster metadata log
 //
 // The first messages of each version are the edges: everything null or empty; everything there, at its limits, every
 // tagged field included; a string of the greatest length. The others are random.
@@ -20,6 +21,7 @@ import java.util.Objects;
 import java.util.Random;
 import org.apache.kafka.common.Uuid;
 import org.apache.kafka.common.message.ApiMessageType;
+import org.apache.kafka.common.metadata.MetadataRecordType;
 import org.apache.kafka.common.protocol.ApiMessage;
 import org.apache.kafka.common.protocol.MessageUtil;
 import org.apache.kafka.common.protocol.types.BoundField;
@@ -51,34 +53,48 @@ public class Generate {
         int count = Integer.parseInt(args[1]);
         PrintStream out = new PrintStream(new BufferedOutputStream(System.out, 1 << 16), false, "UTF-8");
         for (int i = 2; i < args.length; i++) {
+            if (args[i].equals("metadata")) {
+                metadata(out, seed, count);
+                continue;
+            }
             String[] api = args[i].split("[:-]");
             ApiMessageType type = ApiMessageType.fromApiKey(Short.parseShort(api[0]));
             for (short version = Short.parseShort(api[1]); version <= Short.parseShort(api[2]); version++) {
                 for (int index = 0; index < count; index++) {
-                    print(out, type, version, true, seed, index);
-                    print(out, type, version, false, seed, index);
+                    print(out, "request", type.newRequest(), type.requestSchemas()[version], version, seed, index);
+                    print(out, "response", type.newResponse(), type.responseSchemas()[version], version, seed, index);
                 }
             }
         }
         out.flush();
     }
 
-    private static void print(PrintStream out, ApiMessageType type, short version, boolean request, long base, int index)
+    private static void metadata(PrintStream out, long seed, int count) throws Exception {
+        for (MetadataRecordType type : MetadataRecordType.values()) {
+            Schema[] schemas = (Schema[]) type.newMetadataRecord().getClass().getField("SCHEMAS").get(null);
+            for (short version = type.lowestSupportedVersion(); version <= type.highestSupportedVersion(); version++) {
+                for (int index = 0; index < count; index++) {
+                    print(out, type.newMetadataRecord().getClass().getSimpleName(), type.newMetadataRecord(), schemas[version], version, seed, index);
+                }
+            }
+        }
+    }
+
+    private static void print(PrintStream out, String label, ApiMessage empty, Schema schema, short version, long base, int index)
             throws Exception {
-        long seed = Objects.hash(base, type.apiKey(), version, request, index);
+        long seed = Objects.hash(base, empty.apiKey(), version, label, index);
         Kind kind = index < 3 ? Kind.values()[index] : Kind.RANDOM;
-        Schema schema = (request ? type.requestSchemas() : type.responseSchemas())[version];
         JsonNode drawn = new Generate(seed, kind).struct(schema);
 
-        Class<?> data = (request ? type.newRequest() : type.newResponse()).getClass();
+        Class<?> data = empty.getClass();
         Class<?> converter = Class.forName(data.getName() + "JsonConverter");
         ApiMessage message = (ApiMessage) converter.getMethod("read", JsonNode.class, short.class).invoke(null, drawn, version);
         JsonNode json = (JsonNode) converter.getMethod("write", data, short.class, boolean.class).invoke(null, message, version, true);
         ByteBuffer buffer = MessageUtil.toByteBufferAccessor(message, version).buffer();
         byte[] bytes = new byte[buffer.remaining()];
         buffer.get(bytes);
-        out.println(String.join("\t", String.valueOf(type.apiKey()), String.valueOf(version), request ? "request" : "response",
-            kind + ":" + seed, Base64.getEncoder().encodeToString(bytes), json.toString()));
+        out.println(String.join("\t", String.valueOf(empty.apiKey()), String.valueOf(version), label, kind + ":" + seed,
+            Base64.getEncoder().encodeToString(bytes), json.toString()));
     }
 
     private ObjectNode struct(Schema schema) {
@@ -128,6 +144,7 @@ public class Generate {
             case "UINT16" -> JSON.numberNode((int) number(16) & 0xffff);
             case "INT32" -> JSON.numberNode((int) number(32));
             case "INT64" -> JSON.numberNode(number(64));
+            case "FLOAT64" -> JSON.numberNode((int) number(32) / 8.0);
             case "UUID" -> JSON.textNode(new Uuid(number(64), number(64)).toString());
             default -> throw new IllegalArgumentException("no values are drawn for " + name);
         };

@@ -12,27 +12,11 @@ use std::{
 };
 
 use bytes::Bytes;
-use net::wire::{Api, DecodeError, Wire, apis, from_bytes, to_bytes};
+use net::wire::{Api, apis};
 use serde_json::Value;
 
 /// Decodes, compares, encodes.
 type Check = fn(Bytes, i16, &Value) -> Result<(), String>;
-
-fn check<T: Wire + std::fmt::Debug>(
-    bytes: Bytes,
-    version: i16,
-    json: &Value,
-) -> Result<(), String> {
-    let message: T =
-        from_bytes(bytes.clone(), version).map_err(|error: DecodeError| error.to_string())?;
-    tree::compare(&tree::parse(&format!("{message:?}")), json)?;
-    let encoded = to_bytes(&message, version).map_err(|error| error.to_string())?;
-    if encoded == bytes {
-        Ok(())
-    } else {
-        Err(format!("encodes to other bytes: {encoded:02x?}\nexpected {bytes:02x?}"))
-    }
-}
 
 macro_rules! checks {
     ($($module:ident $name:ident;)*) => {
@@ -41,7 +25,7 @@ macro_rules! checks {
             match name {
                 $(stringify!($name) => {
                     type R = net::wire::$module::$name;
-                    (check::<R>, check::<<R as Request>::Response>)
+                    (tree::check::<R>, tree::check::<<R as Request>::Response>)
                 })*
                 _ => panic!("{name} is served and not checked"),
             }

@@ -1,11 +1,29 @@
 //! Compares a message with Kafka's JSON of it. The message is taken from its `Debug` form, which says every field by name:
 //! so fields in the wrong order show, where bytes alone would not tell two numbers apart.
 
-use net::wire::ErrorCode;
+use bytes::Bytes;
+use net::wire::{DecodeError, ErrorCode, Wire, from_bytes, to_bytes};
 use serde_json::{Map, Value};
 
+/// Decodes Kafka's bytes, compares the message with Kafka's JSON, encodes it again.
+pub(crate) fn check<T: Wire + std::fmt::Debug>(
+    bytes: Bytes,
+    version: i16,
+    json: &Value,
+) -> Result<(), String> {
+    let message: T =
+        from_bytes(bytes.clone(), version).map_err(|error: DecodeError| error.to_string())?;
+    compare(&parse(&format!("{message:?}")), json)?;
+    let encoded = to_bytes(&message, version).map_err(|error| error.to_string())?;
+    if encoded == bytes {
+        Ok(())
+    } else {
+        Err(format!("encodes to other bytes: {encoded:02x?}\nexpected {bytes:02x?}"))
+    }
+}
+
 /// Whether each field of `kafka` has the same value in `ours`. Fields that Kafka leaves out stand at their defaults.
-pub(crate) fn compare(ours: &Value, kafka: &Value) -> Result<(), String> {
+fn compare(ours: &Value, kafka: &Value) -> Result<(), String> {
     match (ours, kafka) {
         (Value::Object(ours), Value::Object(kafka)) => {
             kafka.iter().try_for_each(|(name, kafka)| {
@@ -37,7 +55,7 @@ fn snake(camel: &str) -> String {
 }
 
 /// Reads `Debug`'s form.
-pub(crate) fn parse(debug: &str) -> Value {
+fn parse(debug: &str) -> Value {
     let mut parser = Parser { rest: debug };
     let value = parser.value();
     assert_eq!(parser.rest, "", "all of it is read");
@@ -102,7 +120,7 @@ impl<'a> Parser<'a> {
     fn word(&mut self) -> &'a str {
         let end = self
             .rest
-            .find(|c: char| !c.is_ascii_alphanumeric() && !"_-".contains(c))
+            .find(|c: char| !c.is_ascii_alphanumeric() && !"_-.".contains(c))
             .unwrap_or(self.rest.len());
         let (word, rest) = self.rest.split_at(end);
         self.rest = rest;
@@ -167,11 +185,17 @@ fn atom(word: &str) -> Value {
     if let Ok(number) = word.parse::<i64>() {
         return Value::from(number);
     }
+    if let Ok(number) = word.parse::<f64>() {
+        return Value::from(number);
+    }
     if let Ok(id) = uuid::Uuid::parse_str(word) {
         return Value::String(to_base64(id.as_bytes(), URL).trim_end_matches('=').to_owned());
     }
-    let code = (-1..=200).map(ErrorCode).find(|code| code.name() == Some(word));
-    Value::from(code.unwrap_or_else(|| panic!("what is {word}")).0)
+    match (-1..=200).map(ErrorCode).find(|code| code.name() == Some(word)) {
+        Some(code) => Value::from(code.0),
+        // A struct without fields.
+        None => Value::Object(Map::new()),
+    }
 }
 
 const STANDARD: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
