@@ -66,7 +66,7 @@ pub(crate) async fn handle(
     for (owner, (parts, places)) in groups {
         let results = find(cx, owner, parts).await;
         for ((topic, partition), result) in places.into_iter().zip(results) {
-            fill(&mut response.topics[topic].partitions[partition], result);
+            fill(&mut response.topics[topic].partitions[partition], result, version);
         }
     }
     response
@@ -136,12 +136,19 @@ fn blank(partition_index: i32, error_code: ErrorCode) -> ListOffsetsPartitionRes
     ListOffsetsPartitionResponse { partition_index, error_code, ..Default::default() }
 }
 
-fn fill(to: &mut ListOffsetsPartitionResponse, result: Result<Option<FoundOffset>, ReadRefusal>) {
+fn fill(
+    to: &mut ListOffsetsPartitionResponse,
+    result: Result<Option<FoundOffset>, ReadRefusal>,
+    version: i16,
+) {
     match result {
         Ok(Some(found)) => {
             to.offset = found.offset.0;
             to.timestamp = found.timestamp.map_or(-1, |timestamp| timestamp.0);
-            to.leader_epoch = found.epoch.map_or(-1, |epoch| epoch.0);
+            // The field is there from version 4 on, and does not let itself be left out.
+            if version >= 4 {
+                to.leader_epoch = found.epoch.map_or(-1, |epoch| epoch.0);
+            }
         }
         Ok(None) => {}
         Err(refusal) => to.error_code = read_refusal(refusal),
