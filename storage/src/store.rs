@@ -77,6 +77,13 @@ impl<R: Runtime> Store<R> {
         Ok((store, report))
     }
 
+    /// Removes the clean stop's marker, durably. To be called when every store of the directory is open and before anything is
+    /// appended to one of them: a store that opens after it would take the missing marker for a sign that Kafka was here.
+    /// A stop before it leaves a marker that is still ours, and stores whose link says that they have served since.
+    pub async fn begin_serving(&self) -> Result<(), OpenError> {
+        crate::marker::remove(&self.0).await
+    }
+
     fn start(&self) {
         let core = &self.0;
         let runtime = &core.runtime;

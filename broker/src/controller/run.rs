@@ -180,6 +180,8 @@ impl Worker {
             Shards { calls: Rc::clone(&self.calls), count: usize::from(self.own.config.shards()) };
         let image = Arc::new(ledger.image().clone());
         let unclean = shards.open(image).await?;
+        // Every store of the directory is open: from here on it is not as the clean stop left it.
+        store.begin_serving().await.map_err(text)?;
         let dice = Dice::new();
         let registration = registration(&self.own);
         let (records, epoch) = registration::start(

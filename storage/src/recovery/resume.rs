@@ -95,9 +95,6 @@ pub(super) async fn resume<R: Runtime>(
         write_link(core, id, old).await?;
     }
     core.commit.borrow_mut().marks.recorded(chain.end);
-    if manifest.clean.is_some() {
-        crate::marker::remove(core).await?;
-    }
     give_up(core, gone, chain.end).await?;
     if !after_clean_stop {
         report.raise_epochs = touched.iter().copied().collect();
