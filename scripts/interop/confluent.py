@@ -8,7 +8,7 @@ from confluent_kafka import Consumer, KafkaError, KafkaException, Producer, Topi
 from confluent_kafka.admin import AdminClient, ConfigResource, NewTopic
 
 from check import case, equal, main
-from wire import api_versions, batches
+from wire import api_versions, at_least
 
 FIND_COORDINATOR = 10
 
@@ -129,20 +129,10 @@ def every_acks_compression_and_idempotence(context):
             topic = f"cf-{acks}-{idempotent}-{codec}"
             create(broker, topic)
             produce(broker, topic, values, acks=acks, **{"compression.type": codec, "enable.idempotence": idempotent})
-            found = batches(broker.address, topic) if acks else eventually(lambda: batches(broker.address, topic), len(values))
+            found = at_least(len(values), broker.address, topic)
             equal(sum(b.count for b in found), len(values), f"records of {topic}")
             equal({b.codec for b in found}, {expected}, f"codec of {topic}")
             equal({b.producer_id >= 0 for b in found}, {idempotent}, f"producer id of {topic}")
-
-
-def eventually(read, count, seconds=10):
-    """With acks=0 the producer is done before the broker is."""
-    until = time.monotonic() + seconds
-    while True:
-        found = read()
-        if sum(b.count for b in found) >= count or time.monotonic() > until:
-            return found
-        time.sleep(0.05)
 
 
 @case

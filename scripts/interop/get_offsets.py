@@ -9,9 +9,10 @@ from confluent_kafka import Producer
 
 from broker import kafka
 from check import case, equal, main
-from wire import batches
+from wire import api_versions, batches
 
 HOUR = 3_600_000
+FIND_COORDINATOR = 10
 
 
 def fill(broker, topic, compression):
@@ -58,7 +59,9 @@ def _times(compression):
         broker = context.shared
         topic = f"times-{compression}"
         base = fill(broker, topic, compression)
-        equal({b.codec for b in batches(broker.address, topic)}, {compression}, "codec stored")
+        # librdkafka sends lz4 only to a broker that advertises FindCoordinator, and silently nothing otherwise.
+        expected = "none" if compression == "lz4" and FIND_COORDINATOR not in api_versions(broker.address) else compression
+        equal({b.codec for b in batches(broker.address, topic)}, {expected}, "codec stored")
         equal(offsets(broker, topic, "--time", "max-timestamp"), [f"{topic}:0:11", f"{topic}:1:4"], "latest record")
         # The first record at or after a time, exact inside a batch; a partition without one is left out.
         for at, first, second in ((base, 0, 0), (base + 4500, 5, None), (base + 11_001, 11, None), (base + 502, 1, 2)):

@@ -6,7 +6,7 @@ sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "lib"))
 
 from broker import kafka
 from check import case, contains, equal, main
-from wire import batches
+from wire import at_least, batches
 
 RECORDS = 3000
 
@@ -22,7 +22,7 @@ def perf(broker, topic, *properties):
 
 
 def stored(broker, topic):
-    found = batches(broker.address, topic)
+    found = at_least(RECORDS, broker.address, topic)
     equal(sum(b.count for b in found), RECORDS, "records stored")
     equal([b.base for b in found], [0] + [b.last + 1 for b in found[:-1]], "offsets without gaps")
     return found

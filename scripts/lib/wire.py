@@ -2,6 +2,7 @@
 
 import socket
 import struct
+import time
 from collections import namedtuple
 
 CODECS = ["none", "gzip", "snappy", "lz4", "zstd"]
@@ -68,6 +69,16 @@ def batches(address, topic, partition=0, offset=0, max_bytes=8 << 20):
                 offset = batch.last + 1
             if offset >= watermark:
                 return found
+
+
+def at_least(records, address, topic, partition=0, seconds=10):
+    """The batches of a partition as soon as they hold so many records, or what there is in the end: with acks=0 a producer is done before the broker."""
+    until = time.monotonic() + seconds
+    while True:
+        found = batches(address, topic, partition)
+        if sum(b.count for b in found) >= records or time.monotonic() > until:
+            return found
+        time.sleep(0.05)
 
 
 def _fetched(body):
