@@ -12,6 +12,7 @@ use std::{
 };
 
 use common::{Server, Setup, frame, thread_cpu};
+use net::connection::Limits;
 
 mod common;
 
@@ -71,7 +72,14 @@ fn cpu_per_request() {
         if std::env::var("WINDOW").is_ok_and(|only| only != window.to_string()) {
             continue;
         }
-        let server = Server::start(Setup::default());
+        // BUFFERS=102400 is Kafka's default for sockets, in place of the kernel's choice.
+        let buffers = std::env::var("BUFFERS").ok().map(|bytes| bytes.parse().unwrap());
+        let limits = Limits {
+            send_buffer_bytes: buffers,
+            receive_buffer_bytes: buffers,
+            ..Limits::default()
+        };
+        let server = Server::start(Setup { limits, ..Setup::default() });
         let client = server.connect();
         drive(client.stream, length, requests, window);
         let report = server.stop();
