@@ -18,12 +18,14 @@ use crate::metadata::log::MetadataLog;
 pub const ID: PartitionId = PartitionId { topic: TopicId(Uuid::from_u128(1)), partition: 0 };
 
 /// A commit log for metadata is small: some batches of ten thousand records each fit.
-const LOG_FILE_BYTES: u64 = 16 << 20;
+const LOG_FILE_BYTES: u64 = 8 << 20;
 const LOG_FILES: usize = 2;
 /// Bytes of metadata kept in memory; the image has what is asked for.
 const DIRTY_BYTES_MAX: usize = 8 << 20;
 const CLEAN_BYTES_MAX: usize = 1 << 20;
 const FILES_MAX: usize = 16;
+/// The metadata log is one, however many shards the data has.
+const SHARDS: u16 = 1;
 /// How often an append without room is tried again, and after what pause: recycling makes room meanwhile.
 const ATTEMPTS: usize = 20;
 const PAUSE: Duration = Duration::from_millis(100);
@@ -39,13 +41,7 @@ pub fn options(config: &Config) -> StoreOptions {
         log_files: LOG_FILES,
         extent_bytes_min: usize::MAX,
         files_max: FILES_MAX,
-        ..StoreOptions::new(
-            directory,
-            StoreName::Controller,
-            config.shards(),
-            Durability::Sync,
-            memory,
-        )
+        ..StoreOptions::new(directory, StoreName::Controller, SHARDS, Durability::Sync, memory)
     }
 }
 
