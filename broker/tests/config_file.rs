@@ -61,7 +61,7 @@ fn the_file_that_kafka_ships_starts_as_it_is() {
     ] {
         assert!(about(word), "{word}: {warnings:?}");
     }
-    assert!(!about("socket."), "{warnings:?}");
+    assert!(about("socket.send.buffer.bytes=102400 ends the kernel's own sizing"), "{warnings:?}");
 }
 
 #[test]
@@ -169,6 +169,21 @@ fn broker_keys_stand_behind_topic_keys_the_finest_unit_first() {
         assert_eq!(
             (defaults.retention_ms, defaults.segment_ms),
             (retention_ms, segment_ms),
+            "{text}"
+        );
+    }
+}
+
+#[test]
+fn socket_buffers_are_the_kernels_unless_asked_for() {
+    for (text, buffer) in [
+        ("", None),
+        ("socket.send.buffer.bytes=-1", None),
+        ("socket.send.buffer.bytes=65536", Some(65536)),
+    ] {
+        assert_eq!(
+            load_text(text, &[]).expect("taken").config.socket_send_buffer_bytes,
+            buffer,
             "{text}"
         );
     }

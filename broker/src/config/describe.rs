@@ -51,7 +51,8 @@ fn topic_key(key: &Key, settings: &Settings, overrides: &Overrides) -> Described
     described(key, value, false, all)
 }
 
-/// Every key of a topic in the form in which CreateTopics answers it: there the source is that of the value.
+/// Every key of a topic in the form in which CreateTopics answers it: there the source is that of the value, and an
+/// override stands as it was given.
 pub fn created_topic(settings: &Settings, overrides: &Overrides) -> Vec<Described> {
     let source = |key: &Key| {
         let behind = synonyms(key.name).iter().filter_map(|(name, _)| settings.text(name));
@@ -67,6 +68,9 @@ pub fn created_topic(settings: &Settings, overrides: &Overrides) -> Vec<Describe
         if let Some(key) = topic_keys().find(|key| key.name == entry.name) {
             entry.source = source(key);
             entry.synonyms.clear();
+            if let Some(text) = overrides.get(key.name) {
+                entry.value = Some(text.to_string());
+            }
         }
     }
     all

@@ -251,6 +251,13 @@ fn notes(config: &Config) -> Vec<String> {
             listener.name, listener.port
         ));
     }
+    let buffers = [
+        ("socket.send.buffer.bytes", config.socket_send_buffer_bytes),
+        ("socket.receive.buffer.bytes", config.socket_receive_buffer_bytes),
+    ];
+    for (key, bytes) in buffers.into_iter().filter_map(|(key, bytes)| Some((key, bytes?))) {
+        notes.push(format!("{key}={bytes} ends the kernel's own sizing of the buffer, which is faster; -1 leaves it on"));
+    }
     let cores = std::thread::available_parallelism().map_or(1, usize::from);
     if usize::from(config.shards) > cores {
         notes.push(format!(
