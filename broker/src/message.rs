@@ -91,7 +91,7 @@ pub enum Acks {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Appended {
     pub base_offset: Offset,
-    /// Set on topics with `message.timestamp.type=LogAppendTime`.
+    /// Set on topics with `message.timestamp.type=LogAppendTime`; for a duplicate the time of its original, as in Kafka.
     pub append_time: Option<Timestamp>,
     pub log_start: Offset,
 }

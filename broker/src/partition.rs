@@ -31,8 +31,9 @@ const VALIDATION_SLICE: usize = 256 << 10;
 pub enum AppendRefusal {
     #[error("this node does not lead the partition")]
     NotHere,
-    #[error(transparent)]
-    Invalid(#[from] BatchError),
+    /// `log_start` is the partition's, which Kafka tells beside most of these.
+    #[error("{error}")]
+    Invalid { error: BatchError, log_start: Offset },
     #[error("zstd needs Produce version 7 or later")]
     ZstdTooOld,
     #[error("transactions are not served")]
@@ -180,21 +181,22 @@ impl Partition {
         if !turn.is_front() {
             turn.come().await;
         }
-        let batch = Batch::parse(part.records.clone())?;
+        let invalid = |error| AppendRefusal::Invalid { error, log_start: self.log.log_start() };
+        let batch = Batch::parse(part.records.clone()).map_err(invalid)?;
         let config = Arc::clone(&self.config.borrow());
         self.admit(part, &batch, &config)?;
         let rules = config.rules(now);
         let mut validation = Validation::new(&batch, &rules);
         let checked = loop {
-            match validation.step(VALIDATION_SLICE)? {
+            match validation.step(VALIDATION_SLICE).map_err(invalid)? {
                 Progress::Done(checked) => break checked,
                 Progress::More => glommio::yield_if_needed().await,
             }
         };
-        if let SequenceCheck::Duplicate { base_offset, last_offset, .. } =
+        if let SequenceCheck::Duplicate { base_offset, last_offset, timestamp } =
             self.log.check_sequence(batch.info())?
         {
-            return Ok(self.duplicate(base_offset, last_offset));
+            return Ok(self.duplicate(base_offset, last_offset, timestamp));
         }
         let append_time = config.log_append_time.then_some(now);
         let stamp = Stamp { leader_epoch: self.epoch(), append_time };
@@ -230,7 +232,12 @@ impl Partition {
     }
 
     /// A batch that has been here before: it waits for the original's acknowledgement.
-    fn duplicate(&self, base_offset: Offset, last_offset: Offset) -> PendingAppend {
+    fn duplicate(
+        &self,
+        base_offset: Offset,
+        last_offset: Offset,
+        timestamp: Timestamp,
+    ) -> PendingAppend {
         let wait = if last_offset < self.high_watermark() {
             Wait::Nothing
         } else {
@@ -239,7 +246,11 @@ impl Partition {
             Wait::Duplicate(receiver)
         };
         PendingAppend {
-            appended: Appended { base_offset, append_time: None, log_start: self.log.log_start() },
+            appended: Appended {
+                base_offset,
+                append_time: Some(timestamp),
+                log_start: self.log.log_start(),
+            },
             wait,
         }
     }
@@ -313,7 +324,7 @@ impl Partition {
             diverging,
         };
         if let Some(fetched) = part.last_fetched_epoch {
-            let (epoch, end) = self.log.epoch_end(fetched).unwrap_or((Epoch::NONE, Offset::NONE));
+            let (epoch, end) = self.end_of(fetched);
             if epoch < fetched || end < part.from {
                 return Ok(read(storage::ReadPlan::default(), Some((epoch, end))));
             }
@@ -344,7 +355,9 @@ impl Partition {
         match part.sought {
             Sought::Latest => plain(high_watermark, Some(epoch)),
             Sought::Earliest => {
-                plain(self.log.log_start(), self.log.epoch_at(self.log.log_start()))
+                let start = self.log.log_start();
+                // An empty log is the leader's own.
+                plain(start, self.log.epoch_at(start).or(Some(epoch)))
             }
             Sought::MaxTimestamp => {
                 let found = self.log.max_timestamp_offset(high_watermark).await.map_err(refusal)?;
@@ -368,7 +381,23 @@ impl Partition {
     /// The end of an epoch (KIP-101, KIP-279): the largest epoch at most as large, and where the next one begins.
     pub(crate) fn epoch_end(&self, part: &EpochEndPart) -> Result<(Epoch, Offset), ReadRefusal> {
         self.check_epoch(part.current_epoch)?;
-        Ok(self.log.epoch_end(part.epoch).unwrap_or((Epoch::NONE, Offset::NONE)))
+        Ok(self.end_of(part.epoch))
+    }
+
+    /// The log learns of an epoch with its first record; the leader knows its own before.
+    fn end_of(&self, asked: Epoch) -> (Epoch, Offset) {
+        let current = self.epoch();
+        if asked == current {
+            return (current, self.log.end());
+        }
+        if asked > current {
+            return (Epoch::NONE, Offset::NONE);
+        }
+        match self.log.last_epoch() {
+            Some(_) => self.log.epoch_end(asked).unwrap_or((Epoch::NONE, Offset::NONE)),
+            // Nothing was ever written before this leader: its own epoch begins where the log does.
+            None => (asked, self.log.end()),
+        }
     }
 }
 

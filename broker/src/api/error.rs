@@ -2,8 +2,9 @@
 
 use net::wire::ErrorCode;
 use storage::AppendError;
-use storage::batch::BatchError;
+use storage::batch::{BatchError, Corruption, Invalidity};
 use storage::producer::SequenceError;
+use storage::units::Offset;
 
 use crate::partition::{AppendRefusal, ReadRefusal};
 
@@ -13,12 +14,18 @@ pub(super) struct Refused {
     pub code: ErrorCode,
     pub message: Option<String>,
     pub records: Vec<(i32, Option<String>)>,
+    pub log_start: Offset,
 }
 
 pub(super) fn append_refusal(refusal: &AppendRefusal, topic: &str, partition: i32) -> Refused {
     let code = match refusal {
         AppendRefusal::NotHere | AppendRefusal::Stopping => ErrorCode::NOT_LEADER_OR_FOLLOWER,
-        AppendRefusal::Invalid(error) => return batch_error(error, topic, partition),
+        AppendRefusal::Invalid { error, log_start } => {
+            return Refused {
+                log_start: log_start_beside(error, *log_start),
+                ..batch_error(error, topic, partition)
+            };
+        }
         AppendRefusal::ZstdTooOld => ErrorCode::UNSUPPORTED_COMPRESSION_TYPE,
         AppendRefusal::Transactional => ErrorCode::TRANSACTIONAL_ID_AUTHORIZATION_FAILED,
         AppendRefusal::Sequence(error) => match error {
@@ -38,7 +45,12 @@ pub(super) fn append_refusal(refusal: &AppendRefusal, topic: &str, partition: i3
         AppendRefusal::Offline => ErrorCode::KAFKA_STORAGE_ERROR,
         AppendRefusal::TimedOut => ErrorCode::REQUEST_TIMED_OUT,
     };
-    Refused { code, message: Some(refusal.to_string()), records: Vec::new() }
+    Refused {
+        code,
+        message: Some(refusal.to_string()),
+        records: Vec::new(),
+        log_start: Offset::NONE,
+    }
 }
 
 fn batch_error(error: &BatchError, topic: &str, partition: i32) -> Refused {
@@ -51,16 +63,50 @@ fn batch_error(error: &BatchError, topic: &str, partition: i32) -> Refused {
         BatchError::Unreadable(_) => (ErrorCode::UNKNOWN_SERVER_ERROR, None),
     };
     let Some((errors, timestamps)) = errors else {
-        return Refused { code, message: Some(error.to_string()), records: Vec::new() };
+        return Refused {
+            code,
+            message: Some(told(error)),
+            records: Vec::new(),
+            log_start: Offset::NONE,
+        };
     };
     Refused {
         code,
+        log_start: Offset::NONE,
         message: Some(errors.message(timestamps, topic, partition)),
         records: errors
             .listed
             .iter()
             .map(|error| (error.index, Some(error.message(topic, partition))))
             .collect(),
+    }
+}
+
+/// Kafka tells the log start beside what its validator refuses, not beside what its reader does.
+fn log_start_beside(error: &BatchError, log_start: Offset) -> Offset {
+    match error {
+        BatchError::Invalid(
+            Invalidity::NoBatch | Invalidity::MoreThanOneBatch | Invalidity::OldMagic(_),
+        )
+        | BatchError::Corrupt(_)
+        | BatchError::TooLarge { .. } => Offset::NONE,
+        BatchError::Invalid(_)
+        | BatchError::Timestamps(_)
+        | BatchError::Records(_)
+        | BatchError::Unreadable(_) => log_start,
+    }
+}
+
+/// What is said of a whole batch: Kafka's words where it has some.
+fn told(error: &BatchError) -> String {
+    match error {
+        BatchError::Corrupt(Corruption::Magic(magic)) => {
+            format!("Invalid magic found in record: {magic}")
+        }
+        BatchError::Corrupt(Corruption::Length(length)) => {
+            format!("Record size {length} is less than the minimum record overhead (14)")
+        }
+        other => other.to_string(),
     }
 }
 

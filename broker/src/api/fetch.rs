@@ -17,9 +17,9 @@ use std::time::{Duration, Instant};
 use net::connection::Outcome;
 use net::wire::ErrorCode;
 use net::wire::fetch::FetchRequest;
-use storage::units::{Epoch, Offset, PartitionId, TopicId};
+use storage::units::{Offset, PartitionId, TopicId};
 
-use super::{Context, Operation, Resource, parts};
+use super::{Context, Operation, Resource, epoch, parts};
 use crate::clock;
 use crate::message::{Answer, Ask, Message, Read, ReadAsk, ReadPart, Seen};
 use crate::partition::ReadRefusal;
@@ -107,7 +107,6 @@ fn resolve(cx: &Context, version: i16, key: &Key, wanted: Wanted) -> Item {
 /// Reads, and waits and reads again, until there is enough or time is up.
 async fn fetch(cx: &Context, items: &mut [Item], terms: &Terms) {
     loop {
-        // The wait begins before the read: what moves meanwhile is not missed.
         read(cx, items, terms).await;
         let waits = terms.bytes_min > 0 && bytes(items) < terms.bytes_min && !settled(items);
         if !waits || clock::monotonic() >= terms.until || cx.shard.stopping.get() {
@@ -184,7 +183,6 @@ async fn read(cx: &Context, items: &mut [Item], terms: &Terms) {
 }
 
 fn read_part(partition: PartitionId, wanted: Wanted) -> ReadPart {
-    let epoch = |epoch: i32| (epoch >= 0).then_some(Epoch(epoch));
     ReadPart {
         partition,
         current_epoch: epoch(wanted.current_epoch),

@@ -5,7 +5,8 @@
 //! - -3 the record with the largest timestamp (KIP-734), exact inside compressed batches.
 //! - -5 latest tiered (KIP-1005), -6 earliest pending upload (KIP-1023): nothing is tiered, so there is none: -1.
 //! - otherwise the first record with that timestamp or a later one; -1 where there is none.
-//! - A partition named twice in a request gets INVALID_REQUEST.
+//! - A partition named twice in a request gets INVALID_REQUEST, once.
+//! - An isolation level that is none gets UNKNOWN_SERVER_ERROR, as in Kafka.
 
 use std::collections::HashMap;
 
@@ -36,12 +37,22 @@ pub(crate) async fn handle(
         for wanted in topic.partitions {
             let index = wanted.partition_index;
             let known = found.filter(|found| found.partition(index).is_some());
-            let code = if repeated.contains(&(topic.name.clone(), index)) {
+            let named_twice = repeated.contains(&(topic.name.clone(), index));
+            if named_twice
+                && answered
+                    .iter()
+                    .any(|told: &ListOffsetsPartitionResponse| told.partition_index == index)
+            {
+                continue;
+            }
+            let code = if named_twice {
                 Some(ErrorCode::INVALID_REQUEST)
             } else if !cx.authorize(Operation::Describe, Resource::Topic(&topic.name)) {
                 Some(ErrorCode::TOPIC_AUTHORIZATION_FAILED)
             } else if known.is_none() {
                 Some(ErrorCode::UNKNOWN_TOPIC_OR_PARTITION)
+            } else if version >= 2 && !(0..=1).contains(&request.isolation_level) {
+                Some(ErrorCode::UNKNOWN_SERVER_ERROR)
             } else {
                 None
             };
@@ -78,8 +89,7 @@ fn part(
     sought: Sought,
     isolation_level: i8,
 ) -> OffsetsPart {
-    let current_epoch =
-        (wanted.current_leader_epoch >= 0).then_some(Epoch(wanted.current_leader_epoch));
+    let current_epoch = super::epoch(wanted.current_leader_epoch);
     OffsetsPart { partition, current_epoch, sought, read_committed: isolation_level == 1 }
 }
 

@@ -23,6 +23,8 @@ use bytestring::ByteString;
 use net::connection::{CloseReason, Outcome, Peer, Service};
 use net::wire::{AnyRequest, DecodeError, Decoder, Request, RequestHeader};
 
+use storage::units::Epoch;
+
 use crate::guard::InFlight;
 use crate::shard::Shard;
 
@@ -115,6 +117,11 @@ async fn dispatch(cx: Context, version: i16, request: AnyRequest) -> Outcome {
             later(cx, version, request, describe_configs::handle)
         }
     }
+}
+
+/// A leader epoch of a request; -1 means that the client does not say.
+fn epoch(epoch: i32) -> Option<Epoch> {
+    (epoch != -1).then_some(Epoch(epoch))
 }
 
 /// Runs the whole handler behind the connection.

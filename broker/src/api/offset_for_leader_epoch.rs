@@ -36,8 +36,7 @@ pub(crate) async fn handle(
                 answered.push(blank(index, ErrorCode::TOPIC_AUTHORIZATION_FAILED));
             } else if let Some(found) = known {
                 let partition = PartitionId { topic: found.id, partition: index };
-                let current_epoch = (wanted.current_leader_epoch >= 0)
-                    .then_some(Epoch(wanted.current_leader_epoch));
+                let current_epoch = super::epoch(wanted.current_leader_epoch);
                 let group = groups.entry(cx.shard.owner(partition)).or_default();
                 group.0.push(EpochEndPart {
                     partition,

@@ -194,6 +194,7 @@ fn fill(
 
 fn refuse(to: &mut PartitionProduceResponse, refused: Refused) {
     to.error_code = refused.code;
+    to.log_start_offset = refused.log_start.0;
     to.error_message = refused.message.map(ByteString::from);
     to.record_errors = refused
         .records
