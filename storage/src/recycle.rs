@@ -16,7 +16,7 @@ use std::rc::Rc;
 use futures::future::join_all;
 
 use crate::commit_log::files::{LogFile, file_name, manifest_path};
-use crate::commit_log::{EntryId, GroupSequence};
+use crate::commit_log::{EntryId, GroupSequence, LogId};
 use crate::core::{Core, count};
 use crate::log::Log;
 use crate::manifest::{Manifest, Marker, PartitionState, SegmentState};
@@ -200,6 +200,9 @@ pub(crate) async fn record<R: Runtime>(
     sync(core, directories).await?;
     crate::given_up::renamed_up_to(core, covers).await?;
     manifest.mark = core.commit.borrow().marks.durable;
+    if clean.is_some() {
+        next_log(core, &mut manifest);
+    }
     manifest.clean = clean;
     let path = manifest_path(&core.options.directory, core.options.name);
     manifest.write(&core.runtime, &path).await?;
@@ -214,6 +217,18 @@ pub(crate) async fn record<R: Runtime>(
     core.events.marks.notify();
     core.events.room.notify();
     Ok(())
+}
+
+/// After a clean stop the log goes on under an id that no group has: a start that finds none of it has nothing to read.
+fn next_log<R: Runtime>(core: &Core<R>, manifest: &mut Manifest) {
+    let commit = core.commit.borrow();
+    let drained = manifest.partitions.iter().all(|partition| partition.replay.group == commit.next);
+    debug_assert!(drained, "a clean stop leaves nothing in the log");
+    if drained {
+        let random = || u128::from(core.runtime.random());
+        manifest.id = LogId(random() << 64 | random());
+        (manifest.first, manifest.previous) = (commit.next, commit.previous);
+    }
 }
 
 /// Index entries so far, so that recovery need not read the segments for them.
