@@ -2,13 +2,16 @@
 //!
 //! - Memory is charged as bytes arrive, never by what was announced.
 //! - Frames above `SMALL_FRAME_MAX` get at most three quarters, so that a quarter is left for the others whatever they do.
-//! - They take turns: only the holder of the turn receives. A holder that has nothing to receive loses its turn, the sooner the more others wait,
-//!   and keeps its memory, until a later holder needs it: then those that have sent nothing for longest are closed. So a frame
-//!   that is announced, or begun, and not sent holds nobody up for long.
+//! - They take turns: only the holder of the turn receives. Next is who has least to come, the more so the longer it waits. A
+//!   holder that has nothing to receive loses its turn, the sooner the more others wait, and keeps its memory.
+//! - When the holder finds no memory, those that have stalled are closed, then those that have more to come than itself; if
+//!   it has most, it gives the turn away. So the frame that has least to come always gets through, and frames that are
+//!   announced or begun and not sent hold nobody up for long.
 //! - A charge may be dropped on any thread (a frame's bytes travel to other shards); everything else happens on the shard.
 
 use std::{
     cell::{Cell, RefCell},
+    cmp::Reverse,
     collections::VecDeque,
     future::poll_fn,
     rc::{Rc, Weak},
@@ -17,16 +20,25 @@ use std::{
         atomic::{AtomicBool, AtomicUsize, Ordering},
     },
     task::{Context, Poll, Waker},
-    time::Duration,
+    time::{Duration, Instant},
 };
 
+use futures::future::{Either, select};
 use ring::{Ring, WakeHandle};
 
-/// Frames up to here never wait for a turn.
-pub const SMALL_FRAME_MAX: usize = 1 << 20;
+use crate::shared::clock;
+
+/// Frames up to here never wait for a turn: requests of a MiB of records, and what is around them.
+pub const SMALL_FRAME_MAX: usize = (1 << 20) + (4 << 10);
 /// How long a lonely large frame may pause before another has its turn, and the shortest pause that costs it the turn.
 const PAUSE_MAX: Duration = Duration::from_millis(100);
 const PAUSE_MIN: Duration = Duration::from_millis(1);
+/// Waiting so long halves what a frame that waits for its turn seems to have to come.
+const AGING: Duration = Duration::from_millis(250);
+/// How long a frame may pause before it is the first to be closed when memory is wanted.
+pub const STALL: Duration = Duration::from_secs(1);
+/// After closing others for their memory, how long until more are closed.
+const EVICTION: Duration = Duration::from_millis(50);
 
 /// Whose memory it is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -45,7 +57,7 @@ struct Inner {
     shared: Arc<Shared>,
     waiting: [RefCell<VecDeque<Rc<Waiter>>>; 2],
     turn_held: Cell<bool>,
-    turns: RefCell<VecDeque<Rc<Waiter>>>,
+    turns: RefCell<Vec<Rc<Waiter>>>,
     partial: RefCell<Vec<Rc<dyn Partial>>>,
 }
 
@@ -63,6 +75,8 @@ struct Shared {
 pub trait Partial {
     /// Bytes that it holds.
     fn held(&self) -> usize;
+    /// Bytes of it that have not arrived.
+    fn missing(&self) -> usize;
     /// For how long nothing of it has arrived; nothing if it waits for us.
     fn stalled(&self) -> Duration;
     /// Closes its connection, which gives the memory back.
@@ -71,7 +85,9 @@ pub trait Partial {
 
 #[derive(Default)]
 struct Waiter {
+    /// Memory that it waits for, or what is to come of the frame that waits for its turn.
     bytes: usize,
+    since: Option<Instant>,
     /// What was given, until its asker takes it: whatever is not taken goes back with the waiter.
     charge: Cell<Option<Charge>>,
     turn: Cell<Option<Turn>>,
@@ -144,22 +160,36 @@ impl Budget {
         waiter.charge.take().expect("a waiter is ready when it has its charge")
     }
 
-    /// More memory for a large frame that has the turn, at the cost of others that have stalled.
-    pub async fn take_large(&self, bytes: usize, own: &Rc<dyn Partial>) -> Charge {
-        if let Some(charge) = self.try_take(Class::Large, bytes) {
-            return charge;
+    /// More memory for a large frame that has the turn, at the cost of others; `None` if it should give the turn away.
+    pub async fn take_large(
+        &self,
+        bytes: usize,
+        own: &Rc<dyn Partial>,
+        turn: &Turn,
+    ) -> Option<Charge> {
+        loop {
+            if let Some(charge) = self.try_take(Class::Large, bytes) {
+                return Some(charge);
+            }
+            if self.inner.evict(bytes, own) < bytes && turn.is_wanted() {
+                return None;
+            }
+            // What the closed ones hold comes back when their tasks have run; what complete frames hold, with their answers.
+            let (taken, waited) = (self.take(Class::Large, bytes), glommio::timer::sleep(EVICTION));
+            futures::pin_mut!(taken, waited);
+            if let Either::Left((charge, _)) = select(taken, waited).await {
+                return Some(charge);
+            }
         }
-        self.inner.evict_stalled(bytes, own);
-        self.take(Class::Large, bytes).await
     }
 
-    /// The right to receive a large frame, in the order of asking.
-    pub async fn turn(&self) -> Turn {
+    /// The right to receive a large frame of which `missing` bytes are to come.
+    pub async fn turn(&self, missing: usize, now: Instant) -> Turn {
         if !self.inner.turn_held.replace(true) {
             return Turn { inner: Rc::clone(&self.inner) };
         }
-        let waiter = Rc::new(Waiter::default());
-        self.inner.turns.borrow_mut().push_back(Rc::clone(&waiter));
+        let waiter = Rc::new(Waiter { bytes: missing, since: Some(now), ..Waiter::default() });
+        self.inner.turns.borrow_mut().push(Rc::clone(&waiter));
         let waiting = Waiting { waiter: &waiter };
         poll_fn(|cx| waiting.poll(cx)).await;
         waiter.turn.take().expect("a waiter is ready when it has its turn")
@@ -210,32 +240,39 @@ impl Inner {
         }
     }
 
-    fn evict_stalled(&self, bytes: usize, own: &Rc<dyn Partial>) {
+    /// Closes others until `bytes` will come back, if it may; gives how many will.
+    fn evict(&self, bytes: usize, own: &Rc<dyn Partial>) -> usize {
         let mut others: Vec<_> =
             self.partial.borrow().iter().filter(|other| !Rc::ptr_eq(other, own)).cloned().collect();
-        others.sort_by_cached_key(|other| std::cmp::Reverse(other.stalled()));
+        // Those that have stalled, for longest first; then those that have most to come.
+        others.sort_by_cached_key(|other| {
+            let stalled = other.stalled();
+            Reverse((if stalled > STALL { stalled } else { Duration::ZERO }, other.missing()))
+        });
         let mut freed = 0;
         for other in others {
-            if freed >= bytes {
-                return;
+            if freed >= bytes || (other.stalled() <= STALL && other.missing() < own.missing()) {
+                break;
             }
-            freed += other.held();
-            other.evict();
+            if other.held() > 0 {
+                freed += other.held();
+                other.evict();
+            }
         }
+        freed
     }
 
     fn pass_turn(self: &Rc<Inner>) {
-        loop {
-            let Some(next) = self.turns.borrow_mut().pop_front() else {
-                self.turn_held.set(false);
-                return;
-            };
-            if !next.gone.get() {
-                next.turn.set(Some(Turn { inner: Rc::clone(self) }));
-                next.wake();
-                return;
-            }
-        }
+        let mut turns = self.turns.borrow_mut();
+        turns.retain(|waiter| !waiter.gone.get());
+        let now = clock();
+        let Some(next) = (0..turns.len()).min_by_key(|place| turns[*place].urgency(now)) else {
+            self.turn_held.set(false);
+            return;
+        };
+        let next = turns.swap_remove(next);
+        next.turn.set(Some(Turn { inner: Rc::clone(self) }));
+        next.wake();
     }
 }
 
@@ -253,6 +290,14 @@ async fn keep(budget: Weak<Inner>, ring: Ring) {
 }
 
 impl Waiter {
+    /// The smaller, the sooner its turn.
+    fn urgency(&self, now: Instant) -> usize {
+        let waited =
+            self.since.map_or(Duration::ZERO, |since| now.saturating_duration_since(since));
+        let halvings = u32::try_from(waited.as_millis() / AGING.as_millis()).unwrap_or(u32::MAX);
+        self.bytes.checked_shr(halvings).unwrap_or(0)
+    }
+
     fn wake(&self) {
         self.ready.set(true);
         if let Some(waker) = self.waker.borrow_mut().take() {

@@ -155,19 +155,19 @@ impl Receiver {
 
 /// A frame in memory of its own, which is accounted for until the last slice of it is gone.
 pub(crate) struct OwnFrame {
-    bytes: Vec<u8>,
+    bytes: Growing,
     _charges: [Option<Charge>; 2],
 }
 
 impl OwnFrame {
     pub(crate) fn freeze(bytes: Growing, charges: [Option<Charge>; 2]) -> Bytes {
-        Bytes::from_owner(OwnFrame { bytes: bytes.into_vec(), _charges: charges })
+        Bytes::from_owner(OwnFrame { bytes, _charges: charges })
     }
 }
 
 impl AsRef<[u8]> for OwnFrame {
     fn as_ref(&self) -> &[u8] {
-        &self.bytes
+        self.bytes.as_ref()
     }
 }
 
@@ -195,8 +195,7 @@ mod tests {
                     let mut own = receiver.take_begun();
                     let (now, later) = rest.split_at(length - own.len());
                     own.grow(length);
-                    let mut bytes = own.into_vec();
-                    bytes.extend_from_slice(now);
+                    let bytes = [own.as_ref(), now].concat();
                     rest = later;
                     frames.push(bytes.into());
                     continue;

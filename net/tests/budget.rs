@@ -2,7 +2,13 @@
 
 #![allow(clippy::unwrap_used, reason = "a test fails by a panic")]
 
-use std::{cell::Cell, future::Future, rc::Rc, thread, time::Duration};
+use std::{
+    cell::Cell,
+    future::Future,
+    rc::Rc,
+    thread,
+    time::{Duration, Instant},
+};
 
 use futures::{FutureExt, future::join, pin_mut};
 use glommio::{LocalExecutorBuilder, Placement};
@@ -77,20 +83,20 @@ fn memory_is_given_in_the_order_of_asking_and_from_any_thread() {
 #[test]
 fn turns_pass_in_order_and_over_those_who_have_gone() {
     with_budget(4 * MIB, 0, |budget| async move {
-        let turn = budget.turn().await;
+        let turn = budget.turn(MIB, now()).await;
         let alone = turn.pause_max();
-        let mut gone = Box::pin(budget.turn());
+        let mut gone = Box::pin(budget.turn(MIB, now()));
         assert!(gone.as_mut().now_or_never().is_none());
-        let mut next = Box::pin(budget.turn());
+        let mut next = Box::pin(budget.turn(MIB, now()));
         assert!(next.as_mut().now_or_never().is_none());
         assert!(turn.is_wanted() && turn.pause_max() < alone);
         drop(gone);
         drop(turn);
         let turn = next.await;
         // A turn that was given and never taken is passed on.
-        let mut given = Box::pin(budget.turn());
+        let mut given = Box::pin(budget.turn(MIB, now()));
         assert!(given.as_mut().now_or_never().is_none());
-        let mut last = Box::pin(budget.turn());
+        let mut last = Box::pin(budget.turn(MIB, now()));
         assert!(last.as_mut().now_or_never().is_none());
         drop(turn);
         drop(given);
@@ -98,7 +104,35 @@ fn turns_pass_in_order_and_over_those_who_have_gone() {
     });
 }
 
+#[expect(clippy::disallowed_methods, reason = "a test has no other clock")]
+fn now() -> Instant {
+    Instant::now()
+}
+
+#[test]
+fn who_has_least_to_come_is_next() {
+    with_budget(4 * MIB, 0, |budget| async move {
+        let turn = budget.turn(0, now()).await;
+        let waiting = [5, 3, 9, 4].map(|bytes| budget.turn(bytes * MIB, now()));
+        let order = Cell::new(Vec::new());
+        let order_of = |bytes: i32, turn: net::budget::Turn| {
+            let mut so_far = order.take();
+            so_far.push(bytes);
+            order.set(so_far);
+            drop(turn);
+        };
+        let all = [5, 3, 9, 4].into_iter().zip(waiting);
+        let all = futures::future::join_all(all.map(|(bytes, turn)| {
+            let order_of = &order_of;
+            turn.map(move |turn| order_of(bytes, turn))
+        }));
+        let (_, ()) = join(all, async { drop(turn) }).await;
+        assert_eq!(order.take(), [3, 4, 5, 9]);
+    });
+}
+
 struct Frame {
+    missing: usize,
     stalled: Duration,
     charge: Cell<Option<net::budget::Charge>>,
     evicted: Cell<bool>,
@@ -107,6 +141,10 @@ struct Frame {
 impl Partial for Frame {
     fn held(&self) -> usize {
         MIB
+    }
+
+    fn missing(&self) -> usize {
+        self.missing
     }
 
     fn stalled(&self) -> Duration {
@@ -119,26 +157,46 @@ impl Partial for Frame {
     }
 }
 
-#[test]
-fn who_has_sent_nothing_for_longest_makes_room() {
+/// Frames of a MiB each, (milliseconds stalled, missing), the last of which has the turn and asks for more: who is closed,
+/// and whether it gets it.
+fn evicted(frames: &[(u64, usize)]) -> (Vec<bool>, bool) {
+    let frames = frames.to_vec();
+    let result = Rc::new(Cell::new(None));
+    let given = Rc::clone(&result);
     with_budget(4 * MIB, 0, |budget| async move {
-        let frame = |stalled: u64| {
-            let charge = Cell::new(budget.try_take(Class::Large, MIB));
-            Rc::new(Frame {
-                stalled: Duration::from_millis(stalled),
-                charge,
-                evicted: Cell::new(false),
+        let frames: Vec<_> = frames
+            .into_iter()
+            .map(|(stalled, missing)| {
+                let charge = Cell::new(budget.try_take(Class::Large, MIB));
+                Rc::new(Frame {
+                    missing,
+                    stalled: Duration::from_millis(stalled),
+                    charge,
+                    evicted: Cell::new(false),
+                })
             })
-        };
-        let frames = [frame(10), frame(500), frame(0)];
+            .collect();
+        let own: Rc<dyn Partial> = Rc::<Frame>::clone(frames.last().unwrap());
         let _entered: Vec<_> = frames
             .iter()
             .map(|frame| budget.enter(Rc::<Frame>::clone(frame) as Rc<dyn Partial>))
             .collect();
-        let own: Rc<dyn Partial> = Rc::<Frame>::clone(&frames[2]) as Rc<dyn Partial>;
-        let more = budget.take_large(MIB, &own).await;
-        assert_eq!(frames.each_ref().map(|frame| frame.evicted.get()), [false, true, false]);
-        drop(more);
-        assert_eq!(budget.used(), 2 * MIB);
+        let turn = budget.turn(1, now()).await;
+        let wanted = budget.turn(1, now());
+        pin_mut!(wanted);
+        assert!(wanted.as_mut().now_or_never().is_none());
+        let more = budget.take_large(MIB, &own, &turn).await;
+        given.set(Some((frames.iter().map(|frame| frame.evicted.get()).collect(), more.is_some())));
     });
+    result.take().unwrap()
+}
+
+#[test]
+fn who_makes_room() {
+    // Who has sent nothing for longest.
+    assert_eq!(evicted(&[(1500, 1), (2500, 1), (0, 10)]), (vec![false, true, false], true));
+    // Who has most to come, if nobody has stalled.
+    assert_eq!(evicted(&[(10, 20), (900, 30), (0, 10)]), (vec![false, true, false], true));
+    // Nobody who has less to come than who asks: that one gives the turn away.
+    assert_eq!(evicted(&[(10, 5), (900, 9), (0, 10)]), (vec![false, false, false], false));
 }

@@ -180,13 +180,14 @@ impl Reader<'_> {
     ) -> Result<Bytes, CloseReason> {
         let state = self.state;
         state.frame.is_large.set(true);
+        state.frame.length.set(length);
         let partial: Rc<dyn Partial> = Rc::<State>::clone(state);
         let entered = state.net.budget.enter(partial);
         let mut charge = None;
         while bytes.len() < length {
             self.readable().await?;
             state.frame.pause(clock());
-            let turn = state.net.budget.turn().await;
+            let turn = state.net.budget.turn(length - bytes.len(), clock()).await;
             state.frame.resume(clock());
             self.drained = false;
             self.have_turn(&turn, &entered, length, &mut bytes, &mut charge).await?;
@@ -206,7 +207,9 @@ impl Reader<'_> {
         while bytes.len() < length {
             if bytes.len() == bytes.capacity() {
                 let capacity = length.min((bytes.len() * LARGE_STEP).max(LARGE_MIN));
-                self.grow_large(entered, capacity, bytes, charge).await;
+                if !self.grow_large(turn, entered, capacity, bytes, charge).await {
+                    return Ok(());
+                }
             }
             if self.drained && !self.readable_in_turn(turn).await? {
                 return Ok(());
@@ -221,23 +224,28 @@ impl Reader<'_> {
         Ok(())
     }
 
+    /// False if there is no memory, and the turn is to be given away.
     async fn grow_large(
         &self,
+        turn: &Turn,
         entered: &Entered,
         capacity: usize,
         bytes: &mut Growing,
         charge: &mut Option<Charge>,
-    ) {
+    ) -> bool {
         let state = self.state;
         let more = capacity - bytes.capacity();
         state.frame.pause(clock());
-        let more = state.net.budget.take_large(more, entered.partial()).await;
+        let more = state.net.budget.take_large(more, entered.partial(), turn).await;
         state.frame.resume(clock());
+        let Some(more) = more else { return false };
+        state.frame.held.set(state.frame.held.get() + more.bytes());
         match charge {
             Some(charge) => charge.merge(more),
             None => *charge = Some(more),
         }
         bytes.grow(capacity);
+        true
     }
 
     /// Receives into a frame's own memory, and no further than its end.

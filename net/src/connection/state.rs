@@ -11,14 +11,12 @@ use std::{
 
 use super::{CloseReason, Limits, Peer, RATE_FLOOR, answers::Answers};
 use crate::{
-    budget::Partial,
+    budget::{Partial, STALL},
     shared::{Net, clock},
 };
 
 /// How long a frame may take beside what its length allows for.
 const GRACE: Duration = Duration::from_secs(2);
-/// How long a frame may pause while others wait for memory.
-const STALL: Duration = Duration::from_secs(1);
 
 pub(crate) struct State {
     pub(crate) net: Rc<Net>,
@@ -150,7 +148,11 @@ impl State {
 
 impl Partial for State {
     fn held(&self) -> usize {
-        self.frame.bytes.get()
+        self.frame.held.get()
+    }
+
+    fn missing(&self) -> usize {
+        self.frame.length.get().saturating_sub(self.frame.bytes.get())
     }
 
     fn stalled(&self) -> Duration {
@@ -204,8 +206,10 @@ pub(crate) struct Progress {
     /// When it last got on, or we last kept it waiting.
     last: Cell<Option<Instant>>,
     pub(crate) is_large: Cell<bool>,
-    /// Bytes that have arrived.
+    /// Bytes that have arrived, of how many, and memory that a large frame has for them.
     pub(crate) bytes: Cell<usize>,
+    pub(crate) length: Cell<usize>,
+    pub(crate) held: Cell<usize>,
     /// Time during which the frame waited for us.
     paused: Cell<Duration>,
     paused_at: Cell<Option<Instant>>,
@@ -227,6 +231,7 @@ impl Progress {
             self.last.set(None);
             self.is_large.set(false);
             self.bytes.set(0);
+            self.held.set(0);
             self.paused.set(Duration::ZERO);
             self.paused_at.set(None);
         }
