@@ -9,7 +9,7 @@
 //! 6. What entries gave up before is renamed. Then the manifest is written: synced, renamed, its directory synced.
 //! 7. The file is free.
 
-use std::collections::BTreeMap;
+use std::collections::BTreeSet;
 use std::io;
 use std::rc::Rc;
 
@@ -199,6 +199,7 @@ pub(crate) async fn record<R: Runtime>(
     }
     sync(core, directories).await?;
     crate::given_up::renamed_up_to(core, covers).await?;
+    name_first(core, &mut manifest);
     manifest.mark = core.commit.borrow().marks.durable;
     if clean.is_some() {
         next_log(core, &mut manifest);
@@ -217,6 +218,15 @@ pub(crate) async fn record<R: Runtime>(
     core.events.marks.notify();
     core.events.room.notify();
     Ok(())
+}
+
+/// Of which log the first group is that recovery looks for, and the checksum that it names. A start gives the log another id, and the
+/// files from before it keep theirs. Known when that group is sealed, which it is once it is durable.
+fn name_first<R: Runtime>(core: &Core<R>, manifest: &mut Manifest) {
+    let commit = core.commit.borrow();
+    if let Some(used) = commit.files.used.iter().find(|used| used.first == manifest.first) {
+        (manifest.id, manifest.previous) = (used.id, used.previous);
+    }
 }
 
 /// After a clean stop the log goes on under an id that no group has: a start that finds none of it has nothing to read.
@@ -259,14 +269,11 @@ fn take_state<R: Runtime>(core: &Core<R>) -> (Manifest, GroupSequence) {
     let partitions: Vec<PartitionState> =
         core.logs.borrow().values().map(|log| PartitionState::of(&log.state(), nothing)).collect();
     let first = partitions.iter().map(|partition| partition.replay.group).min().unwrap_or(next);
-    let used: BTreeMap<GroupSequence, u32> =
-        commit.files.used.iter().map(|used| (used.first, used.previous)).collect();
     // Replay begins at the start of the file that holds the first entry: there the checksum before it is known.
-    let (first, previous) = used
-        .range(..=first)
-        .next_back()
-        .map_or((next, commit.previous), |(first, previous)| (*first, *previous));
+    let used: BTreeSet<GroupSequence> = commit.files.used.iter().map(|used| used.first).collect();
+    let first = used.range(..=first).next_back().copied().unwrap_or(next);
     let (id, shards, mark) = (commit.id, commit.shards, commit.marks.durable);
+    let previous = commit.previous;
     (Manifest { id, first, previous, mark, shards, clean: None, partitions }, covers)
 }
 

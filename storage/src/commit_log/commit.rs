@@ -273,7 +273,7 @@ impl<R: Runtime> Commit<R> {
         let mark = self.marks.durable;
         let names = (self.id, waiting.group.sequence, mark);
         if waiting.position == 0 {
-            self.files.sealed_first(waiting.group.sequence, self.previous);
+            self.files.sealed_first(waiting.group.sequence, self.id, self.previous);
         }
         let (bytes, checksum) =
             waiting.closed.seal(&mut waiting.arena.borrow_mut(), names, self.shards, self.previous);

@@ -7,7 +7,7 @@ use std::collections::VecDeque;
 use std::path::PathBuf;
 use std::rc::Rc;
 
-use super::GroupSequence;
+use super::{GroupSequence, LogId};
 use crate::config::StoreName;
 use crate::runtime::Runtime;
 
@@ -20,8 +20,10 @@ pub(crate) struct LogFile<R: Runtime> {
 /// A file with groups in it.
 pub(crate) struct Used<R: Runtime> {
     pub(crate) file: Rc<LogFile<R>>,
-    /// The first group that was placed in it, and the checksum that it names.
+    /// The first group that was placed in it, the log that this group belongs to, and the checksum that it names. A start gives the
+    /// log another id, and the files from before it keep theirs.
     pub(crate) first: GroupSequence,
+    pub(crate) id: LogId,
     pub(crate) previous: u32,
     /// The last group that was placed in it.
     pub(crate) last: GroupSequence,
@@ -83,7 +85,9 @@ impl<R: Runtime> Files<R> {
     ) -> Option<(Rc<LogFile<R>>, u64)> {
         if length > self.file_bytes - self.cursor {
             let file = self.free.pop_front()?;
-            self.used.push_back(Used { file, first: sequence, previous: 0, last: sequence });
+            // `sealed_first` says of which log, and after which group.
+            let id = LogId(0);
+            self.used.push_back(Used { file, first: sequence, id, previous: 0, last: sequence });
             self.cursor = 0;
         }
         let position = self.cursor;
@@ -100,10 +104,10 @@ impl<R: Runtime> Files<R> {
         }
     }
 
-    /// The first group of a file is sealed: this is the checksum that it names.
-    pub(crate) fn sealed_first(&mut self, sequence: GroupSequence, previous: u32) {
+    /// The first group of a file is sealed: this is its log, and the checksum that it names.
+    pub(crate) fn sealed_first(&mut self, sequence: GroupSequence, id: LogId, previous: u32) {
         if let Some(used) = self.used.iter_mut().find(|used| used.first == sequence) {
-            used.previous = previous;
+            (used.id, used.previous) = (id, previous);
         }
     }
 

@@ -148,13 +148,13 @@ fn take_chain<R: Runtime>(
     after_clean_stop: bool,
 ) -> LogId {
     let mut previous = manifest.previous;
-    let mut used: Vec<Option<(GroupSequence, u32, GroupSequence, u64)>> = vec![None; files.len()];
+    let mut used: Vec<Option<InUse>> = vec![None; files.len()];
     for linked in &chain.groups {
         let header = &linked.group.header;
         let end = linked.position + header.footprint();
-        let entry =
-            used[linked.file].get_or_insert((header.sequence, previous, header.sequence, 0));
-        (entry.2, entry.3) = (header.sequence, end);
+        let first = (header.sequence, header.id, previous);
+        let entry = used[linked.file].get_or_insert(InUse { first, last: header.sequence, end });
+        (entry.last, entry.end) = (header.sequence, end);
         previous = linked.group.checksum;
     }
     take_files(core, files.into_iter().zip(used).collect());
@@ -170,8 +170,13 @@ fn take_chain<R: Runtime>(
     fresh
 }
 
-/// What a file has of the chain: its first group and the checksum that names, its last group, where that ends.
-type InUse = (GroupSequence, u32, GroupSequence, u64);
+/// What a file has of the chain: its first group, with that one's log and the checksum that it names, its last, and where that ends.
+#[derive(Clone, Copy)]
+struct InUse {
+    first: (GroupSequence, LogId, u32),
+    last: GroupSequence,
+    end: u64,
+}
 
 fn take_files<R: Runtime>(core: &Core<R>, files: Vec<(Opened<R>, Option<InUse>)>) {
     let bytes = core.options.log_file_bytes;
@@ -185,10 +190,10 @@ fn take_files<R: Runtime>(core: &Core<R>, files: Vec<(Opened<R>, Option<InUse>)>
             None => {}
         }
     }
-    in_use.sort_by_key(|(used, _)| used.0);
-    for ((first, previous, last, end), opened) in in_use {
+    in_use.sort_by_key(|(used, _)| used.first.0);
+    for (InUse { first: (first, id, previous), last, end }, opened) in in_use {
         commit.files.cursor = if opened.length == bytes { block_up(end) } else { bytes };
-        commit.files.used.push_back(Used { file: opened.file, first, previous, last });
+        commit.files.used.push_back(Used { file: opened.file, first, id, previous, last });
     }
 }
 
