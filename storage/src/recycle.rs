@@ -202,7 +202,7 @@ pub(crate) async fn record<R: Runtime>(
     name_first(core, &mut manifest);
     manifest.mark = core.commit.borrow().marks.durable;
     if clean.is_some() {
-        next_log(core, &mut manifest);
+        next_log(core, &mut manifest, covers);
     }
     manifest.clean = clean;
     let path = manifest_path(&core.options.directory, core.options.name);
@@ -230,9 +230,10 @@ fn name_first<R: Runtime>(core: &Core<R>, manifest: &mut Manifest) {
 }
 
 /// After a clean stop the log goes on under an id that no group has: a start that finds none of it has nothing to read.
-fn next_log<R: Runtime>(core: &Core<R>, manifest: &mut Manifest) {
+/// An idle store may have written an empty group since the state was taken.
+fn next_log<R: Runtime>(core: &Core<R>, manifest: &mut Manifest, covers: GroupSequence) {
     let commit = core.commit.borrow();
-    let drained = manifest.partitions.iter().all(|partition| partition.replay.group == commit.next);
+    let drained = manifest.partitions.iter().all(|partition| partition.replay.group > covers);
     debug_assert!(drained, "a clean stop leaves nothing in the log");
     if drained {
         let random = || u128::from(core.runtime.random());
