@@ -7,7 +7,7 @@ import subprocess
 import sys
 import time
 
-from broker import SCRATCH, Broker, build, die_with_parent, free_port, kafka
+from broker import SCRATCH, Broker, BrokerError, build, die_with_parent, free_port, kafka
 from measure import Usage
 
 GIB = 1 << 30
@@ -66,8 +66,14 @@ class Systems:
         self.up[name].start()
 
     def stop(self):
+        """Ends all; answers what did not end well."""
+        faults = []
         for name in list(self.up):
-            self.end(name)
+            try:
+                self.end(name)
+            except BrokerError as fault:
+                faults.append(f"{name}: {fault}")
+        return faults
 
     def warm_kafka(self, name, gibibytes):
         """Kafka takes this much before it is measured, in the sizes that are measured."""
