@@ -132,7 +132,6 @@ fn it_serves_until_a_signal_and_starts_again() {
 }
 
 #[test]
-#[ignore = "a log of another number of shards is refused until storage drains it at the start"]
 fn the_number_of_shards_may_change() {
     let directory = tempfile::tempdir().expect("a directory");
     for shards in ["2", "3", "1", "2"] {

@@ -99,12 +99,20 @@ pub(crate) async fn find<R: Runtime>(
     core: &Core<R>,
     marker: &Marker,
 ) -> Result<MarkerFound, OpenError> {
-    let path = core.options.directory.join(MARKER_FILE);
-    let stat = match core.runtime.stat(&path).await {
+    find_in(&core.runtime, &core.options.directory, marker).await
+}
+
+pub(crate) async fn find_in<R: Runtime>(
+    runtime: &R,
+    directory: &Path,
+    marker: &Marker,
+) -> Result<MarkerFound, OpenError> {
+    let path = directory.join(MARKER_FILE);
+    let stat = match runtime.stat(&path).await {
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(MarkerFound::Removed),
         other => other.map_err(OpenError::io(&path))?,
     };
-    let content = read_file(&core.runtime, &path).await.map_err(OpenError::io(&path))?;
+    let content = read_file(runtime, &path).await.map_err(OpenError::io(&path))?;
     let same =
         stat.inode == marker.inode && stat.changed == marker.changed && content == marker.content;
     Ok(if same { MarkerFound::Ours } else { MarkerFound::Another })

@@ -28,6 +28,7 @@ use crate::calls::Calls;
 use crate::clock;
 use crate::config::Config;
 use crate::guard::Pulse;
+use crate::placement::shard_of;
 use crate::message::{Answer, Ask, Message};
 use crate::metadata::directory::{MetadataDirectory, TOPIC};
 use crate::metadata::image;
@@ -168,6 +169,7 @@ impl Worker {
         let now = clock::wall();
         let site = site(&self.own);
         let runtime = RingRuntime::new(self.ring.clone(), self.own.lock.clone());
+        self.reshard(&runtime).await?;
         let (store, log) = open_store(runtime.clone(), &self.own.config).await?;
         let directory = MetadataDirectory::open(self.own.config.log_directory()).map_err(text)?;
         let log = StoreLog::new(runtime, log);
@@ -195,6 +197,17 @@ impl Worker {
         desk.write(&records, now).await.map_err(text)?;
         desk.followers.serve().await?;
         self.state = State::Serving(Box::new(Served { desk, store, site }));
+        Ok(())
+    }
+
+    /// The directory is made one of as many shards as there are now. No store of it is open yet.
+    async fn reshard(&self, runtime: &RingRuntime) -> Result<(), String> {
+        let (directory, shards) = (self.own.config.log_directory(), self.own.config.shards());
+        let owner = |id| u16::try_from(shard_of(id, shards)).unwrap_or(0);
+        let old = storage::reshard(runtime, directory, shards, owner).await.map_err(text)?;
+        if let Some(old) = old {
+            tracing::info!(from = old, to = shards, "partitions were dealt out to another number of shards");
+        }
         Ok(())
     }
 
