@@ -15,8 +15,9 @@ use crate::{
     stats::NetStats,
 };
 
-/// How often deadlines are looked at: none of them is shorter than a second.
+/// How often deadlines are looked at while something is under way, and otherwise: none of them is shorter than a second.
 const SWEEP: Duration = Duration::from_millis(250);
+const SWEEP_IDLE: Duration = Duration::from_secs(1);
 /// Messages that are kept for the next answers.
 const MESSAGES_KEPT: usize = 64;
 /// Bytes of cold files that may be in memory on their way to sockets.
@@ -30,7 +31,6 @@ pub struct Net {
     /// For what is read from files into memory in order to be sent.
     pub(crate) cold: Budget,
     file_path: Cell<FilePath>,
-    now: Cell<Instant>,
     next_id: Cell<u64>,
     connections: RefCell<Vec<Rc<State>>>,
     #[expect(clippy::vec_box, reason = "the kernel is given a message's address")]
@@ -47,7 +47,6 @@ impl Net {
             budget: Budget::new(ring, receive_bytes, frame_bytes_max),
             cold: Budget::new(ring, COLD_BYTES_MAX, 0),
             file_path: Cell::new(FilePath::Auto),
-            now: Cell::new(clock()),
             next_id: Cell::new(0),
             connections: RefCell::default(),
             messages: RefCell::default(),
@@ -63,11 +62,6 @@ impl Net {
 
     pub fn file_path(&self) -> FilePath {
         self.file_path.get()
-    }
-
-    /// The time, up to a quarter of a second ago: enough for deadlines.
-    pub(crate) fn now(&self) -> Instant {
-        self.now.get()
     }
 
     pub(crate) fn next_id(&self) -> u64 {
@@ -115,14 +109,13 @@ impl Net {
         }
     }
 
-    fn sweep(&self) {
+    /// Whether something is under way.
+    fn sweep(&self) -> bool {
         let now = clock();
-        self.now.set(now);
         let pressed = self.budget.is_pressed();
         // Closing only wakes a connection's task: it leaves the list later.
-        for state in self.connections.borrow().iter() {
-            state.check(now, pressed);
-        }
+        let connections = self.connections.borrow();
+        connections.iter().filter(|state| state.check(now, pressed)).count() > 0
     }
 }
 
@@ -136,9 +129,10 @@ pub(crate) fn clock() -> Instant {
 
 /// Ends with the `Net`.
 async fn sweep(net: Weak<Net>) {
+    let mut pause = SWEEP;
     loop {
-        glommio::timer::sleep(SWEEP).await;
+        glommio::timer::sleep(pause).await;
         let Some(net) = net.upgrade() else { return };
-        net.sweep();
+        pause = if net.sweep() { SWEEP } else { SWEEP_IDLE };
     }
 }

@@ -24,6 +24,7 @@ use std::{
     task::Poll,
 };
 
+use crate::shared::clock;
 pub(crate) use read::yield_now;
 pub use service::{CloseReason, Limits, Outcome, Peer, RATE_FLOOR, Service};
 pub(crate) use state::State;
@@ -46,7 +47,7 @@ pub(crate) async fn run<S: Service>(state: &Rc<State>, service: &Rc<S>) -> Close
                 match reader.as_mut().poll(cx) {
                     Poll::Ready(Ok(())) => {
                         reading = false;
-                        state.drain(state.net.now() + LINGER);
+                        state.drain(clock() + LINGER);
                     }
                     Poll::Ready(Err(reason)) => return Poll::Ready(reason),
                     Poll::Pending => {}

@@ -53,7 +53,7 @@ pub(crate) async fn read<S: Service>(
                 }
             }
             Next::More { missing } => {
-                state.frame.arrived(state.net.now(), reader.receiver.begun());
+                state.frame.arrived(clock(), reader.receiver.begun());
                 if reader.receive(missing).await? == 0 {
                     return Err(CloseReason::Broken);
                 }
@@ -81,7 +81,6 @@ impl Reader<'_> {
     ) -> Result<(), CloseReason> {
         let state = self.state;
         self.wait_for_room(frame.len()).await;
-        state.touch();
         state.net.stats.requests.add(1);
         let bytes = frame.len();
         state.between_requests.set(false);
@@ -138,7 +137,7 @@ impl Reader<'_> {
         let begun = self.receiver.take_begun();
         let charge = self.charge(begun.len().max(1)).await;
         let frame = &self.state.frame;
-        frame.arrived(self.state.net.now(), begun.len());
+        frame.arrived(clock(), begun.len());
         let frame = if length <= SMALL_FRAME_MAX {
             self.small_frame(length, begun, charge).await?
         } else {
@@ -269,7 +268,7 @@ impl Reader<'_> {
         match received {
             Ok(received) => {
                 stats.received_bytes.add(received as u64);
-                self.state.touch();
+                self.state.touch(clock());
                 Ok(Some(received))
             }
             Err(error) if error.kind() == io::ErrorKind::WouldBlock => {

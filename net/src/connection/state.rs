@@ -60,7 +60,7 @@ impl State {
             wants_room: Cell::new(None),
             sending: Sending::default(),
             frame: Progress::default(),
-            active: Cell::new(net.now()),
+            active: Cell::new(clock()),
             draining: Cell::new(None),
             closing: Cell::new(None),
             waker: RefCell::new(None),
@@ -117,12 +117,13 @@ impl State {
                 && in_flight + bytes <= self.limits.in_flight_bytes_max)
     }
 
-    pub(crate) fn touch(&self) {
-        self.active.set(self.net.now());
+    /// Something has arrived or left.
+    pub(crate) fn touch(&self, now: Instant) {
+        self.active.set(now);
     }
 
-    /// The sweep: closes what waits too long. `pressed`: others wait for memory.
-    pub(crate) fn check(&self, now: Instant, pressed: bool) {
+    /// The sweep: closes what waits too long. `pressed`: others wait for memory. Gives whether a deadline of the peer's runs.
+    pub(crate) fn check(&self, now: Instant, pressed: bool) -> bool {
         if self.sending.is_too_slow(now, self.limits.send_timeout) {
             self.close(CloseReason::SlowReader);
         } else if self.draining.get().is_some_and(|deadline| now >= deadline) {
@@ -137,6 +138,7 @@ impl State {
         {
             self.close(CloseReason::Idle);
         }
+        self.sending.is_running() || self.frame.is_running() || self.is_draining()
     }
 
     fn wake(&self) {
@@ -184,6 +186,10 @@ impl Sending {
 
     pub(crate) fn end(&self) {
         self.deadline.set(None);
+    }
+
+    fn is_running(&self) -> bool {
+        self.deadline.get().is_some()
     }
 
     fn is_too_slow(&self, now: Instant, timeout: Duration) -> bool {
@@ -246,6 +252,10 @@ impl Progress {
             self.paused.set(self.paused.get() + now.saturating_duration_since(at));
             self.last.set(Some(now));
         }
+    }
+
+    fn is_running(&self) -> bool {
+        self.began.get().is_some()
     }
 
     fn elapsed(&self, now: Instant) -> Duration {

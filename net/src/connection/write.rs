@@ -3,7 +3,10 @@
 use std::{convert::Infallible, future::poll_fn, rc::Rc, task::Poll};
 
 use super::{CloseReason, State};
-use crate::send::{SendError, Sender};
+use crate::{
+    send::{SendError, Sender},
+    shared::clock,
+};
 
 /// Sends until the connection ends. Waits without a waker: the connection's task runs it after whatever may complete an
 /// answer.
@@ -15,7 +18,7 @@ pub(crate) async fn write(state: &Rc<State>) -> Result<Infallible, CloseReason> 
             None => Poll::Pending,
         })
         .await;
-        state.sending.begin(state.net.now(), state.limits.send_timeout, batch.length);
+        state.sending.begin(clock(), state.limits.send_timeout, batch.length);
         sender.send(std::mem::take(&mut batch.parts)).await.map_err(|error| match error {
             SendError::Peer(_) => CloseReason::Broken,
             SendError::File(error) => {
@@ -24,7 +27,7 @@ pub(crate) async fn write(state: &Rc<State>) -> Result<Infallible, CloseReason> 
             }
         })?;
         state.sending.end();
-        state.touch();
+        state.touch(clock());
         state.answers.borrow_mut().sent(&batch);
     }
 }
