@@ -8,6 +8,7 @@ use std::{
     rc::Rc,
     sync::atomic::{Ordering, fence},
     task::{Poll, Waker},
+    time::Duration,
 };
 
 use io_uring::{EnterFlags, IoUring, opcode, squeue};
@@ -84,15 +85,10 @@ pub(crate) struct Inner {
 }
 
 impl Ring {
-    /// Makes the ring of this thread and spawns its driver tasks on this thread's glommio executor.
+    /// Makes the ring of this thread and spawns its driver tasks on this thread's glommio executor. Blocks for some seconds
+    /// where there is no memory for it, for that may still be held by a process that was just killed.
     pub fn new(options: &RingOptions) -> io::Result<Ring> {
-        let uring = IoUring::builder()
-            .setup_single_issuer()
-            .setup_defer_taskrun()
-            .setup_taskrun_flag()
-            .setup_submit_all()
-            .setup_cqsize(options.entries.saturating_mul(8))
-            .build(options.entries)?;
+        let uring = build(options)?;
         let wake = WakeHandle::for_ring()?;
         let submitter = uring.submitter();
         submitter.register_eventfd(wake.as_raw_fd())?;
@@ -194,6 +190,28 @@ impl Ring {
         // SAFETY: the slot owns what the entry points to until its completion is reaped; our caller says that this is all.
         unsafe { self.inner.push(entry.user_data(key.user_data())) };
         Op::new(Rc::clone(&self.inner), key, finish, on_drop)
+    }
+}
+
+/// The rings of a killed process count against the limit of locked memory until the kernel has taken them down.
+#[expect(clippy::disallowed_methods, reason = "a shard that starts: nothing runs on it yet")]
+fn build(options: &RingOptions) -> io::Result<IoUring> {
+    let mut pauses = 100;
+    loop {
+        let built = IoUring::builder()
+            .setup_single_issuer()
+            .setup_defer_taskrun()
+            .setup_taskrun_flag()
+            .setup_submit_all()
+            .setup_cqsize(options.entries.saturating_mul(8))
+            .build(options.entries);
+        match built {
+            Err(error) if error.raw_os_error() == Some(libc::ENOMEM) && pauses > 0 => {
+                pauses -= 1;
+                std::thread::sleep(Duration::from_millis(50));
+            }
+            built => return built,
+        }
     }
 }
 
