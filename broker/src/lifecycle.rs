@@ -102,7 +102,7 @@ impl Shard {
                 }
             },
         };
-        let partition = Partition::new(id, &topic.name, log, config, state, self.config.node_id());
+        let partition = Partition::new(log, config, state, self.config.node_id());
         self.partitions.borrow_mut().insert(id, Rc::new(partition));
     }
 

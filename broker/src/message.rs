@@ -101,7 +101,8 @@ pub struct ReadAsk {
     pub parts: Vec<ReadPart>,
     /// For all partitions together, bytes.
     pub bytes_max: usize,
-    pub read_committed: bool,
+    /// Whether the first partition that has records gives a whole batch, however large.
+    pub at_least_one: bool,
 }
 
 #[derive(Debug, Clone)]

@@ -10,9 +10,10 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc;
 use std::thread::JoinHandle;
+use std::time::Duration;
 
 use anyhow::{Context, anyhow, bail};
-use glommio::{LocalExecutorBuilder, Placement};
+use glommio::{LocalExecutor, LocalExecutorBuilder, Placement};
 use net::mesh::{self, Port as MeshPort};
 use ring::{Ring, RingOptions};
 use storage::DirectoryLock;
@@ -33,6 +34,9 @@ pub const IO_MEMORY: usize = 2 << 20;
 const RING_ENTRIES: u32 = 1024;
 /// Threads of the kernel that a ring may use for what cannot be done without blocking.
 const WORKERS_MAX: u32 = 8;
+/// For want of memory that another process is about to give back.
+const RETRIES: u32 = 50;
+const RETRY: Duration = Duration::from_millis(100);
 
 /// What is open.
 pub struct Ready {
@@ -145,17 +149,40 @@ impl Node {
     }
 }
 
-fn executor(name: String, placement: Placement) -> LocalExecutorBuilder {
-    LocalExecutorBuilder::new(placement).name(&name).io_memory(IO_MEMORY)
+/// Tries again for the same reason as [`ring`] does.
+#[expect(clippy::disallowed_methods, reason = "the thread has no executor yet")]
+fn new_executor(name: &str, placement: &Placement) -> glommio::Result<LocalExecutor, ()> {
+    let make =
+        || LocalExecutorBuilder::new(placement.clone()).name(name).io_memory(IO_MEMORY).make();
+    for _ in 0..RETRIES {
+        match make() {
+            Err(glommio::GlommioError::IoError(error))
+                if error.raw_os_error() == Some(libc::ENOMEM) =>
+            {
+                std::thread::sleep(RETRY);
+            }
+            made => return made,
+        }
+    }
+    make()
 }
 
-fn ring(born: &Born, pulse: &Arc<Pulse>) -> Option<Ring> {
+async fn ring(born: &Born, pulse: &Arc<Pulse>) -> Option<Ring> {
     let options = RingOptions {
         entries: RING_ENTRIES,
         iowq_bounded_max: WORKERS_MAX,
         iowq_unbounded_max: WORKERS_MAX,
     };
-    match Ring::new(&options) {
+    // The rings of a process that was just killed count against the limit of locked memory until they are torn down.
+    let mut made = Ring::new(&options);
+    for _ in 0..RETRIES {
+        match made {
+            Err(error) if error.raw_os_error() == Some(libc::ENOMEM) => sleep(RETRY).await,
+            _ => break,
+        }
+        made = Ring::new(&options);
+    }
+    match made {
         Ok(ring) => {
             // The node waits for this: it cannot be gone.
             let _ = born.send(Ok(Guarded { wake: ring.wake_handle(), pulse: Arc::clone(pulse) }));
@@ -181,7 +208,7 @@ fn spawn_shard(
         None => Placement::Unbound,
     };
     thread(format!("shard-{number}"), placement, move || async move {
-        let Some(ring) = ring(&born, &own.pulse) else { return };
+        let Some(ring) = ring(&born, &own.pulse).await else { return };
         drop(born);
         let endpoint = Rc::new(end.attach(&ring));
         let shard = Shard::new(own, config, ring.clone(), Rc::clone(&endpoint));
@@ -196,7 +223,7 @@ fn spawn_shard(
     })
 }
 
-async fn sleep(pause: std::time::Duration) {
+async fn sleep(pause: Duration) {
     glommio::timer::sleep(pause).await;
 }
 
@@ -206,7 +233,7 @@ fn spawn_controller(
     born: Born,
 ) -> anyhow::Result<JoinHandle<()>> {
     thread("controller".into(), Placement::Unbound, move || async move {
-        let Some(ring) = ring(&born, &own.pulse) else { return };
+        let Some(ring) = ring(&born, &own.pulse).await else { return };
         drop(born);
         let endpoint = Rc::new(end.attach(&ring));
         controller::run(own, ring.clone(), endpoint).await;
@@ -221,7 +248,7 @@ where
     F: Future<Output = ()> + 'static,
 {
     let builder = std::thread::Builder::new().name(name.clone());
-    let handle = builder.spawn(move || match executor(name.clone(), placement).make() {
+    let handle = builder.spawn(move || match new_executor(&name, &placement) {
         Ok(executor) => executor.run(make()),
         Err(error) => tracing::error!(executor = name, %error, "the executor cannot start"),
     })?;

@@ -10,9 +10,9 @@ use std::sync::Arc;
 
 use futures::channel::oneshot;
 use replication::replica::{Leader, NotEnough};
-use storage::batch::{Batch, BatchError, Codec, Progress, Validation};
+use storage::batch::{Attributes, Batch, BatchError, Codec, Progress, Unreadable, Validation};
 use storage::producer::{SequenceCheck, SequenceError};
-use storage::units::{Epoch, Offset, PartitionId, Timestamp};
+use storage::units::{Epoch, Offset, Timestamp};
 use storage::{AppendError, Stamp, Ticket};
 
 use crate::config::TopicConfig;
@@ -62,7 +62,7 @@ pub enum ReadRefusal {
     #[error("the epoch of the request is newer than the leader's")]
     UnknownEpoch,
     #[error("the offset lies outside the log")]
-    OutOfRange { high_watermark: Offset, log_start: Offset },
+    OutOfRange,
     #[error("the fetcher is no replica of the partition")]
     NotReplica,
     #[error("the records are damaged")]
@@ -75,8 +75,6 @@ pub enum ReadRefusal {
 
 /// One partition that this shard owns.
 pub(crate) struct Partition {
-    pub id: PartitionId,
-    pub topic: Rc<str>,
     pub log: Log,
     config: RefCell<Arc<TopicConfig>>,
     leader: RefCell<Leader>,
@@ -117,14 +115,7 @@ impl PendingAppend {
 }
 
 impl Partition {
-    pub(crate) fn new(
-        id: PartitionId,
-        topic: &str,
-        log: Log,
-        config: Arc<TopicConfig>,
-        state: &State,
-        me: i32,
-    ) -> Partition {
+    pub(crate) fn new(log: Log, config: Arc<TopicConfig>, state: &State, me: i32) -> Partition {
         let acknowledged = log.acknowledged();
         let leader = Leader::new(
             me,
@@ -135,8 +126,6 @@ impl Partition {
             log.log_start(),
         );
         Partition {
-            id,
-            topic: topic.into(),
             log,
             config: RefCell::new(config),
             leader: RefCell::new(leader),
@@ -218,6 +207,12 @@ impl Partition {
         batch: &Batch,
         config: &TopicConfig,
     ) -> Result<(), AppendRefusal> {
+        if batch.codec().is_none() && !part.zstd_allowed {
+            // Kafka looks for zstd in these versions, and stumbles over what is no codec before it knows the partition.
+            let error =
+                Unreadable::UnknownCodec(batch.header().attributes.0 & Attributes::CODEC).into();
+            return Err(AppendRefusal::Invalid { error, log_start: Offset::NONE });
+        }
         if batch.codec() == Some(Codec::Zstd) && !part.zstd_allowed {
             return Err(AppendRefusal::ZstdTooOld);
         }
@@ -325,14 +320,17 @@ impl Partition {
         };
         if let Some(fetched) = part.last_fetched_epoch {
             let (epoch, end) = self.end_of(fetched);
+            if end == Offset::NONE {
+                return Err(ReadRefusal::OutOfRange);
+            }
             if epoch < fetched || end < part.from {
                 return Ok(read(storage::ReadPlan::default(), Some((epoch, end))));
             }
         }
         if part.from < log_start || part.from > self.log.end() {
-            return Err(ReadRefusal::OutOfRange { high_watermark, log_start });
+            return Err(ReadRefusal::OutOfRange);
         }
-        if part.from >= high_watermark || bytes_max == 0 {
+        if part.from >= high_watermark || (bytes_max == 0 && !at_least_one) {
             return Ok(read(storage::ReadPlan::default(), None));
         }
         let plan = self
@@ -390,7 +388,7 @@ impl Partition {
         if asked == current {
             return (current, self.log.end());
         }
-        if asked > current {
+        if asked > current || asked == Epoch::NONE {
             return (Epoch::NONE, Offset::NONE);
         }
         match self.log.last_epoch() {
@@ -403,9 +401,7 @@ impl Partition {
 
 fn refusal(error: storage::ReadError) -> ReadRefusal {
     match error {
-        storage::ReadError::OutOfRange { .. } => {
-            ReadRefusal::OutOfRange { high_watermark: Offset::NONE, log_start: Offset::NONE }
-        }
+        storage::ReadError::OutOfRange { .. } => ReadRefusal::OutOfRange,
         storage::ReadError::Damaged { .. } => ReadRefusal::Corrupt,
         storage::ReadError::Io(..) => ReadRefusal::Offline,
     }

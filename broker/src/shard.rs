@@ -272,7 +272,7 @@ impl Shard {
     /// Reads the partitions in order, `bytes_max` in all; the first that has a record gives at least one batch.
     pub(crate) async fn read(&self, ask: &ReadAsk) -> Vec<Result<Read, ReadRefusal>> {
         let mut left = ask.bytes_max;
-        let mut at_least_one = true;
+        let mut at_least_one = ask.at_least_one;
         let mut reads = Vec::with_capacity(ask.parts.len());
         for part in &ask.parts {
             let read = match self.partition(part.partition) {

@@ -117,7 +117,7 @@ pub(super) fn read_refusal(refusal: ReadRefusal) -> ErrorCode {
         }
         ReadRefusal::FencedEpoch => ErrorCode::FENCED_LEADER_EPOCH,
         ReadRefusal::UnknownEpoch => ErrorCode::UNKNOWN_LEADER_EPOCH,
-        ReadRefusal::OutOfRange { .. } => ErrorCode::OFFSET_OUT_OF_RANGE,
+        ReadRefusal::OutOfRange => ErrorCode::OFFSET_OUT_OF_RANGE,
         ReadRefusal::Corrupt => ErrorCode::CORRUPT_MESSAGE,
         ReadRefusal::Offline => ErrorCode::KAFKA_STORAGE_ERROR,
     }

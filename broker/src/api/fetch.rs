@@ -7,9 +7,11 @@
 //!   batch (KIP-74). Batches are whole, the first one holds the offset asked for.
 //! - Up to the high watermark; `read_committed` up to the last stable offset, which is the same while transactions are not served.
 //! - Topics by name to version 12, by id from 13 on (KIP-516): an unknown id gets UNKNOWN_TOPIC_ID.
+//! - An isolation level that is none gets UNKNOWN_SERVER_ERROR everywhere, as in Kafka.
 //! - A replica id of a broker that is no replica of the partition gets NOT_LEADER_OR_FOLLOWER.
 
 mod answer;
+mod reads;
 mod session;
 
 use std::time::{Duration, Instant};
@@ -17,11 +19,11 @@ use std::time::{Duration, Instant};
 use net::connection::Outcome;
 use net::wire::ErrorCode;
 use net::wire::fetch::FetchRequest;
-use storage::units::{Offset, PartitionId, TopicId};
+use storage::units::{PartitionId, TopicId};
 
-use super::{Context, Operation, Resource, epoch, parts};
+use super::{Context, Operation, Resource, parts};
 use crate::clock;
-use crate::message::{Answer, Ask, Message, Read, ReadAsk, ReadPart, Seen};
+use crate::message::{Message, Read, Seen};
 use crate::partition::ReadRefusal;
 use crate::sessions::{Key, Wanted};
 
@@ -44,6 +46,13 @@ struct Terms {
 
 /// First stage: the session is brought up to date. The rest runs behind the connection.
 pub(crate) fn call(cx: Context, version: i16, request: FetchRequest) -> Outcome {
+    if !(0..=1).contains(&request.isolation_level) {
+        return super::answer::<FetchRequest>(
+            &cx,
+            version,
+            &answer::refused_everywhere(version, &request),
+        );
+    }
     let opened = match session::open(&cx, version, &request) {
         Ok(opened) => opened,
         Err(code) => return super::answer::<FetchRequest>(&cx, version, &answer::refused(code)),
@@ -107,7 +116,7 @@ fn resolve(cx: &Context, version: i16, key: &Key, wanted: Wanted) -> Item {
 /// Reads, and waits and reads again, until there is enough or time is up.
 async fn fetch(cx: &Context, items: &mut [Item], terms: &Terms) {
     loop {
-        read(cx, items, terms).await;
+        reads::read(cx, items, terms).await;
         let waits = terms.bytes_min > 0 && bytes(items) < terms.bytes_min && !settled(items);
         if !waits || clock::monotonic() >= terms.until || cx.shard.stopping.get() {
             return;
@@ -137,76 +146,6 @@ fn settled(items: &[Item]) -> bool {
         }
     }
     !any
-}
-
-/// One read of every partition, each by its owner, within the bytes of the whole.
-async fn read(cx: &Context, items: &mut [Item], terms: &Terms) {
-    let mut groups: Vec<(usize, Vec<usize>, ReadAsk)> = Vec::new();
-    for (at, item) in items.iter_mut().enumerate() {
-        let Ok(partition) = item.place else { continue };
-        if terms.follower {
-            item.read = Some(Err(ReadRefusal::NotReplica));
-            continue;
-        }
-        let owner = cx.shard.owner(partition);
-        let group = groups.iter().position(|group| group.0 == owner).unwrap_or_else(|| {
-            let ask = ReadAsk {
-                parts: Vec::new(),
-                bytes_max: terms.bytes_max,
-                read_committed: terms.read_committed,
-            };
-            groups.push((owner, Vec::new(), ask));
-            groups.len() - 1
-        });
-        groups[group].1.push(at);
-        groups[group].2.parts.push(read_part(partition, item.wanted));
-    }
-    let mut asked = Vec::with_capacity(groups.len());
-    let mut own = None;
-    for (owner, places, ask) in groups {
-        if owner == cx.shard.number {
-            own = Some((places, ask));
-        } else {
-            asked.push((places, cx.shard.ask(owner, Ask::Read(ask))));
-        }
-    }
-    if let Some((places, ask)) = own {
-        put(items, &places, cx.shard.read(&ask).await);
-    }
-    for (places, asked) in asked {
-        match asked.await {
-            Ok(Answer::Read(reads)) => put(items, &places, reads),
-            _ => put(items, &places, places.iter().map(|_| Err(ReadRefusal::Stopping)).collect()),
-        }
-    }
-    bound(items, terms.bytes_max);
-}
-
-fn read_part(partition: PartitionId, wanted: Wanted) -> ReadPart {
-    ReadPart {
-        partition,
-        current_epoch: epoch(wanted.current_epoch),
-        from: Offset(wanted.from),
-        last_fetched_epoch: epoch(wanted.last_fetched_epoch),
-        bytes_max: usize::try_from(wanted.bytes_max).unwrap_or(0),
-    }
-}
-
-fn put(items: &mut [Item], places: &[usize], reads: Vec<Result<Read, ReadRefusal>>) {
-    for (&at, read) in places.iter().zip(reads) {
-        items[at].read = Some(read);
-    }
-}
-
-/// Each owner kept the bounds by itself; together they may not exceed them either. What is too much is left for the next fetch.
-fn bound(items: &mut [Item], bytes_max: usize) {
-    let mut taken = 0usize;
-    for read in items.iter_mut().filter_map(|item| item.read.as_mut()?.as_mut().ok()) {
-        if taken > 0 && taken.saturating_add(read.plan.bytes) > bytes_max {
-            read.plan = storage::ReadPlan::default();
-        }
-        taken += read.plan.bytes;
-    }
 }
 
 /// Parks the fetch on its partitions; false when time was up.

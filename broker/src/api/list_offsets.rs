@@ -8,16 +8,15 @@
 //! - A partition named twice in a request gets INVALID_REQUEST, once.
 //! - An isolation level that is none gets UNKNOWN_SERVER_ERROR, as in Kafka.
 
-use std::collections::HashMap;
-
 use net::wire::ErrorCode;
 use net::wire::list_offsets::{
     ListOffsetsPartition, ListOffsetsPartitionResponse, ListOffsetsRequest, ListOffsetsResponse,
     ListOffsetsTopicResponse,
 };
-use storage::units::{Epoch, PartitionId, Timestamp};
+use storage::units::{PartitionId, Timestamp};
 
 use super::error::read_refusal;
+use super::groups::Groups;
 use super::{Context, Operation, Resource};
 use crate::message::{Answer, Ask, FoundOffset, OffsetsPart, Sought};
 use crate::partition::ReadRefusal;
@@ -28,7 +27,7 @@ pub(crate) async fn handle(
     request: ListOffsetsRequest,
 ) -> ListOffsetsResponse {
     let mut response = ListOffsetsResponse::default();
-    let mut groups: HashMap<usize, (Vec<OffsetsPart>, Vec<(usize, usize)>)> = HashMap::new();
+    let mut groups = Groups::new();
     let repeated = repeated(&request);
     let image = cx.shard.image();
     for topic in request.topics {
@@ -65,18 +64,17 @@ pub(crate) async fn handle(
                 (None, Some(found), Some(Where::At(sought))) => {
                     let partition = PartitionId { topic: found.id, partition: index };
                     let part = part(partition, &wanted, sought, request.isolation_level);
-                    let group = groups.entry(cx.shard.owner(partition)).or_default();
-                    group.0.push(part);
-                    group.1.push((response.topics.len(), answered.len()));
+                    let place = (response.topics.len(), answered.len());
+                    groups.add(cx.shard.owner(partition), part, place);
                     answered.push(blank(index, ErrorCode::NONE));
                 }
             }
         }
         response.topics.push(ListOffsetsTopicResponse { name: topic.name, partitions: answered });
     }
-    for (owner, (parts, places)) in groups {
-        let results = find(cx, owner, parts).await;
-        for ((topic, partition), result) in places.into_iter().zip(results) {
+    for group in groups {
+        let results = find(cx, group.owner, group.parts).await;
+        for ((topic, partition), result) in group.places.into_iter().zip(results) {
             fill(&mut response.topics[topic].partitions[partition], result, version);
         }
     }

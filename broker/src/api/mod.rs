@@ -10,6 +10,7 @@ pub(crate) mod delete_topics;
 pub(crate) mod describe_configs;
 mod error;
 pub(crate) mod fetch;
+mod groups;
 pub(crate) mod init_producer_id;
 pub(crate) mod list_offsets;
 pub(crate) mod metadata;
@@ -19,7 +20,6 @@ pub(crate) mod produce;
 use std::rc::Rc;
 
 use bytes::Bytes;
-use bytestring::ByteString;
 use net::connection::{CloseReason, Outcome, Peer, Service};
 use net::wire::{AnyRequest, DecodeError, Decoder, Request, RequestHeader};
 
@@ -32,7 +32,6 @@ use crate::shard::Shard;
 pub(crate) struct Context {
     pub shard: Rc<Shard>,
     pub peer: Rc<Peer>,
-    pub client_id: Option<ByteString>,
     pub correlation_id: i32,
     _in_flight: InFlight,
 }
@@ -77,7 +76,6 @@ impl Service for Api {
         let cx = Context {
             shard: Rc::clone(&self.0),
             peer,
-            client_id: header.client_id.clone(),
             correlation_id: header.correlation_id,
             _in_flight: self.0.pulse.begin(),
         };

@@ -4,8 +4,6 @@
 //!   the end of the log.
 //! - -1 and -1 where nothing is known of such an epoch.
 
-use std::collections::HashMap;
-
 use net::wire::ErrorCode;
 use net::wire::offset_for_leader_epoch::{
     EpochEndOffset, OffsetForLeaderEpochRequest, OffsetForLeaderEpochResponse,
@@ -14,6 +12,7 @@ use net::wire::offset_for_leader_epoch::{
 use storage::units::{Epoch, Offset, PartitionId};
 
 use super::error::read_refusal;
+use super::groups::Groups;
 use super::{Context, Operation, Resource};
 use crate::message::{Answer, Ask, EpochEndPart};
 use crate::partition::ReadRefusal;
@@ -24,7 +23,7 @@ pub(crate) async fn handle(
     request: OffsetForLeaderEpochRequest,
 ) -> OffsetForLeaderEpochResponse {
     let mut response = OffsetForLeaderEpochResponse::default();
-    let mut groups: HashMap<usize, (Vec<EpochEndPart>, Vec<(usize, usize)>)> = HashMap::new();
+    let mut groups = Groups::new();
     let image = cx.shard.image();
     for topic in request.topics {
         let found = image.topic_by_name(&topic.topic);
@@ -37,13 +36,10 @@ pub(crate) async fn handle(
             } else if let Some(found) = known {
                 let partition = PartitionId { topic: found.id, partition: index };
                 let current_epoch = super::epoch(wanted.current_leader_epoch);
-                let group = groups.entry(cx.shard.owner(partition)).or_default();
-                group.0.push(EpochEndPart {
-                    partition,
-                    current_epoch,
-                    epoch: Epoch(wanted.leader_epoch),
-                });
-                group.1.push((response.topics.len(), answered.len()));
+                let epoch = Epoch(wanted.leader_epoch);
+                let part = EpochEndPart { partition, current_epoch, epoch };
+                let place = (response.topics.len(), answered.len());
+                groups.add(cx.shard.owner(partition), part, place);
                 answered.push(blank(index, ErrorCode::NONE));
             } else {
                 answered.push(blank(index, ErrorCode::UNKNOWN_TOPIC_OR_PARTITION));
@@ -53,9 +49,9 @@ pub(crate) async fn handle(
             .topics
             .push(OffsetForLeaderTopicResult { topic: topic.topic, partitions: answered });
     }
-    for (owner, (parts, places)) in groups {
-        let results = find(cx, owner, parts).await;
-        for ((topic, partition), result) in places.into_iter().zip(results) {
+    for group in groups {
+        let results = find(cx, group.owner, group.parts).await;
+        for ((topic, partition), result) in group.places.into_iter().zip(results) {
             let to = &mut response.topics[topic].partitions[partition];
             match result {
                 Ok((epoch, end)) => (to.leader_epoch, to.end_offset) = (epoch.0, end.0),

@@ -22,6 +22,7 @@ use net::wire::produce::{
 use storage::units::{PartitionId, TopicId};
 
 use super::error::{Refused, append_refusal};
+use super::groups::Groups;
 use super::{Context, Operation, Resource, parts};
 use crate::clock;
 use crate::message::{Acks, Answer, AppendPart, Appended, Ask};
@@ -41,16 +42,16 @@ pub(crate) async fn call(cx: Context, version: i16, request: ProduceRequest) -> 
     };
     let timeout = Duration::from_millis(u64::try_from(request.timeout_ms).unwrap_or(0));
     let deadline = clock::monotonic() + timeout;
-    let mut work = Work::default();
+    let mut work = Work(Groups::new());
     let mut response = ProduceResponse::default();
     let transactional = request.transactional_id.is_some();
     for topic in request.topic_data {
         work.topic(&cx, version, acks, transactional, topic, &mut response.responses);
     }
-    let here = work.take_own(cx.shard.number);
+    let here = work.0.take(cx.shard.number);
     let begun = cx.shard.begin_append(here.parts);
     let asked: Vec<_> = work
-        .owners
+        .0
         .into_iter()
         .map(|group| (group.places, cx.shard.ask(group.owner, Ask::Append(group.parts))))
         .collect();
@@ -78,18 +79,7 @@ pub(crate) async fn call(cx: Context, version: i16, request: ProduceRequest) -> 
 }
 
 /// What goes to each owner, and where its result belongs in the answer.
-#[derive(Default)]
-struct Work {
-    owners: Vec<Group>,
-}
-
-#[derive(Default)]
-struct Group {
-    owner: usize,
-    parts: Vec<AppendPart>,
-    /// (topic, partition) indices into the response.
-    places: Vec<(usize, usize)>,
-}
+struct Work(Groups<AppendPart>);
 
 impl Work {
     fn topic(
@@ -130,7 +120,7 @@ impl Work {
                 (None, Some(partition), Some(records), Some(acks)) => {
                     let part =
                         AppendPart { partition, records, zstd_allowed: version >= ZSTD, acks };
-                    self.add(cx.shard.owner(partition), part, (responses.len(), answered.len()));
+                    self.0.add(cx.shard.owner(partition), part, (responses.len(), answered.len()));
                     answered.push(blank(index, ErrorCode::NONE));
                 }
                 (Some(code), ..) => answered.push(blank(index, code)),
@@ -143,23 +133,6 @@ impl Work {
             topic_id: topic.topic_id,
             partition_responses: answered,
         });
-    }
-
-    fn add(&mut self, owner: usize, part: AppendPart, place: (usize, usize)) {
-        let at = self.owners.iter().position(|group| group.owner == owner).unwrap_or_else(|| {
-            self.owners.push(Group { owner, ..Group::default() });
-            self.owners.len() - 1
-        });
-        self.owners[at].parts.push(part);
-        self.owners[at].places.push(place);
-    }
-
-    /// The group of this shard itself.
-    fn take_own(&mut self, number: usize) -> Group {
-        match self.owners.iter().position(|group| group.owner == number) {
-            Some(at) => self.owners.swap_remove(at),
-            None => Group::default(),
-        }
     }
 }
 

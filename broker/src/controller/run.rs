@@ -28,12 +28,12 @@ use crate::calls::Calls;
 use crate::clock;
 use crate::config::Config;
 use crate::guard::Pulse;
-use crate::placement::shard_of;
 use crate::message::{Answer, Ask, Message};
 use crate::metadata::directory::{MetadataDirectory, TOPIC};
 use crate::metadata::image;
 use crate::metadata::records::control::VoterEndpoint;
 use crate::metrics::Sample;
+use crate::placement::shard_of;
 use crate::preflight::Identity;
 
 /// How often a full queue is looked at again although its reader sends nothing.
@@ -206,7 +206,11 @@ impl Worker {
         let owner = |id| u16::try_from(shard_of(id, shards)).unwrap_or(0);
         let old = storage::reshard(runtime, directory, shards, owner).await.map_err(text)?;
         if let Some(old) = old {
-            tracing::info!(from = old, to = shards, "partitions were dealt out to another number of shards");
+            tracing::info!(
+                from = old,
+                to = shards,
+                "partitions were dealt out to another number of shards"
+            );
         }
         Ok(())
     }

@@ -132,10 +132,6 @@ impl Client {
         Some(Bytes::from(frame))
     }
 
-    pub(crate) fn write(&mut self, bytes: &[u8]) {
-        self.stream.write_all(bytes).unwrap();
-    }
-
     /// Creates a topic and returns its id.
     pub(crate) fn create(
         &mut self,

@@ -1,5 +1,7 @@
 //! A whole node, spoken to over its socket as a client would, with one shard and with three.
 
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on fails")]
+
 mod client;
 mod data;
 mod life;

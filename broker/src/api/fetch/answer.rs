@@ -1,7 +1,10 @@
 //! The answer to a fetch: what each partition gave, without what an incremental session need not repeat.
 
 use net::send::{FileRange, Part, Parts};
-use net::wire::fetch::{EpochEndOffset, FetchResponse, FetchableTopicResponse, PartitionData};
+use net::wire::fetch::{
+    AbortedTransaction, EpochEndOffset, FetchRequest, FetchResponse, FetchableTopicResponse,
+    PartitionData,
+};
 use net::wire::{ErrorCode, Records};
 use storage::units::Offset;
 use storage::{ReadPlan, Slice};
@@ -12,7 +15,6 @@ use super::Item;
 use super::session::{Kind, Opened};
 use crate::clock;
 use crate::message::Read;
-use crate::partition::ReadRefusal;
 use crate::sessions::Cached;
 
 pub(super) enum Isolation {
@@ -23,6 +25,23 @@ pub(super) enum Isolation {
 /// A fetch that was refused as a whole.
 pub(super) fn refused(error_code: ErrorCode) -> FetchResponse {
     FetchResponse { error_code, ..Default::default() }
+}
+
+/// A fetch that makes no sense for any of its partitions.
+pub(super) fn refused_everywhere(version: i16, request: &FetchRequest) -> FetchResponse {
+    let error_code = ErrorCode::UNKNOWN_SERVER_ERROR;
+    let topics = request.topics.iter().map(|topic| FetchableTopicResponse {
+        topic: topic.topic.clone(),
+        topic_id: topic.topic_id,
+        partitions: topic
+            .partitions
+            .iter()
+            .map(|wanted| failed(wanted.partition, error_code, Some(Vec::new())))
+            .collect(),
+    });
+    // By id, the error of the whole says it all.
+    let responses = if version >= 13 { Vec::new() } else { topics.collect() };
+    FetchResponse { error_code, responses, ..Default::default() }
 }
 
 pub(super) fn build(
@@ -52,11 +71,13 @@ pub(super) fn build(
         }
         let key = item.key.clone();
         let data = partition(item, isolation);
-        match response.responses.last_mut() {
-            Some(topic) if topic.topic == key.topic && topic.topic_id == key.topic_id => {
-                topic.partitions.push(data)
-            }
-            _ => response.responses.push(FetchableTopicResponse {
+        let of_key = |topic: &FetchableTopicResponse| {
+            topic.topic == key.topic && topic.topic_id == key.topic_id
+        };
+        // Nearly always the last one.
+        match response.responses.iter().rposition(of_key) {
+            Some(at) => response.responses[at].partitions.push(data),
+            None => response.responses.push(FetchableTopicResponse {
                 topic: key.topic,
                 topic_id: key.topic_id,
                 partitions: vec![data],
@@ -124,34 +145,24 @@ fn incremental(cx: &Context, id: i32, items: &[Item]) -> Vec<bool> {
 fn partition(item: Item, isolation: &Isolation) -> PartitionData {
     let partition_index = item.key.partition;
     match (item.place, item.read) {
-        (Err(code), _) => failed(partition_index, code, Offset::NONE, Offset::NONE),
+        (Err(code), _) => failed(partition_index, code, Some(Vec::new())),
         (Ok(_), Some(Ok(read))) => good(partition_index, read, isolation),
-        (Ok(_), Some(Err(refusal))) => {
-            let (high_watermark, log_start) = match refusal {
-                ReadRefusal::OutOfRange { high_watermark, log_start } => {
-                    (high_watermark, log_start)
-                }
-                _ => (Offset::NONE, Offset::NONE),
-            };
-            failed(partition_index, read_refusal(refusal), high_watermark, log_start)
-        }
-        (Ok(_), None) => {
-            failed(partition_index, ErrorCode::UNKNOWN_SERVER_ERROR, Offset::NONE, Offset::NONE)
-        }
+        (Ok(_), Some(Err(refusal))) => failed(partition_index, read_refusal(refusal), None),
+        (Ok(_), None) => failed(partition_index, ErrorCode::UNKNOWN_SERVER_ERROR, None),
     }
 }
 
+/// Where the request itself is at fault Kafka says that no transaction was aborted, where the log is, nothing.
 fn failed(
     partition_index: i32,
     error_code: ErrorCode,
-    high_watermark: Offset,
-    log_start: Offset,
+    aborted_transactions: Option<Vec<AbortedTransaction>>,
 ) -> PartitionData {
     PartitionData {
         partition_index,
         error_code,
-        high_watermark: high_watermark.0,
-        log_start_offset: log_start.0,
+        high_watermark: -1,
+        aborted_transactions,
         records: Records::EMPTY,
         ..Default::default()
     }

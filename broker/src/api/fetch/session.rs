@@ -1,5 +1,7 @@
 //! What a fetch is about: the partitions of a full request, or those of its session after what the request changes.
 
+use std::collections::HashMap;
+
 use net::wire::ErrorCode;
 use net::wire::fetch::FetchRequest;
 
@@ -53,7 +55,7 @@ pub(super) fn open(
         }
         let kind =
             if request.session_epoch == FINAL_EPOCH { Kind::Sessionless } else { Kind::Opening };
-        return Ok(Opened { partitions: named.collect(), kind, by_id });
+        return Ok(Opened { partitions: once(named), kind, by_id });
     }
     let now = clock::monotonic();
     let session =
@@ -80,6 +82,22 @@ pub(super) fn open(
         return Ok(Opened { partitions, kind: Kind::Sessionless, by_id });
     }
     Ok(Opened { partitions, kind: Kind::Incremental(request.session_id), by_id })
+}
+
+/// Of a partition that is named twice the last wish counts, at the place of the first, as in Kafka.
+fn once(named: impl Iterator<Item = (Key, Wanted)>) -> Vec<(Key, Wanted)> {
+    let mut places = HashMap::new();
+    let mut partitions: Vec<(Key, Wanted)> = Vec::new();
+    for (key, wanted) in named {
+        match places.get(&key) {
+            Some(&at) => partitions[at] = (key, wanted),
+            None => {
+                places.insert(key.clone(), partitions.len());
+                partitions.push((key, wanted));
+            }
+        }
+    }
+    partitions
 }
 
 fn code(refusal: SessionRefusal) -> ErrorCode {
