@@ -7,6 +7,8 @@
 use std::cell::{Cell, RefCell};
 use std::collections::VecDeque;
 use std::rc::Rc;
+use std::task::{Poll, Waker};
+use std::time::Duration;
 
 use futures::channel::oneshot;
 use net::mesh::Endpoint;
@@ -18,6 +20,9 @@ pub(crate) const IN_FLIGHT: usize = 1024;
 /// Messages that one direction between two executors holds: the questions out, the answers back, and as many one-way messages.
 pub(crate) const QUEUE: usize = 4 * IN_FLIGHT;
 
+/// How soon a full queue is looked at again.
+const LOOK_AGAIN: Duration = Duration::from_millis(1);
+
 /// The peer is gone: the node is stopping.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("the executor that was asked has stopped")]
@@ -27,6 +32,8 @@ pub(crate) struct Stopped;
 pub(crate) struct Calls {
     endpoint: Rc<Endpoint<Message>>,
     peers: Vec<Peer>,
+    /// Who looks at full queues again.
+    driver: RefCell<Option<Waker>>,
 }
 
 #[derive(Default)]
@@ -42,7 +49,11 @@ struct Peer {
 
 impl Calls {
     pub(crate) fn new(endpoint: Rc<Endpoint<Message>>, peers: usize) -> Calls {
-        Calls { endpoint, peers: (0..peers).map(|_| Peer::default()).collect() }
+        Calls {
+            endpoint,
+            peers: (0..peers).map(|_| Peer::default()).collect(),
+            driver: RefCell::default(),
+        }
     }
 
     /// Asks `peer`; questions of one caller to one peer arrive in the order in which `ask` was called, not first polled.
@@ -98,7 +109,7 @@ impl Calls {
             let Some(message) = to.overflow.borrow_mut().pop_front() else { break };
             if let Err(message) = self.endpoint.try_send(peer, message) {
                 to.overflow.borrow_mut().push_front(message);
-                return;
+                return self.wake_driver();
             }
         }
         while to.in_flight.get() < IN_FLIGHT {
@@ -107,23 +118,47 @@ impl Calls {
                 Ok(()) => to.in_flight.set(to.in_flight.get() + 1),
                 Err(Message::Ask { id, ask }) => {
                     to.queued.borrow_mut().push_front((id, ask));
-                    return;
+                    return self.wake_driver();
                 }
                 Err(_) => unreachable!("try_send returns the message that it was given"),
             }
         }
     }
 
-    /// Whether something waits for room.
+    /// Whether something waits for room in a full queue. (What waits for a place among the questions is sent by the next answer.)
     pub(crate) fn kept_back(&self) -> bool {
-        self.peers
-            .iter()
-            .any(|to| !to.overflow.borrow().is_empty() || !to.queued.borrow().is_empty())
+        self.peers.iter().any(|to| {
+            !to.overflow.borrow().is_empty()
+                || (!to.queued.borrow().is_empty() && to.in_flight.get() < IN_FLIGHT)
+        })
     }
 
     pub(crate) fn pump_all(&self) {
         for peer in 0..self.peers.len() {
             self.pump(peer);
+        }
+    }
+
+    /// Looks at full queues again, until they have room; sleeps while there are none. Spawned once on an executor.
+    pub(crate) async fn drive<S: Future>(&self, sleep: impl Fn(Duration) -> S) {
+        loop {
+            std::future::poll_fn(|cx| {
+                if self.kept_back() {
+                    return Poll::Ready(());
+                }
+                *self.driver.borrow_mut() = Some(cx.waker().clone());
+                Poll::Pending
+            })
+            .await;
+            sleep(LOOK_AGAIN).await;
+            self.pump_all();
+        }
+    }
+
+    fn wake_driver(&self) {
+        let driver = self.driver.borrow_mut().take();
+        if let Some(driver) = driver {
+            driver.wake();
         }
     }
 }

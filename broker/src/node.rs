@@ -207,7 +207,7 @@ fn spawn_shard(
         Some(core) => Placement::Fixed(*core),
         None => Placement::Unbound,
     };
-    thread(format!("shard-{number}"), placement, move || async move {
+    thread(format!("shard-{number}"), placement, born, move |born| async move {
         let Some(ring) = ring(&born, &own.pulse).await else { return };
         drop(born);
         let endpoint = Rc::new(end.attach(&ring));
@@ -232,7 +232,7 @@ fn spawn_controller(
     end: MeshPort<Message>,
     born: Born,
 ) -> anyhow::Result<JoinHandle<()>> {
-    thread("controller".into(), Placement::Unbound, move || async move {
+    thread("controller".into(), Placement::Unbound, born, move |born| async move {
         let Some(ring) = ring(&born, &own.pulse).await else { return };
         drop(born);
         let endpoint = Rc::new(end.attach(&ring));
@@ -242,15 +242,21 @@ fn spawn_controller(
 }
 
 /// Runs an executor on a thread of its own. glommio's `spawn` would do, but hides the join handle's kind.
-fn thread<G, F>(name: String, placement: Placement, make: G) -> anyhow::Result<JoinHandle<()>>
+fn thread<G, F>(
+    name: String,
+    placement: Placement,
+    born: Born,
+    make: G,
+) -> anyhow::Result<JoinHandle<()>>
 where
-    G: FnOnce() -> F + Send + 'static,
+    G: FnOnce(Born) -> F + Send + 'static,
     F: Future<Output = ()> + 'static,
 {
     let builder = std::thread::Builder::new().name(name.clone());
     let handle = builder.spawn(move || match new_executor(&name, &placement) {
-        Ok(executor) => executor.run(make()),
-        Err(error) => tracing::error!(executor = name, %error, "the executor cannot start"),
+        Ok(executor) => executor.run(make(born)),
+        // The node waits for this: it cannot be gone.
+        Err(error) => drop(born.send(Err(anyhow!("executor {name} cannot start: {error}")))),
     })?;
     Ok(handle)
 }

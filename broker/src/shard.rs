@@ -161,15 +161,7 @@ impl Shard {
 
     /// A full queue is looked at again although its reader sends nothing.
     pub(crate) async fn pump(self: Rc<Self>) {
-        loop {
-            glommio::timer::sleep(Duration::from_millis(if self.calls.kept_back() {
-                1
-            } else {
-                100
-            }))
-            .await;
-            self.calls.pump_all();
-        }
+        self.calls.drive(glommio::timer::sleep).await;
     }
 
     fn receive(self: &Rc<Self>, from: usize, message: Message) {

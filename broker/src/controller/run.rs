@@ -8,7 +8,6 @@
 use std::net::SocketAddr;
 use std::rc::Rc;
 use std::sync::Arc;
-use std::time::Duration;
 
 use futures::StreamExt;
 use futures::channel::mpsc;
@@ -35,10 +34,6 @@ use crate::metadata::records::control::VoterEndpoint;
 use crate::metrics::Sample;
 use crate::placement::shard_of;
 use crate::preflight::Identity;
-
-/// How often a full queue is looked at again although its reader sends nothing.
-const PUMP: Duration = Duration::from_millis(100);
-const PUMP_SOON: Duration = Duration::from_millis(1);
 
 /// What the executor is given by the node.
 pub struct Own {
@@ -79,10 +74,7 @@ pub async fn run(own: Own, ring: Ring, endpoint: Rc<Endpoint<Message>>) {
 }
 
 async fn pump(calls: Rc<Calls>) {
-    loop {
-        glommio::timer::sleep(if calls.kept_back() { PUMP_SOON } else { PUMP }).await;
-        calls.pump_all();
-    }
+    calls.drive(glommio::timer::sleep).await;
 }
 
 /// A question that waits for its turn.
