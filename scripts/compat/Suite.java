@@ -25,7 +25,6 @@ final class Suite {
     }
 
     private static final int SLOW_MS = 2_000;
-    private static final int SHOWN_MAX = 400;
     final Peer kafka;
     final Peer ours;
     private final Masks masks = new Masks();
@@ -34,7 +33,8 @@ final class Suite {
     private final PrintStream shown;
     /** Error codes of Kafka's answers, by API: what the cases cause. */
     private final Map<String, TreeSet<Integer>> codes = new TreeMap<>();
-    private final TreeSet<String> differing = new TreeSet<>();
+    /** Versions in which a case differs. */
+    private final Map<String, List<Integer>> differing = new TreeMap<>();
 
     /** Writes Kafka's answers to {@code shown}, unless that is empty. */
     Suite(Peer kafka, Peer ours, String shown) throws IOException {
@@ -74,11 +74,13 @@ final class Suite {
         difference("", theirs, mine, paths);
         if (!paths.isEmpty()) {
             differences++;
-            differing.add(api.name + ": " + label);
-            if (differences <= SHOWN_MAX) {
+            String what = api.name + ", " + label;
+            List<Integer> versions = differing.computeIfAbsent(what, key -> new ArrayList<>());
+            if (versions.isEmpty()) {
                 System.out.printf("%s v%d, %s:%n", api.name, version, label);
                 paths.stream().limit(12).forEach(path -> System.out.println("    " + path));
             }
+            versions.add(version);
         }
     }
 
@@ -92,7 +94,7 @@ final class Suite {
     void report() {
         if (!differing.isEmpty()) {
             System.out.println("differing:");
-            differing.forEach(label -> System.out.println("    " + label));
+            differing.forEach((what, versions) -> System.out.println("    " + what + ": " + versions));
         }
         System.out.println("error codes that the cases cause:");
         codes.forEach((api, seen) -> System.out.println("    " + api + ": " + seen));
