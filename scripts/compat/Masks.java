@@ -28,9 +28,14 @@ final class Masks {
             "logAppendTimeMs: whether it is a time",
             "the bounds of time in Produce's texts",
             "the order of topics and partitions in the responses to Produce and DeleteTopics, of topics in those to Metadata: Kafka's is by hash or by lot",
+            "the order of topics and partitions in the responses of a fetch session: Kafka moves what had records behind the others",
+            "a torn batch at the end of a fetch's records: Kafka cuts at the byte, ours behind a whole batch",
+            "documentation of DescribeConfigs: in our own words",
             "errorMessage of Produce where Kafka says nothing: ours says why",
             "where min.insync.replicas' default comes from: Kafka writes one for all brokers when it is formatted (KIP-966)",
             "not asked: Produce of null records, to which Kafka never answers",
+            "not asked: Produce of a plain record whose offset delta is out of order: Kafka appends it, ours is INVALID_RECORD",
+            "not asked: Fetch with a negative limit of bytes, on which Kafka stumbles",
             "finalizedFeaturesEpoch of ApiVersions: whether it is known",
             "ApiVersions: APIs and features that only Kafka serves, and the lowest level of a feature",
             "DescribeConfigs of a broker: values that name a place or a port, and keys that only one of both has");
@@ -59,6 +64,7 @@ final class Masks {
             case "sessionId" -> node.intValue() == 0 ? node : word("a session");
             case "logAppendTimeMs" -> node.longValue() < 0 ? node : word("a time");
             case "finalizedFeaturesEpoch" -> node.longValue() < 0 ? node : word("an epoch");
+            case "documentation" -> node.isNull() ? node : word("documentation");
             case "producerId" -> producer(peer, node);
             default -> node.isTextual() ? word(text(peer, node.textValue())) : node;
         };
@@ -86,8 +92,19 @@ final class Masks {
     /** Takes from Kafka's answer what it alone serves, and brings both into one order where Kafka's is by hash or by lot. */
     void align(ApiMessageType api, JsonNode kafka, JsonNode ours) {
         if (api == ApiMessageType.PRODUCE || api == ApiMessageType.DELETE_TOPICS) {
-            sort(kafka.get("responses"));
-            sort(ours.get("responses"));
+            sort(kafka.get("responses"), "partitionResponses");
+            sort(ours.get("responses"), "partitionResponses");
+        }
+        if (api == ApiMessageType.FETCH) {
+            for (JsonNode answer : List.of(kafka, ours)) {
+                if (answer.has("responses")) {
+                    cutToWholeBatches(answer);
+                    if (answer.path("sessionId").isTextual()) {
+                        joinTopics((ArrayNode) answer.get("responses"));
+                        sort(answer.get("responses"), "partitions");
+                    }
+                }
+            }
         }
         if (api == ApiMessageType.METADATA) {
             sort(kafka.get("topics"));
@@ -127,12 +144,54 @@ final class Masks {
         }
     }
 
+    private static void joinTopics(ArrayNode topics) {
+        Map<String, JsonNode> joined = new java.util.LinkedHashMap<>();
+        for (JsonNode topic : topics) {
+            JsonNode first = joined.putIfAbsent(topic.path("topic").asText() + topic.path("topicId").asText(), topic);
+            if (first != null) {
+                ((ArrayNode) first.get("partitions")).addAll((ArrayNode) topic.get("partitions"));
+            }
+        }
+        topics.removeAll().addAll(joined.values());
+    }
+
+    private static void cutToWholeBatches(JsonNode answer) {
+        for (JsonNode partition : answer.findParents("records")) {
+            if (partition.get("records").isTextual()) {
+                String records = partition.get("records").textValue();
+                int end = 0;
+                while (end + 24 <= records.length()) {
+                    int next = end + 24 + 2 * Integer.parseUnsignedInt(records.substring(end + 16, end + 24), 16);
+                    if (next > records.length()) {
+                        break;
+                    }
+                    end = next;
+                }
+                ((ObjectNode) partition).put("records", records.substring(0, end));
+            }
+        }
+    }
+
     private static void maskReplicas(JsonNode node) {
         for (JsonNode config : node.findParents("configSource")) {
             if (config.get("name").asText().equals("min.insync.replicas") && config.get("configSource").intValue() != 1) {
                 ((ObjectNode) config).put("configSource", "a default");
-                ((ObjectNode) config).remove("synonyms");
             }
+            if (config.path("synonyms") instanceof ArrayNode synonyms && config.get("name").asText().equals("min.insync.replicas")) {
+                for (Iterator<JsonNode> each = synonyms.iterator(); each.hasNext();) {
+                    if (each.next().get("source").intValue() == 3) {
+                        each.remove();
+                    }
+                }
+            }
+        }
+    }
+
+    /** Topics, and in them what stands under {@code inner}. */
+    private static void sort(JsonNode array, String inner) {
+        if (array != null) {
+            array.forEach(element -> sort(element.get(inner)));
+            sort(array);
         }
     }
 
@@ -140,7 +199,6 @@ final class Masks {
         if (array == null) {
             return;
         }
-        array.forEach(element -> sort(element.get("partitionResponses")));
         List<JsonNode> elements = new ArrayList<>();
         array.forEach(elements::add);
         elements.sort(java.util.Comparator.comparing(JsonNode::toString));

@@ -108,7 +108,6 @@ final class ProduceCases implements Answers.Cases {
         refused.put("a record too long", Batches.changed(plain, batch -> batch.put(Batches.RECORDS, (byte) 0x7e)));
         refused.put("a record of length 0", Batches.changed(plain, batch -> batch.put(Batches.RECORDS, (byte) 0)));
         refused.put("a record of negative length", Batches.changed(plain, batch -> batch.put(Batches.RECORDS, (byte) 1)));
-        refused.put("an offset delta out of order", Batches.changed(plain, batch -> batch.put(Batches.RECORDS + 4, (byte) 4)));
         refused.put("a key too long", Batches.changed(plain, batch -> batch.put(Batches.RECORDS + 5, (byte) 0x7e)));
         refused.put("too large", Batches.large(1_100_000, TIME));
         return refused;
