@@ -28,8 +28,9 @@ use crate::ports;
 use crate::preflight::directory;
 use crate::shard::{Own, Shard};
 
-/// What glommio's own rings may lock of memory: a plain user's limit holds several of them.
-pub const IO_MEMORY: usize = 2 << 20;
+/// What each of glommio's own three rings registers, and so locks, of memory: its least. Files and sockets go through our rings; the 2 MiB
+/// that it would take otherwise are missing to them under a plain user's limit.
+pub const IO_MEMORY: usize = 64 << 10;
 /// Operations that a shard's ring takes before it must be entered.
 const RING_ENTRIES: u32 = 1024;
 /// Threads of the kernel that a ring may use for what cannot be done without blocking.
