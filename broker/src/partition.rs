@@ -38,8 +38,9 @@ pub enum AppendRefusal {
     ZstdTooOld,
     #[error("transactions are not served")]
     Transactional,
-    #[error(transparent)]
-    Sequence(#[from] SequenceError),
+    /// `log_start` as above.
+    #[error("{error}")]
+    Sequence { error: SequenceError, log_start: Offset },
     #[error(transparent)]
     NotEnoughReplicas(#[from] NotEnough),
     #[error(transparent)]
@@ -182,8 +183,9 @@ impl Partition {
                 Progress::More => glommio::yield_if_needed().await,
             }
         };
+        let refused = |error| AppendRefusal::Sequence { error, log_start: self.log.log_start() };
         if let SequenceCheck::Duplicate { base_offset, last_offset, timestamp } =
-            self.log.check_sequence(batch.info())?
+            self.log.check_sequence(batch.info()).map_err(refused)?
         {
             return Ok(self.duplicate(base_offset, last_offset, timestamp));
         }

@@ -28,7 +28,7 @@ pub(super) fn append_refusal(refusal: &AppendRefusal, topic: &str, partition: i3
         }
         AppendRefusal::ZstdTooOld => ErrorCode::UNSUPPORTED_COMPRESSION_TYPE,
         AppendRefusal::Transactional => ErrorCode::TRANSACTIONAL_ID_AUTHORIZATION_FAILED,
-        AppendRefusal::Sequence(error) => match error {
+        AppendRefusal::Sequence { error, .. } => match error {
             SequenceError::OutOfOrder { .. } | SequenceError::NewEpochNotAtZero { .. } => {
                 ErrorCode::OUT_OF_ORDER_SEQUENCE_NUMBER
             }
@@ -45,12 +45,11 @@ pub(super) fn append_refusal(refusal: &AppendRefusal, topic: &str, partition: i3
         AppendRefusal::Offline => ErrorCode::KAFKA_STORAGE_ERROR,
         AppendRefusal::TimedOut => ErrorCode::REQUEST_TIMED_OUT,
     };
-    Refused {
-        code,
-        message: Some(refusal.to_string()),
-        records: Vec::new(),
-        log_start: Offset::NONE,
+    let mut log_start = Offset::NONE;
+    if let AppendRefusal::Sequence { log_start: known, .. } = refusal {
+        log_start = *known;
     }
+    Refused { code, message: Some(refusal.to_string()), records: Vec::new(), log_start }
 }
 
 fn batch_error(error: &BatchError, topic: &str, partition: i32) -> Refused {
