@@ -1,13 +1,16 @@
 //! What a shard counts: plain cells on its own thread, read by a message when `/metrics` asks.
 
 use std::cell::{Cell, RefCell};
+use std::collections::BTreeMap;
 use std::pin::Pin;
 use std::rc::Rc;
 use std::task::{Context, Poll};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
+use hdrhistogram::Histogram;
 use net::connection::CloseReason;
 use net::stats::{Count, NetStats};
+use net::wire::ErrorCode;
 use ring::RingStats;
 use storage::StoreStats;
 
@@ -24,6 +27,50 @@ pub(crate) struct Stats {
     pub requests: Requests,
     pub long_turns: Counter,
     pub room_waits: Counter,
+    pub produce: Served,
+    pub fetch: Served,
+}
+
+/// How requests of one API went: how long each took, from its frame to its answer, and what their partitions were refused with.
+pub(crate) struct Served {
+    micros: RefCell<Histogram<u64>>,
+    errors: RefCell<BTreeMap<i16, u64>>,
+}
+
+/// Longer ones count as this long.
+const MICROS_MAX: u64 = 600_000_000;
+
+impl Default for Served {
+    fn default() -> Served {
+        let micros = Histogram::new_with_bounds(1, MICROS_MAX, 2);
+        // The bounds are constants that it takes.
+        let micros = micros.unwrap_or_else(|error| unreachable!("{error}"));
+        Served { micros: RefCell::new(micros), errors: RefCell::default() }
+    }
+}
+
+impl Served {
+    /// A request that came at `came` is answered with these codes, one for each partition.
+    pub(crate) fn answered(&self, came: Instant, codes: impl Iterator<Item = ErrorCode>) {
+        let micros = clock::monotonic().duration_since(came).as_micros();
+        self.micros.borrow_mut().saturating_record(u64::try_from(micros).unwrap_or(MICROS_MAX));
+        for code in codes.filter(|code| code.is_error()) {
+            *self.errors.borrow_mut().entry(code.0).or_default() += 1;
+        }
+    }
+
+    fn samples(&self, api: &str, shard: usize) -> Vec<Sample> {
+        let help = "From a request's frame to its answer";
+        let latency = Sample::latency("odradek_request_seconds", help, &self.micros.borrow());
+        let mut samples = vec![latency.with("shard", shard).with("api", api)];
+        for (code, count) in self.errors.borrow().iter() {
+            let help = "Partitions that were refused, by error";
+            let sample = Sample::counter("odradek_partition_errors_total", help, *count);
+            samples
+                .push(sample.with("shard", shard).with("api", api).with("error", ErrorCode(*code)));
+        }
+        samples
+    }
 }
 
 #[derive(Default)]
@@ -125,6 +172,8 @@ impl Stats {
         if let Some(store) = shard.store.get() {
             samples.extend(store_samples(&store.stats(), shard.number));
         }
+        samples.extend(self.produce.samples("Produce", number));
+        samples.extend(self.fetch.samples("Fetch", number));
         samples.extend(ring_samples(&shard.ring.stats(), shard.number));
         for (key, count) in
             self.requests.0.borrow().iter().enumerate().filter(|(_, count)| **count > 0)

@@ -58,6 +58,7 @@ pub(crate) fn call(cx: Context, version: i16, request: FetchRequest) -> Outcome 
         Err(code) => return super::answer::<FetchRequest>(&cx, version, &answer::refused(code)),
     };
     let terms = terms(&cx, &request);
+    let came = crate::clock::monotonic();
     Outcome::Later(Box::pin(async move {
         let mut items: Vec<_> = opened
             .partitions
@@ -66,6 +67,8 @@ pub(crate) fn call(cx: Context, version: i16, request: FetchRequest) -> Outcome 
             .collect();
         fetch(&cx, &mut items, &terms).await;
         let response = answer::build(&cx, &opened, items, &terms_isolation(&terms));
+        let partitions = response.responses.iter().flat_map(|topic| &topic.partitions);
+        cx.shard.stats.fetch.answered(came, partitions.map(|partition| partition.error_code));
         parts::<FetchRequest>(&cx, version, &response)
     }))
 }

@@ -41,7 +41,8 @@ pub(crate) async fn call(cx: Context, version: i16, request: ProduceRequest) -> 
         _ => None,
     };
     let timeout = Duration::from_millis(u64::try_from(request.timeout_ms).unwrap_or(0));
-    let deadline = clock::monotonic() + timeout;
+    let came = clock::monotonic();
+    let deadline = came + timeout;
     let mut work = Work(Groups::new());
     let mut response = ProduceResponse::default();
     let transactional = request.transactional_id.is_some();
@@ -71,6 +72,7 @@ pub(crate) async fn call(cx: Context, version: i16, request: ProduceRequest) -> 
     };
     Outcome::Later(Box::pin(async move {
         let (cx, response) = finish.await;
+        cx.shard.stats.produce.answered(came, codes(&response));
         match acks {
             Some(Acks::None) => (!has_error(&response)).then(Parts::new),
             _ => parts::<ProduceRequest>(&cx, version, &response),
@@ -180,9 +182,10 @@ fn refuse(to: &mut PartitionProduceResponse, refused: Refused) {
 }
 
 fn has_error(response: &ProduceResponse) -> bool {
-    response
-        .responses
-        .iter()
-        .flat_map(|topic| &topic.partition_responses)
-        .any(|partition| partition.error_code.is_error())
+    codes(response).any(|code| code.is_error())
+}
+
+fn codes(response: &ProduceResponse) -> impl Iterator<Item = ErrorCode> {
+    let partitions = response.responses.iter().flat_map(|topic| &topic.partition_responses);
+    partitions.map(|partition| partition.error_code)
 }
