@@ -61,6 +61,10 @@ pub(crate) struct Core<R: Runtime> {
     pub(crate) sync_within: Cell<Duration>,
     /// The tasks are to end.
     pub(crate) stopped: Cell<bool>,
+    /// A manifest is being written: there is one at a time.
+    pub(crate) recording: Cell<bool>,
+    /// The manifest of the clean stop is being written, or was: there is none after it.
+    pub(crate) sealed: Cell<bool>,
 }
 
 #[derive(Default)]

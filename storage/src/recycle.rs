@@ -183,8 +183,28 @@ impl crate::partition::Partition {
 }
 
 /// Steps 3 to 7: the state of now is made durable, as the place where recovery starts. With a marker: it says that the
-/// directory was stopped cleanly.
+/// directory was stopped cleanly, and nothing is recorded after that. Where the store has ended nothing is recorded either: it has
+/// let go of its logs, and a manifest without them would lose them.
 pub(crate) async fn record<R: Runtime>(
+    core: &Rc<Core<R>>,
+    clean: Option<Marker>,
+) -> io::Result<()> {
+    while core.recording.get() {
+        let settled = core.events.settled.listen();
+        settled.await;
+    }
+    if core.stopped.get() || core.sealed.get() {
+        return Ok(());
+    }
+    core.recording.set(true);
+    core.sealed.set(clean.is_some());
+    let recorded = write_manifest(core, clean).await;
+    core.recording.set(false);
+    core.events.settled.notify();
+    recorded
+}
+
+async fn write_manifest<R: Runtime>(
     core: &Rc<Core<R>>,
     clean: Option<Marker>,
 ) -> io::Result<()> {

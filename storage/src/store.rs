@@ -344,6 +344,8 @@ pub(crate) fn new_core<R: Runtime>(
         sync_wanted: Cell::new(false),
         record_wanted: Cell::new(false),
         sync_within: Cell::new(Duration::MAX),
+        recording: Cell::new(false),
+        sealed: Cell::new(false),
         stopped: Cell::new(false),
     }
 }
