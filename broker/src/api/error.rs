@@ -40,7 +40,8 @@ pub(super) fn append_refusal(refusal: &AppendRefusal, topic: &str, partition: i3
         AppendRefusal::Log(error) => match error {
             AppendError::NoRoom(_) | AppendError::Offline(_) => ErrorCode::KAFKA_STORAGE_ERROR,
             AppendError::TooLarge(_) => ErrorCode::RECORD_LIST_TOO_LARGE,
-            AppendError::Deleted => ErrorCode::UNKNOWN_TOPIC_OR_PARTITION,
+            // Or the store is closing. The client asks who leads now, and learns what is so.
+            AppendError::Deleted => ErrorCode::NOT_LEADER_OR_FOLLOWER,
         },
         AppendRefusal::Offline => ErrorCode::KAFKA_STORAGE_ERROR,
         AppendRefusal::TimedOut => ErrorCode::REQUEST_TIMED_OUT,
