@@ -41,7 +41,7 @@ final class DeleteTopicsCases implements Answers.Cases {
     /** What others are told of a topic that is gone. */
     private static void gone(Suite suite, String name) throws Exception {
         suite.prepare(peer -> {
-            for (int tries = 0; tries < 200; tries++) {
+            for (int tries = 0; tries < Suite.PATIENCE; tries++) {
                 var answer = peer.ask(ApiMessageType.METADATA, 4, "{\"topics\":[{\"name\":\"%s\"}],\"allowAutoTopicCreation\":false}".formatted(name));
                 if (answer.get("topics").get(0).get("errorCode").intValue() == 3) {
                     return answer;

@@ -31,7 +31,7 @@ import org.apache.kafka.common.record.internal.MemoryRecords;
 /** One broker, one connection to it, and what has been learnt from it that is its own: ids, ports. */
 final class Peer implements AutoCloseable {
     static final ObjectMapper MAPPER = new ObjectMapper();
-    private static final int TIMEOUT_MS = 20_000;
+    private static final int TIMEOUT_MS = 60_000;
 
     final String name;
     final int port;

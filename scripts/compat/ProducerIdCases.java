@@ -23,7 +23,7 @@ final class ProducerIdCases implements Answers.Cases {
 
     /** A new producer id, kept as "producer"; the first needs a block of them, for which Kafka may ask to be asked again. */
     static ObjectNode fresh(Peer peer) throws Exception {
-        for (int tries = 0; tries < 100; tries++) {
+        for (int tries = 0; tries < Suite.PATIENCE; tries++) {
             ObjectNode answer = peer.ask(API, 4, body("null", -1, -1));
             if (answer.has("errorCode") && answer.get("errorCode").intValue() == 0) {
                 long id = answer.get("producerId").longValue();

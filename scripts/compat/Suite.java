@@ -24,6 +24,8 @@ final class Suite {
         ObjectNode with(Peer peer) throws Exception;
     }
 
+    /** Looks, 20 ms apart, at what must come in the end: a minute. */
+    static final int PATIENCE = 3_000;
     private static final int SLOW_MS = 2_000;
     final Peer kafka;
     final Peer ours;
@@ -162,7 +164,7 @@ final class Suite {
         String body = """
             {"topics":[{"topicId":"AAAAAAAAAAAAAAAAAAAAAA","name":"%s"}],"allowAutoTopicCreation":false,
              "includeTopicAuthorizedOperations":false}""".formatted(name);
-        for (int tries = 0; tries < 200; tries++) {
+        for (int tries = 0; tries < PATIENCE; tries++) {
             JsonNode answer = peer.ask(ApiMessageType.METADATA, 12, body);
             if (answer.has("topics")) {
                 JsonNode topic = answer.get("topics").get(0);
@@ -177,7 +179,7 @@ final class Suite {
             }
             Thread.sleep(20);
         }
-        throw new IllegalStateException(peer.name + ": " + name + " is not there after 4 s");
+        throw new IllegalStateException(peer.name + ": " + name + " does not come");
     }
 
     private static boolean leads(Peer peer, String name, int partitions) throws Exception {
