@@ -16,15 +16,17 @@ FIND_COORDINATOR = 10
 
 
 def fill(broker, topic, compression):
-    """Partition 0: 30 records, one second apart, but number 11 is the latest. Partition 1: 5 records. Partition 2: none."""
+    """Values that are worth compressing one by one, since librdkafka sends a batch as it is otherwise.
+
+    Partition 0: 30 records, one second apart, but number 11 is the latest. Partition 1: 5 records. Partition 2: none."""
     kafka("topics", "--bootstrap-server", broker.address, "--create", "--topic", topic, "--partitions", 3)
     base = int(time.time() * 1000) - HOUR
     producer = Producer({"bootstrap.servers": broker.address, "compression.type": compression, "linger.ms": 100})
     for n in range(30):
         stamp = base + 1000 * n if n != 11 else base + 100_000
-        producer.produce(topic, value=f"value {n}", partition=0, timestamp=stamp)
+        producer.produce(topic, value=f"value {n} " + "abc" * 50, partition=0, timestamp=stamp)
     for n in range(5):
-        producer.produce(topic, value=f"other {n}", partition=1, timestamp=base + 500 + n)
+        producer.produce(topic, value=f"other {n} " + "abc" * 50, partition=1, timestamp=base + 500 + n)
     equal(producer.flush(30), 0, "records left unsent")
     return base
 
