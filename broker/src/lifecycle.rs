@@ -36,7 +36,7 @@ impl Shard {
         let opened = storage::Store::open(runtime, self.config.store(name), placed).await;
         let (store, report) = opened.map_err(|error| error.to_string())?;
         let weak = Rc::downgrade(self);
-        store.on_advance(Box::new(move |advances| {
+        store.on_advance(Rc::new(move |advances| {
             if let Some(shard) = weak.upgrade() {
                 shard.advanced(advances);
             }

@@ -2,7 +2,7 @@
 //! tasks.
 
 use std::cell::{Cell, RefCell};
-use std::collections::{HashMap, VecDeque};
+use std::collections::{BTreeMap, VecDeque};
 use std::path::PathBuf;
 use std::rc::Rc;
 use std::time::Duration;
@@ -32,14 +32,14 @@ pub struct Advance {
 }
 
 /// Called once per completed group or sync, before its tickets resolve.
-pub(crate) type OnAdvance = Rc<dyn Fn(&[Advance])>;
+pub type OnAdvance = Rc<dyn Fn(&[Advance])>;
 
 /// See the head of the file.
 pub(crate) struct Core<R: Runtime> {
     pub(crate) runtime: R,
     pub(crate) options: StoreOptions,
     pub(crate) commit: RefCell<Commit<R>>,
-    pub(crate) logs: RefCell<HashMap<PartitionId, Log<R>>>,
+    pub(crate) logs: RefCell<BTreeMap<PartitionId, Log<R>>>,
     pub(crate) files: FileCache<R>,
     pub(crate) drains: RefCell<VecDeque<Log<R>>>,
     pub(crate) prepares: RefCell<VecDeque<Log<R>>>,
@@ -59,10 +59,10 @@ pub(crate) struct Core<R: Runtime> {
     pub(crate) record_wanted: Cell<bool>,
     /// A topic's `flush.ms` wants the next sync within this time.
     pub(crate) sync_within: Cell<Duration>,
+    /// The manifest is being written.
+    pub(crate) recording: Cell<bool>,
     /// The tasks are to end.
     pub(crate) stopped: Cell<bool>,
-    /// A manifest is being written: there is one at a time.
-    pub(crate) recording: Cell<bool>,
     /// The manifest of the clean stop is being written, or was: there is none after it.
     pub(crate) sealed: Cell<bool>,
 }
@@ -184,6 +184,11 @@ impl<R: Runtime> Core<R> {
     /// Waits until everything up to this group is durable. Asks for a sync where that takes one.
     pub(crate) async fn durable(&self, sequence: GroupSequence) -> Result<(), Offline> {
         self.wait_for_marks(|marks| marks.durable >= sequence, || self.sync_wanted.set(true)).await
+    }
+
+    /// Waits until everything up to this group is written.
+    pub(crate) async fn written(&self, sequence: GroupSequence) -> Result<(), Offline> {
+        self.wait_for_marks(|marks| marks.written >= sequence, || {}).await
     }
 
     async fn wait_for_marks(

@@ -12,6 +12,7 @@ use std::time::Duration;
 use crate::commit_log::GroupSequence;
 use crate::core::Core;
 use crate::log::Log;
+use crate::planted::{Bug, is};
 use crate::runtime::Runtime;
 
 /// What was given up with one entry.
@@ -46,10 +47,14 @@ pub(crate) async fn renamed_up_to<R: Runtime>(
 }
 
 async fn rename<R: Runtime>(core: &Rc<Core<R>>, given_up: GivenUp<R>) -> io::Result<()> {
-    #[cfg(feature = "planted")]
-    let wait = !crate::planted::destroys_early(core, given_up.since).await;
-    #[cfg(not(feature = "planted"))]
-    let wait = true;
+    if is(Bug::DestroyedAtWritten) {
+        core.written(given_up.since).await.map_err(|offline| io::Error::other(offline.0))?;
+    }
+    if is(Bug::DestroyedAtDurable) {
+        core.durable(given_up.since).await.map_err(|offline| io::Error::other(offline.0))?;
+    }
+    let wait =
+        !is(Bug::DestroyedAtOnce) && !is(Bug::DestroyedAtWritten) && !is(Bug::DestroyedAtDurable);
     let since = given_up.since;
     core.renaming
         .borrow_mut()
@@ -107,8 +112,7 @@ pub(crate) async fn remove<R: Runtime>(runtime: &R, path: &Path) -> io::Result<(
 
 /// Waits until no file that is still to be renamed has this name.
 pub(crate) async fn name_is_free<R: Runtime>(core: &Core<R>, path: &Path) -> io::Result<()> {
-    #[cfg(feature = "planted")]
-    if crate::planted::is(crate::planted::Bug::NameUsedAgain) {
+    if is(Bug::NameUsedAgain) {
         return Ok(());
     }
     loop {

@@ -39,16 +39,19 @@ mod manifest;
 mod marker;
 mod memory;
 mod partition;
+mod planted;
 mod recovery;
 mod recycle;
 mod reshard;
 mod retention;
 mod segment;
+#[cfg(test)]
+mod simulation;
 mod store;
 mod tail;
 
 pub use config::{Durability, LogConfig, StoreName, StoreOptions};
-pub use core::Advance;
+pub use core::{Advance, OnAdvance};
 pub use error::{AppendError, Offline, OpenError, ReadError, StorageError};
 pub use log::{Appended, FoundOffset, Log, ReadPlan, Slice, Stamp, Ticket};
 pub use manifest::Marker;

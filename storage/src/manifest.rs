@@ -10,7 +10,7 @@
 //!          u32 epochs, each i32 epoch, i64 start offset;  u32 + bytes of the producers' snapshot at the LEO
 //!          u32 segments, each: i64 base, i64 next offset, u32 length, u32 filed, i64 first timestamp, i64 max timestamp,
 //!            i64 its offset, i64 opened, u64 + u64 bytes of index entries, i64 newest indexed timestamp,
-//!            u32 bytes since the last entry, u8 finished
+//!            u32 bytes since the last entry, u8 finished, u32 + bytes of further entries of each index
 //! ```
 //! All little endian. `filed` is where the segment's file ends for certain; what is behind it is in the log, from the
 //! partition's entry on.
@@ -22,6 +22,7 @@ use uuid::Uuid;
 
 use crate::commit_log::{EntryId, GroupSequence, LogId};
 use crate::epochs::EpochStart;
+use crate::planted::{Bug, is};
 use crate::runtime::{Runtime, replace_file};
 use crate::segment::Segment;
 use crate::segment::index_tail::IndexTail;
@@ -64,7 +65,7 @@ pub(crate) struct PartitionState {
 }
 
 /// One segment as of the manifest.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct SegmentState {
     pub(crate) base: Offset,
     pub(crate) next: Offset,
@@ -79,6 +80,9 @@ pub(crate) struct SegmentState {
     pub(crate) indexed_timestamp: Timestamp,
     pub(crate) since_entry: u32,
     pub(crate) finished: bool,
+    /// Index entries that are not in the files.
+    pub(crate) more_offsets: Vec<u8>,
+    pub(crate) more_times: Vec<u8>,
 }
 
 impl SegmentState {
@@ -97,6 +101,8 @@ impl SegmentState {
             indexed_timestamp: segment.indexed_timestamp,
             since_entry: segment.since_entry,
             finished: segment.finished,
+            more_offsets: segment.offsets.unwritten().to_vec(),
+            more_times: segment.times.unwritten().to_vec(),
         }
     }
 
@@ -109,6 +115,8 @@ impl SegmentState {
         segment.max_timestamp_at = self.max_timestamp_at;
         segment.offsets = IndexTail::filed(self.offsets);
         segment.times = IndexTail::filed(self.times);
+        segment.offsets.push(&self.more_offsets);
+        segment.times.push(&self.more_times);
         segment.indexed_timestamp = self.indexed_timestamp;
         segment.since_entry = self.since_entry;
         segment.finished = self.finished;
@@ -122,6 +130,7 @@ impl Manifest {
     pub(crate) async fn write<R: Runtime>(&self, runtime: &R, path: &Path) -> std::io::Result<()> {
         replace_file(runtime, path, &self.encode()).await?;
         match path.parent() {
+            Some(_) if is(Bug::ManifestDirectoryUnsynced) => Ok(()),
             Some(directory) => runtime.sync_directory(directory).await,
             None => Ok(()),
         }
@@ -239,6 +248,8 @@ impl SegmentState {
         out.put(&self.indexed_timestamp.0.to_le_bytes());
         out.put(&self.since_entry.to_le_bytes());
         out.put(&[u8::from(self.finished)]);
+        out.bytes(&self.more_offsets);
+        out.bytes(&self.more_times);
     }
 
     fn decode(body: &mut Reader<'_>) -> Option<SegmentState> {
@@ -256,6 +267,8 @@ impl SegmentState {
             indexed_timestamp: Timestamp(body.long()?),
             since_entry: body.number()?,
             finished: body.take::<1>()? != [0],
+            more_offsets: body.bytes()?.to_vec(),
+            more_times: body.bytes()?.to_vec(),
         })
     }
 }

@@ -48,7 +48,6 @@ impl<R: Runtime> Log<R> {
     /// Drops or copies what the log holds of groups up to this one; false if a drain has to come first.
     fn give_back(&self, group: GroupSequence) -> bool {
         let mut state = self.state_mut();
-        let undrained = state.undrained();
         let state = &mut *state;
         let segments = &state.segments;
         let clean = |piece: &crate::tail::Piece| {
@@ -58,11 +57,23 @@ impl<R: Runtime> Log<R> {
         if state.tail.give_back(group, clean).is_none() {
             return true;
         }
-        if undrained >= BLOCK_U64 {
+        let stuck = || state.tail.pieces().take_while(|piece| piece.entry.group <= group);
+        let assigned = |piece: &crate::tail::Piece| {
+            let index = segments.binary_search_by_key(&piece.segment, |segment| segment.base);
+            index.map_or(u32::MAX, |index| segments[index].assigned)
+        };
+        let left = stuck().map(|piece| {
+            u64::from(piece.end() - piece.position.max(assigned(piece)).min(piece.end()))
+        });
+        let being_written = stuck().any(|piece| piece.position < assigned(piece));
+        if left.sum::<u64>() >= BLOCK_U64 {
             if !std::mem::replace(&mut state.draining, true) {
                 self.core().drains.borrow_mut().push_back(self.clone());
                 self.core().events.drain.notify();
             }
+            return false;
+        }
+        if being_written {
             return false;
         }
         for piece in state.tail.pieces_mut().take_while(|piece| piece.entry.group <= group) {

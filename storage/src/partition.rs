@@ -44,6 +44,9 @@ pub(crate) struct Partition {
     pub(crate) deleted: bool,
     /// Its directory exists, durably named, with `partition.metadata` in it.
     pub(crate) has_directory: bool,
+    pub(crate) making_directory: bool,
+    /// There may be files of segments in the directory that are not the log's.
+    pub(crate) unchecked: bool,
     /// The group under construction that touched it last, and where in that group's list it stands.
     pub(crate) touched: Option<(GroupSequence, usize)>,
     /// It is in the drain's queue, or being drained.
@@ -79,6 +82,8 @@ impl Partition {
             relogged: None,
             deleted: false,
             has_directory: false,
+            making_directory: false,
+            unchecked: false,
             touched: None,
             draining: false,
             preparing: false,
@@ -136,11 +141,11 @@ impl Partition {
 
     /// The entry that a dirty piece is replayed from: the one that logged it again, if all that is dirty of it is there.
     fn entry_of(&self, piece: &Piece) -> Option<EntryId> {
-        let filed = self.segment(piece.segment)?.filed;
-        if piece.end() <= filed {
+        let settled = self.segment(piece.segment)?.settled();
+        if piece.end() <= settled {
             return None;
         }
-        let from = piece.position.max(filed);
+        let from = piece.position.max(settled);
         match self.relogged {
             Some(again)
                 if again.segment == piece.segment

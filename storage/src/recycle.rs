@@ -21,8 +21,9 @@ use crate::core::{Core, count};
 use crate::log::Log;
 use crate::manifest::{Manifest, Marker, PartitionState, SegmentState};
 use crate::partition::Relogged;
+use crate::planted::{Bug, is};
 use crate::runtime::{Dsync, How, Runtime};
-use crate::segment::drain::{drain, log_fragment};
+use crate::segment::drain::{FULL_DISK_PAUSE, drain, is_full, log_fragment};
 use crate::segment::finish::write_indexes;
 use crate::units::Offset;
 
@@ -48,6 +49,8 @@ pub(crate) async fn run<R: Runtime>(core: Rc<Core<R>>) {
         match done {
             Ok(true) => core.events.room.notify(),
             Ok(false) => more.await,
+            // What is missing is room for the manifest or an index: nothing was lost, and it is tried again.
+            Err(error) if is_full(&error) => core.runtime.sleep(FULL_DISK_PAUSE).await,
             Err(error) => core.go_offline(&format!("the commit log cannot be recycled: {error}")),
         }
     }
@@ -75,7 +78,7 @@ pub(crate) fn is_due<R: Runtime>(core: &Core<R>) -> bool {
 }
 
 fn full_disk<R: Runtime>(core: &Core<R>, error: io::Error) -> io::Result<bool> {
-    if error.kind() != io::ErrorKind::StorageFull {
+    if !is_full(&error) {
         return Err(error);
     }
     tracing::warn!(directory = %core.options.directory.display(), "no room for another commit log file");
@@ -133,19 +136,28 @@ async fn free_oldest<R: Runtime>(core: &Rc<Core<R>>) -> io::Result<()> {
 
 /// Drains a log, when no other task does.
 async fn drain_alone<R: Runtime>(core: &Core<R>, log: &Log<R>) -> io::Result<()> {
+    take_alone(core, log).await?;
+    let drained = drain(core, log, false).await;
+    let_go(core, log);
+    drained.map(|_| ())
+}
+
+/// Waits until no other task writes to the log's files; until [`let_go`] none will, and its directory keeps its name.
+pub(crate) async fn take_alone<R: Runtime>(core: &Core<R>, log: &Log<R>) -> io::Result<()> {
     loop {
         let settled = core.events.settled.listen();
         core.check_online().map_err(|offline| io::Error::other(offline.0))?;
         if !std::mem::replace(&mut log.state_mut().draining, true) {
-            break;
+            return Ok(());
         }
         core.events.drain.notify();
         settled.await;
     }
-    let drained = drain(core, log, false).await;
+}
+
+pub(crate) fn let_go<R: Runtime>(core: &Core<R>, log: &Log<R>) {
     log.state_mut().draining = false;
     core.events.settled.notify();
-    drained
 }
 
 /// Logs again what groups up to `last` hold and no segment does.
@@ -154,8 +166,7 @@ async fn log_again<R: Runtime>(
     log: &Log<R>,
     last: GroupSequence,
 ) -> io::Result<()> {
-    #[cfg(feature = "planted")]
-    if crate::planted::is(crate::planted::Bug::RemainderNotLogged) {
+    if is(Bug::RemainderNotLogged) {
         return Ok(());
     }
     let Some((segment, start, bytes)) = log.state().remainder(last) else { return Ok(()) };
@@ -170,7 +181,8 @@ impl crate::partition::Partition {
     /// The bytes outside the segment's file that only groups up to `last` hold.
     fn remainder(&self, last: GroupSequence) -> Option<(Offset, u32, Vec<u8>)> {
         let segment = self.segments.iter().find(|segment| !segment.is_filed())?;
-        let start = segment.filed;
+        let first = self.tail.pieces_from(segment.base, segment.settled()).next()?;
+        let start = first.position.max(segment.settled());
         let mut bytes = Vec::new();
         for piece in
             self.tail.pieces_from(segment.base, start).take_while(|piece| piece.entry.group <= last)
@@ -204,21 +216,20 @@ pub(crate) async fn record<R: Runtime>(
     recorded
 }
 
-async fn write_manifest<R: Runtime>(
-    core: &Rc<Core<R>>,
-    clean: Option<Marker>,
-) -> io::Result<()> {
+async fn write_manifest<R: Runtime>(core: &Rc<Core<R>>, clean: Option<Marker>) -> io::Result<()> {
     let offline = |offline: crate::error::Offline| io::Error::other(offline.0);
     write_all_indexes(core).await?;
     let (mut manifest, covers) = take_state(core);
     let directories = core.files.take_unsynced_directories();
-    #[cfg(feature = "planted")]
-    let covers = crate::planted::covers(covers);
-    if covers > GroupSequence(0) {
+    if covers > GroupSequence(0) && !is(Bug::StateNotWaitedFor) {
         core.durable(covers).await.map_err(offline)?;
     }
-    sync(core, directories).await?;
-    crate::given_up::renamed_up_to(core, covers).await?;
+    if !is(Bug::ManifestBeforeSyncfs) {
+        sync(core, directories).await?;
+    }
+    if !is(Bug::RenamedAfterManifest) {
+        crate::given_up::renamed_up_to(core, covers).await?;
+    }
     name_first(core, &mut manifest);
     manifest.mark = core.commit.borrow().marks.durable;
     if clean.is_some() {
@@ -272,9 +283,16 @@ async fn write_all_indexes<R: Runtime>(core: &Core<R>) -> io::Result<()> {
             .then_some(segment.base)
     };
     for log in logs {
-        if let Some(base) = unwritten(&log).filter(|_| !log.state().deleted) {
-            write_indexes(core, &log, base, false).await?;
+        if unwritten(&log).is_none() {
+            continue;
         }
+        take_alone(core, &log).await?;
+        let written = match unwritten(&log).filter(|_| !log.state().deleted) {
+            Some(base) => write_indexes(core, &log, base, false).await,
+            None => Ok(()),
+        };
+        let_go(core, &log);
+        written?;
     }
     Ok(())
 }

@@ -18,13 +18,14 @@ use futures::future::join_all;
 use crate::commit_log::commit::Commit;
 use crate::commit_log::committer;
 use crate::config::{LogConfig, StoreOptions};
-use crate::core::{Advance, Core, Counts, Events};
+use crate::core::{Core, Counts, Events, OnAdvance};
 use crate::error::{Offline, OpenError, StorageError};
 use crate::log::Log;
 use crate::manifest::Marker;
 use crate::marker::CheckpointLine;
 use crate::partition::Partition;
 use crate::recovery::{RecoveryReport, recover};
+use crate::recycle::{let_go, take_alone};
 use crate::runtime::Runtime;
 use crate::segment::{drain, files, finish};
 use crate::units::PartitionId;
@@ -144,8 +145,8 @@ impl<R: Runtime> Store<R> {
     }
 
     /// Who is told how far the logs have come: once per completed group or sync, before its tickets resolve.
-    pub fn on_advance(&self, on_advance: Box<dyn Fn(&[Advance])>) {
-        *self.0.on_advance.borrow_mut() = Some(Rc::from(on_advance));
+    pub fn on_advance(&self, on_advance: OnAdvance) {
+        *self.0.on_advance.borrow_mut() = Some(on_advance);
     }
 
     /// Waits while the dirty budget is exhausted or the commit log has no room: meanwhile the shard reads no socket.
@@ -240,33 +241,28 @@ impl<R: Runtime> Store<R> {
 
 /// Everything of a log goes to its files, which are then as Kafka leaves them.
 async fn close_log<R: Runtime>(core: &Core<R>, log: &Log<R>) -> std::io::Result<()> {
-    loop {
-        let settled = core.events.settled.listen();
-        core.check_online().map_err(|offline| std::io::Error::other(offline.0))?;
-        let state = log.state();
-        if !state.draining && !state.preparing {
-            break;
-        }
-        drop(state);
-        core.events.drain.notify();
-        settled.await;
-    }
-    log.state_mut().draining = true;
-    let has_files = log.state().segments.iter().any(|segment| segment.length > 0)
-        || log.state().log_start.0 > 0;
+    take_alone(core, log).await?;
+    let closed = if log.state().deleted { Ok(()) } else { close_files(core, log).await };
+    let_go(core, log);
+    closed
+}
+
+async fn close_files<R: Runtime>(core: &Core<R>, log: &Log<R>) -> std::io::Result<()> {
     drain::drain(core, log, true).await?;
-    if has_files {
-        let active = {
-            let mut state = log.state_mut();
-            let active = state.active_mut();
-            active.add_time_entry();
-            active.base
-        };
-        finish::cut(core, log, active).await?;
-        finish::write_checkpoints(core, log).await?;
+    let is_new =
+        log.state().segments.iter().all(|segment| segment.length == 0) && log.log_start().0 == 0;
+    crate::recovery::resume::remove_unknown_files(core, log).await?;
+    if is_new {
+        return Ok(());
     }
-    log.state_mut().draining = false;
-    Ok(())
+    let active = {
+        let mut state = log.state_mut();
+        let active = state.active_mut();
+        active.add_time_entry();
+        active.base
+    };
+    finish::cut(core, log, active).await?;
+    finish::write_checkpoints(core, log).await
 }
 
 /// A store that is drained. Its logs can be read no more once it is sealed or dropped.
@@ -284,7 +280,6 @@ impl<R: Runtime> Closed<R> {
     pub async fn seal(self, marker: Marker) -> Result<(), StorageError> {
         let core = &self.0;
         core.check_online()?;
-        // The next log has another id: a group of this one can not be taken for a part of it.
         let recorded = crate::recycle::record(core, Some(marker)).await;
         if let Err(error) = recorded {
             core.go_offline(&format!("the clean stop cannot be recorded: {error}"));

@@ -57,7 +57,13 @@ impl Tail {
                 || (last.segment == piece.segment && last.end() == piece.position)
         }));
         match piece.batch {
-            Some(span) => self.readable = self.readable.or(Some(span.base)),
+            Some(span) => {
+                let last = self.pieces.back().and_then(|piece| piece.batch);
+                if self.readable.is_none() || last.is_none_or(|last| last.last.next() != span.base)
+                {
+                    self.readable = Some(span.base);
+                }
+            }
             None => self.readable = None,
         }
         self.pieces.push_back(piece);
@@ -165,6 +171,7 @@ impl Tail {
         }
         let mut rest = Tail { pieces: later.into_iter().rev().collect(), readable };
         rest.drop_below(segment, position);
+        rest.readable = rest.readable.filter(|_| !rest.pieces.is_empty());
         if self.pieces.is_empty() {
             *self = rest;
             return;

@@ -4,14 +4,19 @@
 //! when the one before it and all its extents are complete. An idle shard writes one empty group, which carries the last
 //! mark.
 
+use std::collections::BTreeMap;
 use std::rc::Rc;
 
+use futures::StreamExt;
 use futures::future::{Either, join_all, select};
+use futures::stream::FuturesUnordered;
 
+use super::GroupSequence;
 use super::commit::{Group, Sealed};
 use crate::config::Durability;
 use crate::core::{Advance, Core, GroupMemory, count};
 use crate::error::Offline;
+use crate::planted::{Bug, is};
 use crate::runtime::{Dsync, Runtime};
 use crate::units::Offset;
 
@@ -88,8 +93,6 @@ pub(crate) async fn write<R: Runtime>(
     count(&core.counts.groups, 1);
     count(&core.counts.group_bytes, sealed.bytes.len());
     let bytes = sealed.bytes.len();
-    #[cfg(feature = "planted")]
-    crate::planted::submitted(core, &sealed.group);
     let log = core.runtime.write_at(&sealed.file.file, sealed.bytes, sealed.position, dsync);
     let writes: Vec<_> = extents
         .iter()
@@ -98,7 +101,12 @@ pub(crate) async fn write<R: Runtime>(
             core.runtime.write_at(file, extent.bytes.clone(), u64::from(extent.position), dsync)
         })
         .collect();
-    if writes.is_empty() {
+    if is(Bug::AcknowledgedAtSubmission) {
+        sealed.group.outcome.written.set(true);
+        sealed.group.outcome.durable.set(true);
+        sealed.group.outcome.wake();
+    }
+    if writes.is_empty() || is(Bug::AcknowledgedWithoutExtents) {
         log.await?;
     } else {
         let (log, extents) = futures::join!(log, join_all(writes));
@@ -120,14 +128,15 @@ pub(crate) async fn write<R: Runtime>(
 fn complete<R: Runtime>(
     core: &Core<R>,
     mut group: Group<R>,
-    mark: super::GroupSequence,
+    mark: GroupSequence,
     dsync: bool,
     bytes: usize,
 ) {
     let durable = {
         let mut commit = core.commit.borrow_mut();
         commit.in_flight = None;
-        let durable = dsync && commit.marks.durable.next() == group.sequence;
+        let durable =
+            dsync && (commit.marks.durable.next() == group.sequence || is(Bug::DsyncIsPrefix));
         commit.marks.completed(group.sequence, mark, durable);
         durable
     };
@@ -224,14 +233,15 @@ async fn sync_all<R: Runtime>(core: &Core<R>) -> Result<(), Offline> {
     let (up_to, syncs) = {
         let commit = core.commit.borrow();
         let mut logs: Vec<&Rc<super::files::LogFile<R>>> = Vec::new();
-        let mut segments = std::collections::HashMap::new();
+        let mut segments = BTreeMap::new();
         for group in &commit.unsynced {
             if let Some(file) = &group.log_file
                 && !logs.iter().any(|known| Rc::ptr_eq(known, file))
             {
                 logs.push(file);
             }
-            for (id, segment, file) in &group.files {
+            for (id, segment, file) in group.files.iter().filter(|_| !is(Bug::SyncWithoutSegments))
+            {
                 segments.insert((*id, *segment), file);
             }
         }
@@ -240,9 +250,22 @@ async fn sync_all<R: Runtime>(core: &Core<R>) -> Result<(), Offline> {
         (commit.marks.written, syncs)
     };
     count(&core.counts.syncs, syncs.len());
-    for result in join_all(syncs).await {
-        result.map_err(|error| Offline(format!("a sync failed: {error}")))?;
+    if is(Bug::MarkBeforeSync) {
+        all_synced(core, up_to);
     }
+    let mut syncs: FuturesUnordered<_> = syncs.into_iter().collect();
+    while let Some(result) = syncs.next().await {
+        result.map_err(|error| Offline(format!("a sync failed: {error}")))?;
+        if is(Bug::MarkAfterFirstSync) {
+            all_synced(core, up_to);
+        }
+    }
+    all_synced(core, up_to);
+    Ok(())
+}
+
+/// Every sync up to this group has returned: the durable mark moves, and whoever waited for that is told.
+fn all_synced<R: Runtime>(core: &Core<R>, up_to: GroupSequence) {
     let mut synced = Vec::new();
     {
         let mut commit = core.commit.borrow_mut();
@@ -263,5 +286,4 @@ async fn sync_all<R: Runtime>(core: &Core<R>) -> Result<(), Offline> {
     }
     core.events.marks.notify();
     core.events.appended.notify();
-    Ok(())
 }

@@ -7,6 +7,7 @@ use bytes::Bytes;
 use super::entry::{Kind, Link};
 use super::group::{Group, GroupHeader};
 use super::{GroupSequence, LogId};
+use crate::planted::{Bug, is};
 use crate::runtime::BLOCK;
 
 /// A group's header where it was found. Its body may be torn.
@@ -130,12 +131,9 @@ impl Scan {
                 .and_then(|found| self.good(found, &chain));
             let own = self.by_name.get(&(chain.id, next));
             let group = match (link, own) {
-                #[cfg(feature = "planted")]
-                (Some(_), Some(own)) if crate::planted::is(crate::planted::Bug::OldIdPreferred) => {
-                    self.good(own, &chain)
-                }
+                (Some(_), Some(own)) if is(Bug::OldIdPreferred) => self.good(own, &chain),
                 (Some(link), own) => {
-                    chain.outranked |= own.is_some();
+                    chain.outranked |= own.is_some() && link.group.header.id != chain.id;
                     chain.ends_with_link = true;
                     Some(link)
                 }

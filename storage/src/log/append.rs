@@ -111,8 +111,6 @@ impl<R: Runtime> Log<R> {
         let log_start = state.log_start;
         drop((state, commit));
         core.events.appended.notify();
-        #[cfg(feature = "planted")]
-        crate::planted::appended(&ticket);
         let append_time = marks
             .append_time
             .filter(|_| header.timestamp_type() == crate::batch::TimestampType::LogAppendTime);

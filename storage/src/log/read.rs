@@ -89,11 +89,11 @@ impl<R: Runtime> Log<R> {
                 return Ok(from_tail(&state, from, up_to, max_bytes, at_least_one));
             }
         }
-        self.from_files(from, up_to, max_bytes, at_least_one).await
+        self.read_files(from, up_to, max_bytes, at_least_one).await
     }
 
     /// A plan that begins below the tail, and may go on into it.
-    async fn from_files(
+    async fn read_files(
         &self,
         from: Offset,
         up_to: Offset,
@@ -103,6 +103,17 @@ impl<R: Runtime> Log<R> {
         let Some((segment, found)) = self.find_batch(from).await? else {
             return Ok(ReadPlan::default());
         };
+        {
+            // The log start may have moved while the index was read.
+            let state = self.state();
+            if from < state.log_start {
+                return Err(ReadError::OutOfRange {
+                    offset: from,
+                    log_start: state.log_start,
+                    end: state.end,
+                });
+            }
+        }
         let mut plan = ReadPlan::default();
         if found.header.base_offset >= up_to {
             return Ok(plan);
@@ -147,15 +158,24 @@ impl<R: Runtime> Log<R> {
         start: u64,
         end: u64,
     ) -> Result<(), ReadError> {
-        let Some(filed) = self.state().segment(base).map(|segment| u64::from(segment.filed)) else {
-            return Ok(());
-        };
-        let in_file = end.min(filed).saturating_sub(start);
-        if in_file > 0 {
+        let filed_now = || self.state().segment(base).map(|segment| u64::from(segment.filed));
+        let Some(filed) = filed_now() else { return Ok(()) };
+        let file = if end.min(filed) > start {
             let file = self.core().files.readable(self.core(), self, base, Kind::Log).await;
-            let file = file.map_err(|error| self.io_error(base, error))?;
-            plan.push_file(file, start, in_file);
-        }
+            Some(file.map_err(|error| self.io_error(base, error))?)
+        } else {
+            None
+        };
+        // While the file was opened, memory may have been given back to it: from here on nothing waits.
+        let Some(filed) = filed_now() else { return Ok(()) };
+        let in_file = end.min(filed).saturating_sub(start);
+        let filed = match file {
+            Some(file) if in_file > 0 => {
+                plan.push_file(file, start, in_file);
+                filed
+            }
+            _ => start,
+        };
         let state = self.state();
         let from = start.max(filed);
         let mut at = u32::try_from(from).unwrap_or(u32::MAX);
@@ -229,44 +249,37 @@ impl<R: Runtime> Log<R> {
         position: u64,
         length: usize,
     ) -> Result<Bytes, ReadError> {
-        let Some((filed, end)) =
-            self.state().segment(base).map(|s| (u64::from(s.filed), u64::from(s.length)))
-        else {
-            return Ok(Bytes::new());
-        };
-        let end = end.min(position + length as u64);
-        if position >= end {
-            return Ok(Bytes::new());
-        }
-        let in_file = usize::try_from(end.min(filed).saturating_sub(position)).unwrap_or(0);
-        let mut bytes = Bytes::new();
-        if in_file > 0 {
+        let mut whole = BytesMut::new();
+        loop {
+            let at = position + whole.len() as u64;
+            let reach =
+                self.state().segment(base).map(|s| (u64::from(s.filed), u64::from(s.length)));
+            let Some((filed, end)) = reach else { return Ok(Bytes::new()) };
+            let end = end.min(position + length as u64);
+            if at >= end {
+                return Ok(whole.freeze());
+            }
+            if at >= filed {
+                let before = whole.len();
+                self.state().copy_from_tail(base, at, end, &mut whole);
+                if whole.len() == before {
+                    return Err(self.damaged(base, at));
+                }
+                continue;
+            }
+            let in_file = usize::try_from(end.min(filed) - at).unwrap_or(0);
             let file = self.core().files.readable(self.core(), self, base, Kind::Log).await;
             let file = file.map_err(|error| self.io_error(base, error))?;
-            let read = self.core().runtime.read_at(&file, position, in_file).await;
-            bytes = read.map_err(|error| self.io_error(base, error))?;
-            if bytes.len() < in_file {
-                return Err(self.damaged(base, position + bytes.len() as u64));
+            let read = self.core().runtime.read_at(&file, at, in_file).await;
+            let read = read.map_err(|error| self.io_error(base, error))?;
+            if read.len() < in_file {
+                return Err(self.damaged(base, at + read.len() as u64));
             }
-        }
-        let wanted = usize::try_from(end - position).unwrap_or(0);
-        if bytes.len() == wanted {
-            return Ok(bytes);
-        }
-        let mut whole = BytesMut::with_capacity(wanted);
-        whole.extend_from_slice(&bytes);
-        let state = self.state();
-        let at = u32::try_from(position + bytes.len() as u64).unwrap_or(u32::MAX);
-        for piece in state.tail.pieces_from(base, at) {
-            let at = u32::try_from(position).unwrap_or(u32::MAX)
-                + u32::try_from(whole.len()).unwrap_or(u32::MAX);
-            if piece.position > at || whole.len() >= wanted {
-                break;
+            if at == position && in_file as u64 == end - position {
+                return Ok(read);
             }
-            let part = &piece.bytes[(at - piece.position) as usize..];
-            whole.extend_from_slice(&part[..part.len().min(wanted - whole.len())]);
+            whole.extend_from_slice(&read);
         }
-        Ok(whole.freeze())
     }
 
     pub(super) fn io_error(&self, base: Offset, error: io::Error) -> ReadError {
@@ -309,6 +322,20 @@ fn from_tail<F>(
 }
 
 impl Partition {
+    /// Adds the bytes `[at, end)` of a segment as far as memory has them.
+    fn copy_from_tail(&self, base: Offset, at: u64, end: u64, out: &mut BytesMut) {
+        let mut at = u32::try_from(at).unwrap_or(u32::MAX);
+        for piece in self.tail.pieces_from(base, at) {
+            if piece.position > at || u64::from(at) >= end {
+                return;
+            }
+            let part = &piece.bytes[(at - piece.position) as usize..];
+            let room = usize::try_from(end - u64::from(at)).unwrap_or(usize::MAX);
+            out.extend_from_slice(&part[..part.len().min(room)]);
+            at = piece.end();
+        }
+    }
+
     fn find_in_tail(&self, base: Offset, offset: Offset) -> Option<FoundBatch> {
         if self.tail.first_offset()? > offset {
             return None;

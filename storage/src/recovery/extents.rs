@@ -13,6 +13,7 @@ use crate::commit_log::scan::Chain;
 use crate::core::Core;
 use crate::error::OpenError;
 use crate::manifest::Manifest;
+use crate::planted::{Bug, is};
 use crate::runtime::{How, Runtime};
 use crate::segment::files::{self, directory_name, file_name};
 use crate::store::Placed;
@@ -38,8 +39,7 @@ pub(super) async fn first_bad<R: Runtime>(
                 report.hit(Row::ExtentTrusted);
                 continue;
             }
-            #[cfg(feature = "planted")]
-            if crate::planted::is(crate::planted::Bug::ExtentUnchecked) {
+            if is(Bug::ExtentUnchecked) {
                 continue;
             }
             // A topic that nobody knows any more was deleted: its entries count for nothing.
@@ -67,12 +67,7 @@ async fn check<R: Runtime>(
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => return bad("no such file"),
         other => other.map_err(OpenError::io(&path))?,
     };
-    #[cfg(feature = "planted")]
-    let sync = !crate::planted::is(crate::planted::Bug::RecoverySyncsNoSegments)
-        && !crate::planted::is(crate::planted::Bug::RecoverySyncsNothing);
-    #[cfg(not(feature = "planted"))]
-    let sync = true;
-    if sync {
+    if !is(Bug::RecoverySyncsNoSegments) && !is(Bug::RecoverySyncsNothing) {
         core.runtime.fdatasync(&file).await.map_err(OpenError::io(&path))?;
         core.runtime.sync_directory(&directory).await.map_err(OpenError::io(&directory))?;
     }

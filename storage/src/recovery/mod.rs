@@ -27,13 +27,14 @@ use crate::core::Core;
 use crate::error::OpenError;
 use crate::manifest::Manifest;
 use crate::marker::{self, MarkerFound};
+use crate::planted::{Bug, is};
 use crate::runtime::{How, Runtime};
 use crate::store::{Placed, new_core};
 
 mod extents;
 mod replay;
 mod report;
-mod resume;
+pub(crate) mod resume;
 
 pub use report::{RecoveryReport, Row};
 
@@ -115,7 +116,7 @@ fn empty_core<R: Runtime>(runtime: R, options: StoreOptions, files: &[Opened<R>]
     let id = LogId(u128::from(runtime.random()) << 64 | u128::from(runtime.random()));
     let mut log_files = Files::new(options.log_file_bytes);
     log_files.next_number = files.iter().map(|file| file.file.number + 1).max().unwrap_or(0);
-    let arena = options.group_bytes_max.min(1 << 20).max(64 << 10);
+    let arena = options.group_bytes_max.clamp(64 << 10, 1 << 20);
     let retired = (options.dirty_bytes_max + options.clean_bytes_max) / arena + 2;
     let sizes = (arena, options.group_bytes_max, retired);
     let commit = Commit::new(id, u32::from(options.shards), log_files, sizes);
@@ -183,8 +184,7 @@ async fn find_chain<R: Runtime>(
             }
         }
         let believed = !served(core, manifest, files).await?;
-        #[cfg(feature = "planted")]
-        let believed = believed || crate::planted::is(crate::planted::Bug::CleanBelieved);
+        let believed = believed || is(Bug::CleanBelieved);
         if believed {
             report.hit(Row::CleanStop);
             read = vec![Bytes::new(); files.len()];
@@ -200,9 +200,8 @@ async fn find_chain<R: Runtime>(
     }
     report.bytes_read = read.iter().map(|bytes| bytes.len() as u64).sum();
     let scan = Scan::new(read, manifest.id);
-    let mark = scan.mark().max(manifest.mark);
-    #[cfg(feature = "planted")]
-    let mark = crate::planted::recovery_mark(mark, manifest.mark, scan.mark());
+    let carried = if is(Bug::RotByGroupsWalked) { GroupSequence(0) } else { scan.mark() };
+    let mark = if is(Bug::NoMarkInManifest) { carried } else { carried.max(manifest.mark) };
     let mut chain = scan.chain(manifest.id, manifest.first, manifest.previous);
     if let Some((index, what)) =
         extents::first_bad(core, &chain, manifest, mark, placed, report).await?
@@ -267,14 +266,16 @@ fn rot<R: Runtime>(files: &[Opened<R>], (file, position): (usize, u64), what: St
 }
 
 async fn sync_files<R: Runtime>(core: &Core<R>, files: &[Opened<R>]) -> Result<(), OpenError> {
-    #[cfg(feature = "planted")]
-    if crate::planted::is(crate::planted::Bug::RecoverySyncsNothing) {
+    if is(Bug::RecoverySyncsNothing) {
         return Ok(());
     }
     let syncs = files.iter().map(|opened| async {
         core.runtime.fdatasync(&opened.file.file).await.map_err(OpenError::io(&opened.path))
     });
     join_all(syncs).await.into_iter().collect::<Result<(), _>>()?;
+    if is(Bug::RecoverySyncsNoDirectory) {
+        return Ok(());
+    }
     let directory = &core.options.directory;
     core.runtime.sync_directory(directory).await.map_err(OpenError::io(directory))
 }

@@ -1,6 +1,6 @@
 //! Each partition replays from its own entry, in order: what the chain says happened after the manifest's state.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 use std::sync::Arc;
 
@@ -17,6 +17,7 @@ use crate::epochs::LeaderEpochs;
 use crate::error::OpenError;
 use crate::manifest::{Manifest, PartitionState};
 use crate::partition::Partition;
+use crate::planted::{Bug, is};
 use crate::producer::ProducerStates;
 use crate::runtime::{Runtime, block_down};
 use crate::store::{Placed, directory_of};
@@ -26,9 +27,9 @@ use crate::units::{Offset, PartitionId, Timestamp};
 /// The logs as the chain leaves them.
 #[derive(Default)]
 pub(super) struct Replayed {
-    pub(super) partitions: HashMap<PartitionId, Partition>,
+    pub(super) partitions: BTreeMap<PartitionId, Partition>,
     /// Those that the chain names.
-    pub(super) touched: HashSet<PartitionId>,
+    pub(super) touched: BTreeSet<PartitionId>,
     /// Bytes below extents that are to be written to their segments again.
     pub(super) rewrites: Vec<Rewrite>,
     /// Directories of partitions that are gone, with the partition's topic.
@@ -45,9 +46,9 @@ pub(super) struct Rewrite {
 struct Replay<'a> {
     now: i64,
     producer_expiration_ms: i64,
-    placed: HashMap<PartitionId, (&'a str, &'a Arc<LogConfig>)>,
-    directories: HashMap<PartitionId, PathBuf>,
-    starts: HashMap<PartitionId, (EntryId, Offset)>,
+    placed: BTreeMap<PartitionId, (&'a str, &'a Arc<LogConfig>)>,
+    directories: BTreeMap<PartitionId, PathBuf>,
+    starts: BTreeMap<PartitionId, (EntryId, Offset)>,
     out: Replayed,
     report: &'a mut RecoveryReport,
 }
@@ -67,7 +68,7 @@ pub(super) fn replay<R: Runtime>(
             .iter()
             .map(|(id, topic, _)| (*id, directory_of(&core.options, topic, *id)))
             .collect(),
-        starts: HashMap::new(),
+        starts: BTreeMap::new(),
         out: Replayed::default(),
         report,
     };
@@ -137,9 +138,13 @@ impl Replay<'_> {
             self.out.partitions.insert(entry.id, partition);
         }
         let (start, known) = self.starts.get(&entry.id).copied().unwrap_or_default();
-        #[cfg(feature = "planted")]
-        let start =
-            crate::planted::replay_start(start, self.starts.values().map(|(start, _)| *start));
+        let start = match () {
+            () if is(Bug::OneReplayPointForAll) => {
+                self.starts.values().map(|(start, _)| *start).max().unwrap_or_default()
+            }
+            () if is(Bug::ReplayPointPerGroup) => EntryId { ordinal: 0, ..start },
+            () => start,
+        };
         self.out.touched.insert(entry.id);
         if id < start {
             self.report.hit(Row::EntrySkipped);
@@ -290,8 +295,12 @@ fn fragment(
     entry: &Entry,
     payload: &Bytes,
 ) -> Result<Row, &'static str> {
-    let Some((filed, reach)) =
-        partition.segment(entry.segment).map(|segment| (segment.filed, segment.length))
+    if entry.segment < partition.segments[0].base {
+        // Retention has taken it since.
+        return Ok(Row::FragmentKnown);
+    }
+    let Some((settled, reach)) =
+        partition.segment(entry.segment).map(|segment| (segment.settled(), segment.length))
     else {
         return Err("names a segment that is not the partition's");
     };
@@ -312,13 +321,14 @@ fn fragment(
         batch: None,
     };
     match first {
-        _ if end <= filed => Ok(Row::FragmentKnown),
-        Some(first) if first <= entry.position.max(filed) => Ok(Row::FragmentKnown),
+        _ if end <= settled => Ok(Row::FragmentKnown),
+        Some(first) if first <= entry.position.max(settled) => Ok(Row::FragmentKnown),
         Some(first) if first == end => {
             partition.tail.push_front_of(piece);
             Ok(Row::FragmentBefore)
         }
-        Some(_) => Err("leaves a gap to what was replayed before"),
+        // A later fragment begins here, too, and reaches further: otherwise there is a hole in the end.
+        Some(_) => Ok(Row::FragmentSuperseded),
         None => {
             push(partition, piece)?;
             Ok(Row::FragmentFirst)
@@ -348,6 +358,9 @@ fn extent(
         position += size;
     }
     let end = entry.position + entry.extent;
+    if entry.segment < partition.segments[0].base {
+        return Ok(None);
+    }
     let Some(segment) = partition.segment(entry.segment) else {
         return Err("names a segment that is not the partition's");
     };
@@ -378,8 +391,7 @@ fn below(
     entry: &Entry,
     filed: u32,
 ) -> Result<Option<Rewrite>, &'static str> {
-    #[cfg(feature = "planted")]
-    if crate::planted::is(crate::planted::Bug::BelowExtentDropped) {
+    if is(Bug::BelowExtentDropped) {
         return Ok(None);
     }
     if filed >= entry.position {

@@ -48,6 +48,8 @@ pub enum Row {
     FragmentFirst,
     /// Fragment: it comes in front of what was logged before it.
     FragmentBefore,
+    /// Fragment: a later one holds its bytes, and more.
+    FragmentSuperseded,
     /// Log start: moved.
     LogStart,
     /// Delete: the partition is gone.
@@ -67,7 +69,7 @@ pub enum Row {
 }
 
 impl Row {
-    pub const ALL: [Row; 28] = [
+    pub const ALL: [Row; 29] = [
         Row::NewDirectory,
         Row::NeverServed,
         Row::CleanStop,
@@ -88,6 +90,7 @@ impl Row {
         Row::FragmentKnown,
         Row::FragmentFirst,
         Row::FragmentBefore,
+        Row::FragmentSuperseded,
         Row::LogStart,
         Row::Deleted,
         Row::EntrySkipped,

@@ -1,6 +1,6 @@
 //! How the log goes on after recovery: its files, the link that begins the new id, and what was left to do.
 
-use std::collections::HashSet;
+use std::collections::BTreeSet;
 use std::io;
 use std::path::PathBuf;
 use std::rc::Rc;
@@ -24,6 +24,7 @@ use crate::given_up::GivenUp;
 use crate::log::Log;
 use crate::manifest::Manifest;
 use crate::partition::Partition;
+use crate::planted::{Bug, is};
 use crate::runtime::{Dsync, Runtime, block_up};
 use crate::segment::files::{Kind as FileKind, file_name};
 use crate::store::Placed;
@@ -99,7 +100,14 @@ pub(super) async fn resume<R: Runtime>(
     if !after_clean_stop {
         report.raise_epochs = touched.iter().copied().collect();
         report.raise_epochs.sort_unstable();
-        remove_unknown_files(core, &touched).await?;
+        for log in core.logs.borrow().values() {
+            log.state_mut().unchecked = true;
+        }
+        for id in &touched {
+            let Some(log) = core.log(*id) else { continue };
+            let directory = log.state().directory.clone();
+            remove_unknown_files(core, &log).await.map_err(OpenError::io(&directory))?;
+        }
     }
     Ok(())
 }
@@ -115,7 +123,7 @@ async fn write_again<R: Runtime>(core: &Core<R>, rewrite: Rewrite) -> io::Result
 /// The counts of what is in memory only.
 fn account<R: Runtime>(
     core: &Core<R>,
-    touched: &HashSet<PartitionId>,
+    touched: &BTreeSet<PartitionId>,
     end: GroupSequence,
     bytes: u64,
 ) {
@@ -214,8 +222,7 @@ async fn ensure_room<R: Runtime>(core: &Core<R>) -> Result<(), OpenError> {
 async fn write_link<R: Runtime>(core: &Core<R>, id: LogId, old: Link) -> Result<(), OpenError> {
     {
         let mut commit = core.commit.borrow_mut();
-        #[cfg(feature = "planted")]
-        let id = if crate::planted::is(crate::planted::Bug::OldIdUsedAgain) { old.id } else { id };
+        let id = if is(Bug::OldIdUsedAgain) { old.id } else { id };
         if id != old.id {
             commit.id = id;
         }
@@ -233,8 +240,9 @@ async fn write_link<R: Runtime>(core: &Core<R>, id: LogId, old: Link) -> Result<
         commit.add(&entry, &[&payload], payload.len());
     }
     let sealed = core.commit.borrow_mut().seal_next();
+    let dsync = if is(Bug::LinkNotDurable) { Dsync::No } else { Dsync::Yes };
     match sealed {
-        Some(sealed) => committer::write(core, sealed, Dsync::Yes)
+        Some(sealed) => committer::write(core, sealed, dsync)
             .await
             .map_err(OpenError::io(&core.options.directory)),
         None => Ok(()),
@@ -282,39 +290,46 @@ pub(crate) async fn topic_of<R: Runtime>(
 }
 
 /// The directory is not the list of segments: files that neither the manifest nor the log names are renamed, before their
-/// names can be used again.
-async fn remove_unknown_files<R: Runtime>(
+/// names can be used again. After an unclean stop this is done for the partitions that the log names at once, for others
+/// before their first write, and at a clean stop.
+pub(crate) async fn remove_unknown_files<R: Runtime>(
     core: &Core<R>,
-    touched: &HashSet<PartitionId>,
-) -> Result<(), OpenError> {
-    for id in touched {
-        let Some(log) = core.log(*id) else { continue };
-        let directory = log.state().directory.clone();
-        if topic_of(core, &directory).await != Some(id.topic) {
-            continue;
-        }
-        let names = core.runtime.list(&directory).await.map_err(OpenError::io(&directory))?;
-        let known: HashSet<String> = {
-            let state = log.state();
-            let bases = state.segments.iter().map(|segment| segment.base);
-            bases.flat_map(|base| FileKind::ALL.map(|kind| file_name(base, kind))).collect()
-        };
-        let is_segment =
-            |name: &String| FileKind::ALL.iter().any(|kind| name.ends_with(kind.suffix()));
-        let mut renamed = false;
-        for name in names.iter().filter(|name| is_segment(name) && !known.contains(*name)) {
-            let path = directory.join(name);
-            let to = directory.join(format!("{name}.deleted"));
-            core.runtime.rename(&path, &to).await.map_err(OpenError::io(&path))?;
-            renamed = true;
-        }
-        if renamed {
-            core.runtime.sync_directory(&directory).await.map_err(OpenError::io(&directory))?;
-        }
-        for name in names.iter().filter(|name| name.ends_with(".deleted")) {
-            let path = directory.join(name);
-            core.runtime.unlink(&path).await.map_err(OpenError::io(&path))?;
-        }
+    log: &Log<R>,
+) -> io::Result<()> {
+    if !std::mem::replace(&mut log.state_mut().unchecked, false) {
+        return Ok(());
+    }
+    let directory = log.state().directory.clone();
+    if topic_of(core, &directory).await != Some(log.id().topic) {
+        return Ok(());
+    }
+    let names = core.runtime.list(&directory).await?;
+    let known: BTreeSet<String> = {
+        let state = log.state();
+        let used = state.segments.iter().filter(|segment| segment.length > 0);
+        let bases = used.map(|segment| segment.base);
+        bases.flat_map(|base| FileKind::ALL.map(|kind| file_name(base, kind))).collect()
+    };
+    let is_segment = |name: &String| FileKind::ALL.iter().any(|kind| name.ends_with(kind.suffix()));
+    let mut renamed = false;
+    for name in names.iter().filter(|name| is_segment(name) && !known.contains(*name)) {
+        let to = directory.join(format!("{name}.deleted"));
+        or_gone(core.runtime.rename(&directory.join(name), &to).await)?;
+        renamed = true;
+    }
+    if renamed {
+        core.runtime.sync_directory(&directory).await?;
+    }
+    for name in names.iter().filter(|name| name.ends_with(".deleted")) {
+        or_gone(core.runtime.unlink(&directory.join(name)).await)?;
     }
     Ok(())
+}
+
+/// Retention may have taken the same file meanwhile.
+fn or_gone(result: io::Result<()>) -> io::Result<()> {
+    match result {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
+        other => other,
+    }
 }

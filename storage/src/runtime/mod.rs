@@ -20,6 +20,8 @@ use std::time::Duration;
 
 use bytes::Bytes;
 
+use crate::planted::{Bug, is};
+
 pub mod ring;
 pub mod simulated;
 
@@ -144,7 +146,7 @@ pub(crate) async fn replace_file<R: Runtime>(
     let mut temporary = path.as_os_str().to_owned();
     temporary.push(".tmp");
     let temporary = PathBuf::from(temporary);
-    write_new_file(runtime, &temporary, content, true).await?;
+    write_new_file(runtime, &temporary, content, !is(Bug::ManifestUnsynced)).await?;
     runtime.rename(&temporary, path).await
 }
 

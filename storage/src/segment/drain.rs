@@ -21,6 +21,7 @@ use crate::commit_log::entry::{Entry, Kind};
 use crate::core::{Core, count};
 use crate::log::Log;
 use crate::partition::Partition;
+use crate::planted::{Bug, is};
 use crate::runtime::{BLOCK, BLOCK_U64, Dsync, How, Runtime, block_down, block_up};
 use crate::tail::{Piece, length};
 use crate::units::Offset;
@@ -30,7 +31,7 @@ const WRITE_BYTES_MAX: u32 = 1 << 20;
 /// Blocks that are given to a segment at a time, ahead of its extents.
 const ALLOCATE_BYTES: u64 = 16 << 20;
 /// How long a drain waits for room on the disk before it tries again.
-const FULL_DISK_PAUSE: Duration = Duration::from_millis(200);
+pub(crate) const FULL_DISK_PAUSE: Duration = Duration::from_millis(200);
 
 /// What to do next for a log.
 enum Step {
@@ -79,32 +80,44 @@ pub(crate) async fn run<R: Runtime>(core: Rc<Core<R>>) {
         };
         let drained = drain(&core, &log, false).await;
         log.state_mut().draining = false;
-        if let Err(error) = drained {
+        if let Err(error) = &drained {
             core.go_offline(&format!("a segment cannot be written: {error}"));
         }
         core.events.settled.notify();
-        crate::memory::give_back(&core);
+        if matches!(drained, Ok(true)) {
+            crate::memory::give_back(&core);
+        }
     }
 }
 
-fn is_full(error: &io::Error) -> bool {
+pub(crate) fn is_full(error: &io::Error) -> bool {
     matches!(error.kind(), io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded)
 }
 
-/// Writes what can be written of a log; with `close`, its unaligned end too.
-pub(crate) async fn drain<R: Runtime>(core: &Core<R>, log: &Log<R>, close: bool) -> io::Result<()> {
+/// Writes what can be written of a log; with `close`, its unaligned end too. Returns whether there was anything.
+pub(crate) async fn drain<R: Runtime>(
+    core: &Core<R>,
+    log: &Log<R>,
+    close: bool,
+) -> io::Result<bool> {
+    let mut progress = false;
     loop {
         if log.state().deleted {
-            return Ok(());
+            return Ok(progress);
         }
         let written = core.commit.borrow().marks.written;
         let step = log.state_mut().next_step(written, close);
         match step {
-            Step::Done => return Ok(()),
+            Step::Done => return Ok(progress),
             Step::LoadHead { segment, start, end } => {
                 load_head(core, log, segment, start, end).await?
             }
-            Step::Finish { segment } => finish(core, log, segment).await?,
+            Step::Finish { segment } => match finish(core, log, segment).await {
+                Err(error) if is_full(&error) && !core.closing.get() => {
+                    core.runtime.sleep(FULL_DISK_PAUSE).await;
+                }
+                other => other?,
+            },
             Step::Write { segment, start, bytes, length } => {
                 count(&core.counts.drains, 1);
                 count(&core.counts.drain_bytes, bytes.len());
@@ -112,6 +125,7 @@ pub(crate) async fn drain<R: Runtime>(core: &Core<R>, log: &Log<R>, close: bool)
                 log.filed(segment, start, length);
             }
         }
+        progress = true;
     }
 }
 
@@ -237,12 +251,26 @@ async fn load_head<R: Runtime>(
             format!("{} is too short", path.display()),
         ));
     }
-    #[cfg(feature = "planted")]
-    if crate::planted::head(core, log, segment, start, &head) {
+    if is(Bug::CleanEndNotLogged) {
+        let entry = log
+            .state()
+            .tail
+            .pieces_from(segment, end)
+            .next()
+            .map(|piece| piece.entry)
+            .unwrap_or_default();
+        log.state_mut().tail.push_front_of(Piece {
+            segment,
+            position: start,
+            bytes: head,
+            entry,
+            batch: None,
+        });
         return Ok(());
     }
     let entry = log_fragment(core, log, segment, start, &head).await?;
-    core.durable(entry.group).await.map_err(|offline| io::Error::other(offline.0))?;
+    let wait_for = if is(Bug::CleanEndNotWaitedFor) { GroupSequence(0) } else { entry.group };
+    core.durable(wait_for).await.map_err(|offline| io::Error::other(offline.0))?;
     log.state_mut().tail.push_front_of(Piece {
         segment,
         position: start,

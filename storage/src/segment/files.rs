@@ -5,7 +5,7 @@
 //! recycling of the log file that still holds their bytes ([`FileCache::unsynced_directories`]), extents do it at once.
 
 use std::cell::{Cell, RefCell};
-use std::collections::{BTreeSet, HashMap, HashSet};
+use std::collections::{BTreeSet, HashMap};
 use std::io;
 use std::path::{Path, PathBuf};
 
@@ -14,6 +14,7 @@ use futures::future::join_all;
 use crate::checkpoint::PartitionMetadata;
 use crate::core::Core;
 use crate::log::Log;
+use crate::planted::{Bug, is};
 use crate::runtime::{How, Runtime};
 use crate::units::{Offset, PartitionId};
 
@@ -53,7 +54,7 @@ pub(crate) fn directory_name(topic: &str, partition: i32) -> String {
 /// Files that are synced beside each other.
 const SYNC_TOGETHER: usize = 64;
 
-#[derive(Clone, Copy, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 struct Key {
     id: PartitionId,
     base: Offset,
@@ -69,7 +70,7 @@ pub(crate) struct FileCache<R: Runtime> {
     files_max: usize,
     unsynced: RefCell<BTreeSet<PathBuf>>,
     /// Files that were opened for writing since the last manifest.
-    written: RefCell<HashSet<Key>>,
+    written: RefCell<BTreeSet<Key>>,
 }
 
 impl<R: Runtime> FileCache<R> {
@@ -204,32 +205,46 @@ impl<R: Runtime> FileCache<R> {
     }
 }
 
-/// Makes the partition's directory, with the file that says which topic it belongs to.
+/// Makes the partition's directory, with the file that says which topic it belongs to. One task does it, others wait.
 async fn ensure_directory<R: Runtime>(core: &Core<R>, log: &Log<R>) -> io::Result<()> {
-    if log.state().has_directory {
-        return Ok(());
+    loop {
+        let settled = core.events.settled.listen();
+        if log.state().has_directory && !log.state().unchecked {
+            return Ok(());
+        }
+        if !std::mem::replace(&mut log.state_mut().making_directory, true) {
+            break;
+        }
+        core.check_online().map_err(|offline| io::Error::other(offline.0))?;
+        settled.await;
     }
+    let made = if log.state().has_directory { Ok(()) } else { make_directory(core, log).await };
+    let made = match made {
+        Ok(()) => crate::recovery::resume::remove_unknown_files(core, log).await,
+        Err(error) => Err(error),
+    };
+    log.state_mut().making_directory = false;
+    log.state_mut().has_directory = made.is_ok();
+    core.events.settled.notify();
+    made
+}
+
+async fn make_directory<R: Runtime>(core: &Core<R>, log: &Log<R>) -> io::Result<()> {
     let directory = log.state().directory.clone();
     crate::given_up::name_is_free(core, &directory).await?;
     core.runtime.mkdir(&directory).await?;
     let metadata = PartitionMetadata { topic: log.id().topic }.print();
-    crate::runtime::replace_file(
-        &core.runtime,
-        &directory.join("partition.metadata"),
-        metadata.as_bytes(),
-    )
-    .await?;
+    let path = directory.join("partition.metadata");
+    crate::runtime::replace_file(&core.runtime, &path, metadata.as_bytes()).await?;
     core.files.note_unsynced(&core.options.directory);
     core.files.note_unsynced(&directory);
-    log.state_mut().has_directory = true;
     Ok(())
 }
 
 /// Makes the names of a partition's files durable now.
 pub(crate) async fn sync_names<R: Runtime>(core: &Core<R>, log: &Log<R>) -> io::Result<()> {
     let directory = log.state().directory.clone();
-    #[cfg(feature = "planted")]
-    if crate::planted::is(crate::planted::Bug::SegmentDirectoryUnsynced) {
+    if is(Bug::SegmentDirectoryUnsynced) {
         return Ok(());
     }
     core.runtime.sync_directory(&directory).await?;

@@ -34,6 +34,10 @@ impl IndexTail {
         self.start + self.written as u64
     }
 
+    pub(crate) fn unwritten(&self) -> &[u8] {
+        &self.bytes[self.written..]
+    }
+
     pub(crate) fn start(&self) -> u64 {
         self.start
     }

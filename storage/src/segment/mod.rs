@@ -164,6 +164,16 @@ impl Segment {
         self.assigned = u32::try_from(block_down(u64::from(filed))).unwrap_or(filed);
     }
 
+    /// Bytes below are never written again. Those between here and `filed` are in the file, but their block is to be
+    /// written once more, with what follows them.
+    pub(crate) fn settled(&self) -> u32 {
+        if self.is_filed() {
+            self.filed
+        } else {
+            u32::try_from(block_down(u64::from(self.filed))).unwrap_or(0)
+        }
+    }
+
     pub(crate) fn is_filed(&self) -> bool {
         self.filed == self.length
     }

@@ -69,6 +69,7 @@ pub struct Faults {
 #[derive(Clone)]
 pub struct Disk(Rc<RefCell<State>>);
 
+#[derive(Clone)]
 struct State {
     nodes: Nodes,
     late: Vec<Operation>,
@@ -93,6 +94,24 @@ impl Disk {
             bytes_written: 0,
             operations: 0,
         })))
+    }
+
+    /// The same content on a disk of its own.
+    #[must_use]
+    pub fn copy(&self) -> Disk {
+        Disk(Rc::new(RefCell::new(self.0.borrow().clone())))
+    }
+
+    /// Makes a directory, durably.
+    pub fn make_directory(&self, path: &Path) {
+        let mut state = self.0.borrow_mut();
+        state.nodes.mkdir(path).expect("its parent is there");
+        state.nodes.sync_all();
+    }
+
+    #[must_use]
+    pub fn faults(&self) -> Faults {
+        self.0.borrow().faults
     }
 
     pub fn set_faults(&self, faults: Faults) {

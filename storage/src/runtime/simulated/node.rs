@@ -11,18 +11,20 @@ use rand::rngs::SmallRng;
 use super::super::Stat;
 use super::disk::Inode;
 
+#[derive(Clone)]
 pub(super) enum Node {
     File(File),
     Directory(Directory),
 }
 
 /// Every inode that ever was; number 0 is the root. (Inodes are not used again: an open file outlives its name.)
+#[derive(Clone)]
 pub(super) struct Nodes {
     nodes: Vec<Node>,
     writes: u64,
 }
 
-#[derive(Default)]
+#[derive(Clone, Default)]
 pub(super) struct File {
     pub(super) current: Vec<u8>,
     pub(super) allocated: u64,
@@ -32,7 +34,7 @@ pub(super) struct File {
     changed: u64,
 }
 
-#[derive(Default)]
+#[derive(Clone, Default)]
 pub(super) struct Directory {
     current: BTreeMap<String, Inode>,
     stable: BTreeMap<String, Inode>,

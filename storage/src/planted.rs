@@ -1,0 +1,81 @@
+//! Bugs that the simulation must catch, planted one at a time in its runs. Outside of tests, and without the
+//! feature `planted`, [`is`] is the constant `false`, and what it guards is not compiled.
+
+/// One bug: what is done wrong.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(crate) enum Bug {
+    /// Acknowledged when the batch is appended.
+    AcknowledgedAtAppend,
+    /// Acknowledged when its group is submitted.
+    AcknowledgedAtSubmission,
+    /// Acknowledged without waiting for the extents.
+    AcknowledgedWithoutExtents,
+    /// The durable mark moves before the sync has returned.
+    MarkBeforeSync,
+    /// A write with DSYNC is taken for a sync of what was written before it.
+    DsyncIsPrefix,
+    /// The durable mark moves after the first of several syncs.
+    MarkAfterFirstSync,
+    /// The sync leaves out segments with extents.
+    SyncWithoutSegments,
+    RemainderNotLogged,
+    ManifestBeforeSyncfs,
+    ManifestUnsynced,
+    ManifestDirectoryUnsynced,
+    RecoverySyncsNothing,
+    RecoverySyncsNoSegments,
+    RecoverySyncsNoDirectory,
+    OldIdUsedAgain,
+    ExtentUnchecked,
+    SegmentDirectoryUnsynced,
+    DestroyedAtOnce,
+    DestroyedAtWritten,
+    DestroyedAtDurable,
+    CleanEndNotLogged,
+    CleanEndNotWaitedFor,
+    NameUsedAgain,
+    RenamedAfterManifest,
+    BelowExtentDropped,
+    OneReplayPointForAll,
+    ReplayPointPerGroup,
+    StateNotWaitedFor,
+    CleanBelieved,
+    OldIdPreferred,
+    LinkNotDurable,
+    LateWrites,
+    RotByGroupsWalked,
+    NoMarkInManifest,
+}
+
+#[cfg(test)]
+thread_local! {
+    static PLANTED: std::cell::Cell<Option<Bug>> = const { std::cell::Cell::new(None) };
+}
+
+#[cfg(test)]
+pub(crate) fn plant(bug: Option<Bug>) {
+    PLANTED.set(bug);
+}
+
+#[cfg(test)]
+pub(crate) fn is(bug: Bug) -> bool {
+    PLANTED.get() == Some(bug)
+}
+
+/// With the feature `planted`, for the harnesses that kill a real broker: `ODRADEK_PLANTED` names the bug.
+#[cfg(all(not(test), feature = "planted"))]
+pub(crate) fn is(bug: Bug) -> bool {
+    static NAMED: std::sync::OnceLock<Option<Bug>> = std::sync::OnceLock::new();
+    let named = NAMED.get_or_init(|| match std::env::var("ODRADEK_PLANTED").as_deref() {
+        Ok("acknowledge-at-append") => Some(Bug::AcknowledgedAtAppend),
+        Ok("acknowledge-at-submission") => Some(Bug::AcknowledgedAtSubmission),
+        _ => None,
+    });
+    *named == Some(bug)
+}
+
+#[cfg(all(not(test), not(feature = "planted")))]
+#[inline(always)]
+pub(crate) const fn is(_: Bug) -> bool {
+    false
+}

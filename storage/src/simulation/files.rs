@@ -1,0 +1,121 @@
+//! After a clean stop the directory is Kafka's: each partition's `.log` files are its batches and nothing else, the
+//! indexes hold what Kafka's rules ask for, and no file is there that is not known.
+
+use std::cell::RefCell;
+use std::path::Path;
+use std::rc::Rc;
+
+use super::model::{Log, Model};
+use crate::batch::scan::Batches;
+use crate::config::StoreOptions;
+use crate::index::{OffsetIndex, TimeIndex};
+use crate::runtime::simulated::{Disk, Simulated};
+use crate::units::Offset;
+
+pub(super) fn check(runtime: &Simulated, options: &StoreOptions, model: &Rc<RefCell<Model>>) {
+    let disk = runtime.disk();
+    let logs: Vec<Log> = model.borrow().logs.values().cloned().collect();
+    for name in disk.names(&options.directory) {
+        let known = name.starts_with("odradek-")
+            || name.ends_with("-delete")
+            || name.starts_with(".kafka")
+            || logs.iter().any(|log| name == format!("{}-0", log.topic));
+        if !known {
+            model.borrow_mut().fail(format!("{name} is left in the directory"));
+        }
+    }
+    for log in logs {
+        let directory = options.directory.join(format!("{}-0", log.topic));
+        if let Err(what) = partition(disk, &directory, &log) {
+            model.borrow_mut().fail(format!("{}: {what}", log.topic));
+        }
+    }
+}
+
+fn partition(disk: &Disk, directory: &Path, log: &Log) -> Result<(), String> {
+    let names = disk.names(directory);
+    let mut bases: Vec<i64> = names
+        .iter()
+        .filter_map(|name| name.strip_suffix(".log"))
+        .filter_map(|base| base.parse().ok())
+        .collect();
+    bases.sort_unstable();
+    let mut next = bases.first().copied().map_or(log.end, Offset);
+    if next > log.start {
+        return Err(format!("the first segment is {next:?}, the log starts at {:?}", log.start));
+    }
+    for base in bases.into_iter().map(Offset) {
+        if base != next {
+            return Err(format!("segment {base:?} after one that ends at {next:?}"));
+        }
+        next = segment(disk, directory, log, base)?;
+    }
+    if next == log.end {
+        Ok(())
+    } else {
+        Err(format!("the files end at {next:?}, the log at {:?}", log.end))
+    }
+}
+
+fn segment(disk: &Disk, directory: &Path, log: &Log, base: Offset) -> Result<Offset, String> {
+    let read = |suffix: &str| {
+        disk.content(&directory.join(format!("{:020}{suffix}", base.0))).unwrap_or_default()
+    };
+    let bytes = bytes::Bytes::from(read(".log"));
+    let mut batches = Batches::new(bytes.clone());
+    let mut starts = Vec::new();
+    let mut next = base;
+    while batches.position() < bytes.len() {
+        let position = batches.position();
+        let batch = match batches.next() {
+            Some(Ok(batch)) => batch,
+            other => {
+                return Err(format!(
+                    "segment {base:?}: {other:?} at {position} of {}",
+                    bytes.len()
+                ));
+            }
+        };
+        // Batches below the log start are not in the model's care, but they are still batches.
+        let expected = log.from(batch.base_offset()).first();
+        let right =
+            expected.is_some_and(|e| e.base == batch.base_offset() && e.payload == batch.payload());
+        if batch.base_offset() != next || !right {
+            return Err(format!("segment {base:?} has {:?} at {position}", batch.header()));
+        }
+        starts.push((position, batch.last_offset(), batch.max_timestamp()));
+        next = batch.last_offset().next();
+    }
+    indexes(base, &read(".index"), &read(".timeindex"), &starts)?;
+    Ok(next)
+}
+
+fn indexes(
+    base: Offset,
+    offsets: &[u8],
+    times: &[u8],
+    starts: &[(usize, Offset, crate::units::Timestamp)],
+) -> Result<(), String> {
+    for entry in OffsetIndex::new(base, offsets).iter() {
+        if !starts.iter().any(|(position, last, _)| {
+            *position == entry.position as usize && *last == entry.offset
+        }) {
+            return Err(format!("segment {base:?}: no batch for {entry:?}"));
+        }
+    }
+    let newest = starts.iter().map(|(_, _, timestamp)| *timestamp).max();
+    let times = TimeIndex::new(base, times);
+    if times.last().map(|entry| entry.timestamp) != newest {
+        return Err(format!(
+            "segment {base:?}: the time index ends with {:?}, not {newest:?}",
+            times.last()
+        ));
+    }
+    for entry in times.iter() {
+        let older = starts.iter().filter(|(_, last, _)| *last <= entry.offset);
+        if older.map(|(_, _, timestamp)| *timestamp).max() != Some(entry.timestamp) {
+            return Err(format!("segment {base:?}: {entry:?} is not the newest so far"));
+        }
+    }
+    Ok(())
+}

@@ -1,0 +1,204 @@
+//! One seed: a disk, and the lives of the processes on it.
+
+use std::cell::RefCell;
+use std::path::{Path, PathBuf};
+use std::rc::Rc;
+use std::time::Duration;
+
+use rand::rngs::SmallRng;
+use rand::{Rng, SeedableRng};
+
+use super::model::Model;
+use super::workload;
+use crate::commit_log::GroupSequence;
+use crate::commit_log::group::GroupHeader;
+use crate::config::{Durability, StoreName, StoreOptions};
+use crate::error::OpenError;
+use crate::manifest::Manifest;
+use crate::recovery::Row;
+use crate::runtime::BLOCK;
+use crate::runtime::simulated::{Disk, Faults, Simulated};
+
+pub(super) const DIRECTORY: &str = "/data";
+
+/// What came of a seed.
+#[derive(Default)]
+pub(super) struct Verdict {
+    pub(super) failure: Option<String>,
+    pub(super) rows: [u64; Row::ALL.len()],
+    pub(super) lives: u64,
+    pub(super) steps: u64,
+}
+
+/// How a life ends.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum End {
+    Kill,
+    PowerCut,
+}
+
+pub(super) fn options(seed: u64, durability: Durability) -> StoreOptions {
+    let mut random = SmallRng::seed_from_u64(seed ^ 0x5eed);
+    StoreOptions {
+        directory: PathBuf::from(DIRECTORY),
+        name: StoreName::Shard(0),
+        shards: 1,
+        durability,
+        dirty_bytes_max: 256 << 10,
+        clean_bytes_max: 32 << 10,
+        log_file_bytes: 64 << 10,
+        log_files: 3 + random.random_range(0..2),
+        extent_bytes_min: if random.random_ratio(1, 5) { usize::MAX } else { 6 << 10 },
+        group_bytes_max: 16 << 10,
+        drain_bytes: (random.random_range(1..5) * 8) << 10,
+        files_max: random.random_range(8..20),
+        sync_every: Duration::from_millis(random.random_range(5..60)),
+        idle_after: Duration::from_millis(random.random_range(1..10)),
+        retention_every: Duration::from_millis(50),
+        producer_expiration_ms: i64::MAX,
+    }
+}
+
+/// Runs one seed: about ten lives.
+pub(super) fn run_seed(seed: u64, tell: bool) -> Verdict {
+    let mut random = SmallRng::seed_from_u64(seed);
+    let disk = Disk::new();
+    disk.make_directory(Path::new(DIRECTORY));
+    let durability = if random.random_ratio(1, 2) { Durability::Sync } else { Durability::Written };
+    let options = options(seed, durability);
+    let model = Rc::new(RefCell::new(Model { story: tell.then(Vec::new), ..Model::default() }));
+    workload::first_topics(&mut model.borrow_mut(), &mut random);
+    let mut verdict = Verdict::default();
+    let mut clock = Duration::ZERO;
+    for life in 0..random.random_range(4..14) {
+        let runtime = Simulated::new(random.random(), disk.clone(), clock);
+        let faults = Faults {
+            error_one_in: if random.random_ratio(1, 12) { 400 } else { 0 },
+            ..Faults::default()
+        };
+        disk.set_faults(faults);
+        // A crash inside recovery now and then, else somewhere in the work.
+        let steps = if random.random_ratio(1, 4) {
+            random.random_range(1..150)
+        } else {
+            random.random_range(100..4000)
+        };
+        let end = if random.random_ratio(1, 2) || faults.error_one_in > 0 {
+            End::PowerCut
+        } else {
+            End::Kill
+        };
+        model.borrow_mut().tell(|| {
+            format!("life {life}: {durability:?}, {steps} steps, then {end:?}, {faults:?}")
+        });
+        let rows = Rc::new(RefCell::new([0; Row::ALL.len()]));
+        let run = runtime.run(
+            steps,
+            workload::live(runtime.clone(), options.clone(), Rc::clone(&model), Rc::clone(&rows)),
+        );
+        if let Some(Err(error)) = &run
+            && faults.error_one_in == 0
+        {
+            model.borrow_mut().fail(format!("life {life} cannot open: {error}"));
+        }
+        for (sum, more) in verdict.rows.iter_mut().zip(*rows.borrow()) {
+            *sum += more;
+        }
+        clock = runtime.clock();
+        verdict.steps += runtime.steps();
+        verdict.lives += 1;
+        finish_life(runtime, end, &model);
+        if model.borrow().failure.is_some() {
+            break;
+        }
+        if random.random_ratio(1, 6) {
+            rot(&disk, &options, seed, clock, &model, &mut random);
+        }
+    }
+    verdict.failure = model.borrow_mut().failure.take();
+    verdict
+}
+
+/// Ends the process; what the model may ask of the next life depends on how.
+fn finish_life(runtime: Simulated, end: End, model: &Rc<RefCell<Model>>) {
+    let mut model = model.borrow_mut();
+    let end = if model.offline { End::PowerCut } else { end };
+    for log in model.logs.values_mut() {
+        if end == End::PowerCut {
+            log.written = log.durable;
+        }
+    }
+    (model.offline, model.clean) = (false, false);
+    drop(model);
+    match end {
+        End::Kill => runtime.kill(),
+        End::PowerCut => runtime.power_cut(),
+    }
+}
+
+/// Flips a bit where every mark says that the bytes were durable: the directory must be refused, or serve everything.
+fn rot(
+    disk: &Disk,
+    options: &StoreOptions,
+    seed: u64,
+    clock: Duration,
+    model: &Rc<RefCell<Model>>,
+    random: &mut SmallRng,
+) {
+    let Some((path, position)) = durable_byte(disk, options, random) else { return };
+    disk.flip(&path, position);
+    model.borrow_mut().tell(|| format!("rot: {} at {position}", path.display()));
+    let copy = disk.copy();
+    copy.set_faults(Faults::default());
+    let runtime = Simulated::new(seed, copy, clock);
+    let rows = Rc::default();
+    let opened = runtime.run(
+        100_000,
+        workload::open_only(runtime.clone(), options.clone(), Rc::clone(model), rows),
+    );
+    match opened {
+        Some(Err(OpenError::Rot { .. } | OpenError::Manifest { .. })) => {}
+        Some(Ok(None)) => {}
+        other => {
+            model.borrow_mut().fail(format!("rot at {} {position}: {other:?}", path.display()))
+        }
+    }
+    disk.flip(&path, position);
+}
+
+/// A byte of a group that the log still needs and that some mark covers.
+fn durable_byte(
+    disk: &Disk,
+    options: &StoreOptions,
+    random: &mut SmallRng,
+) -> Option<(PathBuf, usize)> {
+    let manifest =
+        disk.content(&options.directory.join(format!("odradek-{}.manifest", options.name)))?;
+    let manifest = Manifest::decode(&manifest.into())?;
+    if manifest.clean.is_some() {
+        return None;
+    }
+    let names = disk.names(&options.directory);
+    let mut groups = Vec::new();
+    let mut mark = manifest.mark;
+    for name in names.iter().filter(|name| name.ends_with(".commit")) {
+        let path = options.directory.join(name);
+        let content = disk.content(&path)?;
+        for position in (0..content.len()).step_by(BLOCK) {
+            if let Some((header, _)) = GroupHeader::decode(&content[position..])
+                && header.id == manifest.id
+            {
+                mark = mark.max(header.mark);
+                groups.push((path.clone(), position, header));
+            }
+        }
+    }
+    let needed =
+        |header: &GroupHeader| header.sequence >= manifest.first && header.sequence <= mark;
+    let groups: Vec<_> = groups.into_iter().filter(|(_, _, header)| needed(header)).collect();
+    if groups.is_empty() || mark == GroupSequence(0) {
+        return None;
+    }
+    let (path, position, header) = groups[random.random_range(0..groups.len())].clone();
+    Some((path, position + random.random_range(0..header.length as usize)))
+}

@@ -1,0 +1,111 @@
+//! What must be true of the logs, whatever happens: every batch by its offsets, and how much of it was promised.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use bytes::Bytes;
+
+use crate::config::LogConfig;
+use crate::units::{Offset, PartitionId, Timestamp};
+
+/// One batch that was appended.
+#[derive(Clone, Debug)]
+pub(super) struct Appended {
+    pub(super) base: Offset,
+    pub(super) last: Offset,
+    /// Everything behind the header.
+    pub(super) payload: Bytes,
+    pub(super) timestamp: Timestamp,
+    pub(super) producer: i64,
+}
+
+/// One partition as it must be.
+#[derive(Clone, Debug)]
+pub(super) struct Log {
+    pub(super) topic: String,
+    pub(super) config: Arc<LogConfig>,
+    pub(super) batches: Vec<Appended>,
+    pub(super) end: Offset,
+    /// What a power cut must leave.
+    pub(super) durable: Offset,
+    /// What a kill must leave.
+    pub(super) written: Offset,
+    /// Where the log starts, and where it may start after a crash.
+    pub(super) start: Offset,
+    pub(super) starts: Vec<Offset>,
+    /// Retention may move the start at any time.
+    pub(super) retains: bool,
+    /// Next sequence number of its one idempotent producer.
+    pub(super) sequence: i32,
+}
+
+impl Log {
+    pub(super) fn new(topic: &str, config: Arc<LogConfig>) -> Self {
+        Log {
+            topic: topic.to_owned(),
+            config,
+            batches: Vec::new(),
+            end: Offset(0),
+            durable: Offset(0),
+            written: Offset(0),
+            start: Offset(0),
+            starts: vec![Offset(0)],
+            retains: false,
+            sequence: 0,
+        }
+    }
+
+    pub(super) fn push(&mut self, batch: Appended) {
+        assert_eq!(batch.base, self.end, "offsets without gaps");
+        self.end = batch.last.next();
+        self.batches.push(batch);
+    }
+
+    /// The batches from the one that holds `offset` on.
+    pub(super) fn from(&self, offset: Offset) -> &[Appended] {
+        &self.batches[self.batches.partition_point(|batch| batch.last < offset)..]
+    }
+
+    /// The log was found to end here.
+    pub(super) fn cut(&mut self, end: Offset) {
+        self.batches.retain(|batch| batch.last < end);
+        self.end = end;
+        self.written = end;
+        self.durable = end;
+        let mine = self.batches.iter().filter(|batch| batch.producer >= 0);
+        self.sequence =
+            mine.map(|batch| i32::try_from(batch.last.0 - batch.base.0 + 1).unwrap_or(0)).sum();
+    }
+}
+
+/// All partitions, and the story of the seed.
+#[derive(Default)]
+pub(super) struct Model {
+    pub(super) logs: BTreeMap<PartitionId, Log>,
+    pub(super) failure: Option<String>,
+    pub(super) story: Option<Vec<String>>,
+    /// The process said that it is offline: nothing more is promised in this life.
+    pub(super) offline: bool,
+    /// The life ended in a clean stop.
+    pub(super) clean: bool,
+}
+
+impl Model {
+    /// For a run whose findings do not count.
+    pub(super) fn copy(&self) -> Model {
+        Model { logs: self.logs.clone(), ..Model::default() }
+    }
+
+    pub(super) fn fail(&mut self, what: String) {
+        self.tell(|| format!("FAILED: {what}"));
+        self.failure.get_or_insert(what);
+    }
+
+    pub(super) fn tell(&mut self, what: impl FnOnce() -> String) {
+        if let Some(story) = &mut self.story {
+            let line = what();
+            println!("{line}");
+            story.push(line);
+        }
+    }
+}
