@@ -187,6 +187,12 @@ impl Ring {
         on_drop: OnDrop,
     ) -> Op<T> {
         let key = self.inner.slots.borrow_mut().insert(held);
+        if self.inner.closed.get() {
+            // A task that outlives the ring: the kernel never hears of this.
+            let cancelled = self.inner.slots.borrow_mut().complete(key, -libc::ECANCELED);
+            debug_assert!(matches!(cancelled, Completed::Nothing), "nobody waits for it yet");
+            return Op::new(Rc::clone(&self.inner), key, finish, on_drop);
+        }
         // SAFETY: the slot owns what the entry points to until its completion is reaped; our caller says that this is all.
         unsafe { self.inner.push(entry.user_data(key.user_data())) };
         Op::new(Rc::clone(&self.inner), key, finish, on_drop)
