@@ -154,6 +154,7 @@ impl<R: Runtime> Log<R> {
 
     /// `[position, position + length)` of a segment is in its file.
     pub(crate) fn filed(&self, segment: Offset, position: u32, length: u32) {
+        self.core().files.note_written(self.id(), segment, crate::segment::files::Kind::Log);
         let mut state = self.state_mut();
         let was_dirty = state.dirty_bytes() > 0;
         let newly =

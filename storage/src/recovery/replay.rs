@@ -34,6 +34,8 @@ pub(super) struct Replayed {
     pub(super) rewrites: Vec<Rewrite>,
     /// Directories of partitions that are gone, with the partition's topic.
     pub(super) gone: Vec<(PartitionId, PathBuf)>,
+    /// Partitions that the chain names and that are not placed here.
+    pub(super) foreign: BTreeSet<PartitionId>,
 }
 
 pub(super) struct Rewrite {
@@ -129,6 +131,7 @@ impl Replay<'_> {
     fn entry(&mut self, id: EntryId, entry: &Entry, payload: &Bytes) -> Result<(), &'static str> {
         let Some((topic, config)) = self.placed.get(&entry.id) else {
             self.report.hit(Row::EntryForeign);
+            self.out.foreign.insert(entry.id);
             return Ok(());
         };
         if !self.out.partitions.contains_key(&entry.id) {
@@ -330,7 +333,8 @@ fn fragment(
         // A later fragment begins here, too, and reaches further: otherwise there is a hole in the end.
         Some(_) => Ok(Row::FragmentSuperseded),
         None => {
-            push(partition, piece)?;
+            // An older segment's end may have been logged again after the beginning of the next one.
+            partition.tail.push_front_of(piece);
             Ok(Row::FragmentFirst)
         }
     }

@@ -73,7 +73,8 @@ pub(super) async fn resume<R: Runtime>(
     report: &mut RecoveryReport,
 ) -> Result<(), OpenError> {
     debug_assert!(placed.iter().all(|(id, ..)| replayed.partitions.contains_key(id)));
-    let gone = replayed.gone;
+    let mut gone = replayed.gone;
+    gone.extend(directories_of(core, &replayed.foreign).await?);
     let touched = replayed.touched;
     for (id, partition) in replayed.partitions {
         core.logs.borrow_mut().insert(id, Log::new(Rc::clone(core), partition));
@@ -117,7 +118,35 @@ async fn write_again<R: Runtime>(core: &Core<R>, rewrite: Rewrite) -> io::Result
     let Some(log) = core.log(rewrite.id) else { return Ok(()) };
     let file = core.files.writable(core, &log, rewrite.segment).await?;
     let bytes = crate::buffers::padded(&rewrite.bytes);
-    core.runtime.write_at(&file, bytes, u64::from(rewrite.start), Dsync::No).await
+    core.runtime.write_at(&file, bytes, u64::from(rewrite.start), Dsync::No).await?;
+    core.files.note_written(rewrite.id, rewrite.segment, FileKind::Log);
+    Ok(())
+}
+
+/// Directories of partitions that only the log names: created and deleted since the manifest, so that nothing else says
+/// what they are called.
+async fn directories_of<R: Runtime>(
+    core: &Core<R>,
+    foreign: &BTreeSet<PartitionId>,
+) -> Result<Vec<(PartitionId, PathBuf)>, OpenError> {
+    let directory = &core.options.directory;
+    let mut found = Vec::new();
+    if foreign.is_empty() {
+        return Ok(found);
+    }
+    for name in core.runtime.list(directory).await.map_err(OpenError::io(directory))? {
+        let Some(partition) = name.rsplit_once('-').and_then(|(_, number)| number.parse().ok())
+        else {
+            continue;
+        };
+        let path = directory.join(&name);
+        let Some(topic) = topic_of(core, &path).await else { continue };
+        let id = PartitionId { topic, partition };
+        if foreign.contains(&id) {
+            found.push((id, path));
+        }
+    }
+    Ok(found)
 }
 
 /// The counts of what is in memory only.
@@ -300,10 +329,15 @@ pub(crate) async fn remove_unknown_files<R: Runtime>(
         return Ok(());
     }
     let directory = log.state().directory.clone();
-    if topic_of(core, &directory).await != Some(log.id().topic) {
+    if topic_of(core, &directory).await.is_some_and(|topic| topic != log.id().topic) {
+        // The directory will be ours when that partition's is renamed.
+        log.state_mut().unchecked = true;
         return Ok(());
     }
-    let names = core.runtime.list(&directory).await?;
+    let names = match core.runtime.list(&directory).await {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
+        other => other?,
+    };
     let known: BTreeSet<String> = {
         let state = log.state();
         let used = state.segments.iter().filter(|segment| segment.length > 0);

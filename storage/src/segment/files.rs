@@ -69,7 +69,7 @@ pub(crate) struct FileCache<R: Runtime> {
     uses: Cell<u64>,
     files_max: usize,
     unsynced: RefCell<BTreeSet<PathBuf>>,
-    /// Files that were opened for writing since the last manifest.
+    /// Files that were written since the last manifest.
     written: RefCell<BTreeSet<Key>>,
 }
 
@@ -103,7 +103,6 @@ impl<R: Runtime> FileCache<R> {
         kind: Kind,
     ) -> io::Result<R::File> {
         let key = Key { id: log.id(), base, kind, writes: true };
-        self.written.borrow_mut().insert(key);
         if let Some(file) = self.cached(key) {
             return Ok(file);
         }
@@ -115,7 +114,13 @@ impl<R: Runtime> FileCache<R> {
         Ok(file)
     }
 
-    /// Syncs every file that was opened for writing since the last call. Those that are gone were given up.
+    /// A write to this file has returned: the next manifest syncs it. Noted now and not when the write began, or a sync
+    /// in between would take it for its own.
+    pub(crate) fn note_written(&self, id: PartitionId, base: Offset, kind: Kind) {
+        self.written.borrow_mut().insert(Key { id, base, kind, writes: true });
+    }
+
+    /// Syncs every file that was written since the last call. Those that are gone were given up.
     pub(crate) async fn sync_written(&self, core: &Core<R>) -> io::Result<()> {
         let written: Vec<Key> =
             std::mem::take(&mut *self.written.borrow_mut()).into_iter().collect();
@@ -232,6 +237,8 @@ async fn ensure_directory<R: Runtime>(core: &Core<R>, log: &Log<R>) -> io::Resul
 async fn make_directory<R: Runtime>(core: &Core<R>, log: &Log<R>) -> io::Result<()> {
     let directory = log.state().directory.clone();
     crate::given_up::name_is_free(core, &directory).await?;
+    // What a partition of the same name has left there is not ours.
+    log.state_mut().unchecked |= core.runtime.stat(&directory).await.is_ok();
     core.runtime.mkdir(&directory).await?;
     let metadata = PartitionMetadata { topic: log.id().topic }.print();
     let path = directory.join("partition.metadata");

@@ -31,6 +31,7 @@ pub(crate) async fn cut<R: Runtime>(core: &Core<R>, log: &Log<R>, base: Offset) 
     };
     let file = core.files.writable(core, log, base).await?;
     core.runtime.truncate(&file, u64::from(length)).await?;
+    core.files.note_written(log.id(), base, Kind::Log);
     write_indexes(core, log, base, true).await
 }
 
@@ -47,15 +48,23 @@ pub(crate) async fn write_indexes<R: Runtime>(
             let index = index_of(segment, kind);
             (index.plan(), index.length(), index.has_unwritten() || cut)
         });
-        let Some(((start, bytes), length, true)) = plan else { continue };
+        let Some(((start, bytes), mut length, true)) = plan else { continue };
         let file = core.files.writable_kind(core, log, base, kind).await?;
         if !bytes.is_empty() {
-            let (start, bytes) = with_beginning::<R>(core, log, base, (kind, start), bytes).await?;
+            let begun = with_beginning::<R>(core, log, base, (kind, start), bytes.clone()).await?;
+            if begun.is_none()
+                && let Some(segment) = log.state_mut().segment_mut(base)
+            {
+                index_of_mut(segment, kind).restart();
+                length = bytes.len() as u64;
+            }
+            let (start, bytes) = begun.unwrap_or((0, bytes));
             core.runtime.write_at(&file, padded(&bytes), start, Dsync::No).await?;
         }
         if cut {
             core.runtime.truncate(&file, length).await?;
         }
+        core.files.note_written(log.id(), base, kind);
         if let Some(segment) = log.state_mut().segment_mut(base) {
             let index =
                 if kind == Kind::OffsetIndex { &mut segment.offsets } else { &mut segment.times };
@@ -65,34 +74,37 @@ pub(crate) async fn write_indexes<R: Runtime>(
     Ok(())
 }
 
+fn index_of_mut(segment: &mut super::Segment, kind: Kind) -> &mut IndexTail {
+    if kind == Kind::OffsetIndex { &mut segment.offsets } else { &mut segment.times }
+}
+
 fn index_of(segment: &super::Segment, kind: Kind) -> &IndexTail {
     if kind == Kind::OffsetIndex { &segment.offsets } else { &segment.times }
 }
 
-/// The bytes from the start of their first block on: what is before them there is read from the file.
+/// The bytes from the start of their first block on: what is before them there is read from the file. None if the file does
+/// not have it.
 async fn with_beginning<R: Runtime>(
     core: &Core<R>,
     log: &Log<R>,
     base: Offset,
     (kind, start): (Kind, u64),
     bytes: Vec<u8>,
-) -> io::Result<(u64, Vec<u8>)> {
+) -> io::Result<Option<(u64, Vec<u8>)>> {
     let block = block_down(start);
     if block == start {
-        return Ok((start, bytes));
+        return Ok(Some((start, bytes)));
     }
     let path = log.state().directory.join(file_name(base, kind));
     let file = core.runtime.open(&path, How::Read).await?;
     let have = usize::try_from(start - block).unwrap_or(BLOCK);
     let mut whole = core.runtime.read_at(&file, block, have).await?.to_vec();
     if whole.len() != have {
-        return Err(io::Error::new(
-            io::ErrorKind::UnexpectedEof,
-            format!("{} is too short", path.display()),
-        ));
+        tracing::warn!(file = %path.display(), "an index is shorter than it was; it begins anew");
+        return Ok(None);
     }
     whole.extend_from_slice(&bytes);
-    Ok((block, whole))
+    Ok(Some((block, whole)))
 }
 
 /// The producers' state at the end of the segment, for Kafka, under the next segment's name. The newest one only: older

@@ -34,6 +34,12 @@ impl IndexTail {
         self.start + self.written as u64
     }
 
+    /// The file does not hold what it should: only what is in memory is left. An index with fewer entries is still right.
+    pub(crate) fn restart(&mut self) {
+        self.start = 0;
+        self.written = 0;
+    }
+
     pub(crate) fn unwritten(&self) -> &[u8] {
         &self.bytes[self.written..]
     }

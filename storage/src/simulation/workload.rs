@@ -170,7 +170,11 @@ async fn read_some(
                 && log.core().log(id).is_some()
                 && log.core().check_online().is_ok()
             {
-                model.borrow_mut().fail(format!("{id:?} cannot be read at {from:?}: {error}"));
+                let names = runtime.disk().names(&log.state().directory);
+                print_state(log);
+                model.borrow_mut().fail(format!(
+                    "{id:?} cannot be read at {from:?}: {error}; there are {names:?}"
+                ));
             }
             return None;
         }
