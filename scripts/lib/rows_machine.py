@@ -118,7 +118,7 @@ def syscalls(bench):
     drop(system, "counted")
     calls = re.search(r"^\s*100\.00\s+[\d.]+\s+(?:\d+\s+)?(\d+)", out.read_text(), re.M)
     yield Result("system calls per request (strace)", "", {"sync": int(calls[1]) / traced["requests"] if calls else float("nan")})
-    groups = grown.get("odradek_commit_groups_total")
+    groups = grown.get("odradek_log_groups_total")
     if groups:
         yield Result("records per sync", "", {"sync": found["records"] / groups})
     yield Result("guard rescues since the start", "", {"sync": after.get("odradek_guard_rescues_total", float("nan"))})
