@@ -44,8 +44,8 @@ pub(crate) struct Core<R: Runtime> {
     pub(crate) drains: RefCell<VecDeque<Log<R>>>,
     pub(crate) prepares: RefCell<VecDeque<Log<R>>>,
     pub(crate) given_up: RefCell<VecDeque<GivenUp<R>>>,
-    /// Names whose rename is under way, with the group that gave them up.
-    pub(crate) renaming: RefCell<Vec<(GroupSequence, PathBuf)>>,
+    /// Names whose rename is under way, with the group that gave them up and the partition that goes as a whole with them.
+    pub(crate) renaming: RefCell<Vec<(GroupSequence, PathBuf, Option<PartitionId>)>>,
     pub(crate) memory: RefCell<VecDeque<GroupMemory<R>>>,
     pub(crate) events: Events,
     pub(crate) counts: Counts,
@@ -137,7 +137,7 @@ impl<R: Runtime> Core<R> {
         }
         tracing::error!(directory = %self.options.directory.display(), store = %self.options.name, why, "the log directory is offline");
         *self.offline.borrow_mut() = Some(Offline(why.to_owned()));
-        self.commit.borrow_mut().fail_all();
+        self.commit.borrow_mut().fail_all("a write or a sync failed");
         self.wake_all();
     }
 

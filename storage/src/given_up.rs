@@ -4,6 +4,8 @@
 //! durable (the *recorded* mark): recovery checks extents above that mark, so their files must still be there. They are
 //! unlinked after `file.delete.delay.ms`. A name is not used again before the rename.
 
+use std::cell::RefCell;
+use std::collections::VecDeque;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::rc::Rc;
@@ -14,6 +16,7 @@ use crate::core::Core;
 use crate::log::Log;
 use crate::planted::{Bug, is};
 use crate::runtime::Runtime;
+use crate::units::PartitionId;
 
 /// What was given up with one entry.
 pub(crate) struct GivenUp<R: Runtime> {
@@ -28,6 +31,13 @@ pub(crate) struct GivenUp<R: Runtime> {
     pub(crate) log: Option<Log<R>>,
 }
 
+impl<R: Runtime> GivenUp<R> {
+    /// The partition, if it goes as a whole.
+    fn whole(&self) -> Option<PartitionId> {
+        self.log.as_ref().map(Log::id)
+    }
+}
+
 /// Waits until everything is renamed that was given up up to this group.
 pub(crate) async fn renamed_up_to<R: Runtime>(
     core: &Core<R>,
@@ -36,7 +46,7 @@ pub(crate) async fn renamed_up_to<R: Runtime>(
     loop {
         let settled = core.events.settled.listen();
         let left = core.given_up.borrow().iter().any(|given_up| given_up.since <= sequence)
-            || core.renaming.borrow().iter().any(|(since, _)| *since <= sequence);
+            || core.renaming.borrow().iter().any(|(since, ..)| *since <= sequence);
         if !left {
             return Ok(());
         }
@@ -55,10 +65,9 @@ async fn rename<R: Runtime>(core: &Rc<Core<R>>, given_up: GivenUp<R>) -> io::Res
     }
     let wait =
         !is(Bug::DestroyedAtOnce) && !is(Bug::DestroyedAtWritten) && !is(Bug::DestroyedAtDurable);
-    let since = given_up.since;
-    core.renaming
-        .borrow_mut()
-        .extend(given_up.renames.iter().map(|(from, _)| (since, from.clone())));
+    let (since, whole) = (given_up.since, given_up.whole());
+    let names = given_up.renames.iter().map(|(from, _)| (since, from.clone(), whole));
+    core.renaming.borrow_mut().extend(names);
     if wait {
         core.recorded(given_up.since).await.map_err(|offline| io::Error::other(offline.0))?;
     }
@@ -66,13 +75,10 @@ async fn rename<R: Runtime>(core: &Rc<Core<R>>, given_up: GivenUp<R>) -> io::Res
         quiet(core, log).await;
     }
     for (from, to) in &given_up.renames {
-        match core.runtime.rename(from, to).await {
-            Err(error) if error.kind() == io::ErrorKind::NotFound => {}
-            other => other?,
-        }
+        or_gone(core.runtime.rename(from, to).await)?;
     }
     core.runtime.sync_directory(&given_up.parent).await?;
-    core.renaming.borrow_mut().retain(|(group, _)| *group != since);
+    core.renaming.borrow_mut().retain(|(group, ..)| *group != since);
     let paths: Vec<PathBuf> = given_up.renames.into_iter().map(|(_, to)| to).collect();
     let later = Rc::clone(core);
     core.runtime.spawn(async move {
@@ -87,10 +93,17 @@ async fn rename<R: Runtime>(core: &Rc<Core<R>>, given_up: GivenUp<R>) -> io::Res
     Ok(())
 }
 
-/// Waits until no task writes to the log's files.
+/// Waits until no task writes to the log's files. What is only queued for it is forgotten: those that serve the queue may wait for
+/// this name.
 async fn quiet<R: Runtime>(core: &Core<R>, log: &Log<R>) {
     loop {
         let settled = core.events.settled.listen();
+        if take_out(&core.drains, log.id()) {
+            log.state_mut().draining = false;
+        }
+        if take_out(&core.prepares, log.id()) {
+            log.state_mut().preparing = false;
+        }
         let busy = log.state().draining || log.state().preparing;
         if !busy || core.check_online().is_err() {
             return;
@@ -99,37 +112,70 @@ async fn quiet<R: Runtime>(core: &Core<R>, log: &Log<R>) {
     }
 }
 
-/// Removes a file, or a directory of files.
-pub(crate) async fn remove<R: Runtime>(runtime: &R, path: &Path) -> io::Result<()> {
-    if !runtime.stat(path).await?.is_directory {
-        return runtime.unlink(path).await;
-    }
-    for name in runtime.list(path).await? {
-        runtime.unlink(&path.join(name)).await?;
-    }
-    runtime.remove_directory(path).await
+/// Takes a log out of a queue; false if it is not there.
+fn take_out<R: Runtime>(queue: &RefCell<VecDeque<Log<R>>>, id: PartitionId) -> bool {
+    let mut queue = queue.borrow_mut();
+    let before = queue.len();
+    queue.retain(|log| log.id() != id);
+    queue.len() < before
 }
 
-/// Waits until no file that is still to be renamed has this name.
-pub(crate) async fn name_is_free<R: Runtime>(core: &Core<R>, path: &Path) -> io::Result<()> {
+/// Removes a file, or a directory of files. Somebody else may be at it, too.
+pub(crate) async fn remove<R: Runtime>(runtime: &R, path: &Path) -> io::Result<()> {
+    let stat = match runtime.stat(path).await {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
+        other => other?,
+    };
+    if !stat.is_directory {
+        return or_gone(runtime.unlink(path).await);
+    }
+    for name in runtime.list(path).await? {
+        or_gone(runtime.unlink(&path.join(name)).await)?;
+    }
+    or_gone(runtime.remove_directory(path).await)
+}
+
+/// What is gone already need not be removed or renamed.
+pub(crate) fn or_gone(result: io::Result<()>) -> io::Result<()> {
+    match result {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
+        other => other,
+    }
+}
+
+/// Waits until no directory that was given up before this log was has the name of this log's. Its own deletion waits for whatever is
+/// still being written to it, so that it cannot be waited for here, nor what comes after it.
+pub(crate) async fn name_is_free<R: Runtime>(core: &Core<R>, log: &Log<R>) -> io::Result<()> {
     if is(Bug::NameUsedAgain) {
         return Ok(());
     }
+    let path = log.state().directory.clone();
     loop {
         let settled = core.events.settled.listen();
-        let taken = core.renaming.borrow().iter().any(|(_, name)| name == path)
-            || core
-                .given_up
-                .borrow()
-                .iter()
-                .any(|given_up| given_up.renames.iter().any(|(from, _)| from == path));
-        if !taken {
+        if !is_waiting(core, &path, Some(log.id())) {
             return Ok(());
         }
         core.check_online().map_err(|offline| io::Error::other(offline.0))?;
         core.events.given_up.notify();
         settled.await;
     }
+}
+
+/// Whether this was given up, before `own` was, and still has its name.
+pub(crate) fn is_waiting<R: Runtime>(
+    core: &Core<R>,
+    path: &Path,
+    own: Option<PartitionId>,
+) -> bool {
+    let (renaming, given_up) = (core.renaming.borrow(), core.given_up.borrow());
+    let begun = renaming.iter().map(|(_, name, whole)| (*whole, name == path));
+    let waiting = given_up
+        .iter()
+        .map(|given_up| (given_up.whole(), given_up.renames.iter().any(|(from, _)| from == path)));
+    begun
+        .chain(waiting)
+        .take_while(|(whole, _)| own.is_none() || *whole != own)
+        .any(|(_, is_it)| is_it)
 }
 
 /// Renames what was given up, as soon as that is recorded.

@@ -9,7 +9,7 @@
 //! - the machine: [`runtime`], real and simulated;
 //! - the life of a batch: `log/append`, `commit_log`, `segment/drain`, `segment/finish`, `recycle`, `log/read`;
 //! - what ends: `retention`, `given_up`, `memory`;
-//! - what comes back: `manifest`, `recovery`, `marker`.
+//! - what comes back: `manifest`, `recovery`, `strays`, `marker`.
 //!
 //! # Not obvious
 //! - A write with DSYNC makes its own bytes durable, not those before it, and no name. Hence three marks
@@ -48,6 +48,7 @@ mod segment;
 #[cfg(test)]
 mod simulation;
 mod store;
+mod strays;
 mod tail;
 
 pub use config::{Durability, LogConfig, StoreName, StoreOptions};

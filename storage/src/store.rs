@@ -8,6 +8,7 @@
 //! the renaming of what was given up. All end when the store is closed or goes offline.
 
 use std::cell::{Cell, RefCell};
+use std::collections::BTreeSet;
 use std::path::Path;
 use std::rc::Rc;
 use std::sync::Arc;
@@ -35,8 +36,11 @@ const DRAINS: usize = 4;
 /// A wait for room ends after this time at the latest, to look again.
 const ROOM_PAUSE: Duration = Duration::from_millis(100);
 
-/// See the head of the file. Clones are the same store.
-pub struct Store<R: Runtime>(Rc<Core<R>>);
+/// See the head of the file. It ends when it is dropped, unless [`Store::close`] has returned: then with what that returned.
+pub struct Store<R: Runtime>(Rc<Core<R>>, Rc<IsHeld>);
+
+/// Counts the [`Store`] and its [`Closed`].
+struct IsHeld;
 
 /// A partition that is placed on this store: who it is, its topic's name, its configuration.
 pub type Placed = (PartitionId, String, Arc<LogConfig>);
@@ -73,16 +77,28 @@ impl<R: Runtime> Store<R> {
         let directory = options.directory.clone();
         runtime.lock(&directory).await.map_err(OpenError::io(&directory))?;
         let (core, report) = recover(runtime, options, partitions).await?;
-        let store = Store(core);
+        let store = Store(core, Rc::new(IsHeld));
         store.start();
         Ok((store, report))
     }
 
-    /// Removes the clean stop's marker, durably. To be called when every store of the directory is open and before anything is
-    /// appended to one of them: a store that opens after it would take the missing marker for a sign that Kafka was here.
-    /// A stop before it leaves a marker that is still ours, and stores whose link says that they have served since.
-    pub async fn begin_serving(&self) -> Result<(), OpenError> {
-        crate::marker::remove(&self.0).await
+    /// Removes the clean stop's marker, durably, and the directories of partitions that are gone: of all that are neither in this
+    /// store nor among `others`, which are the partitions of the directory's other stores. To be called when every store of the
+    /// directory is open and before anything is appended to one of them: a store that opens after it would take the missing marker
+    /// for a sign that Kafka was here. A stop before it leaves a marker that is still ours, and stores whose link says that they have
+    /// served since.
+    pub async fn begin_serving<'a>(
+        &self,
+        others: impl IntoIterator<Item = (PartitionId, &'a str)>,
+    ) -> Result<(), OpenError> {
+        let core = &self.0;
+        crate::marker::remove(core).await?;
+        let name = |id: PartitionId, topic: &str| files::directory_name(topic, id.partition);
+        let others = others.into_iter().map(|(id, topic)| name(id, topic));
+        let mut known: BTreeSet<String> = others.collect();
+        known.extend(core.logs.borrow().values().map(|log| name(log.id(), &log.state().topic)));
+        let cleared = crate::strays::clear(core, &known).await;
+        cleared.map_err(OpenError::io(&core.options.directory))
     }
 
     fn start(&self) {
@@ -225,7 +241,7 @@ impl<R: Runtime> Store<R> {
             core.go_offline(&format!("the log cannot be drained: {error}"));
             core.check_online()?;
         }
-        Ok(Closed(Rc::clone(core)))
+        Ok(Closed(Rc::clone(core), Rc::clone(&self.1)))
     }
 
     async fn drain_all(&self) -> std::io::Result<()> {
@@ -266,7 +282,7 @@ async fn close_files<R: Runtime>(core: &Core<R>, log: &Log<R>) -> std::io::Resul
 }
 
 /// A store that is drained. Its logs can be read no more once it is sealed or dropped.
-pub struct Closed<R: Runtime>(Rc<Core<R>>);
+pub struct Closed<R: Runtime>(Rc<Core<R>>, #[expect(dead_code, reason = "it counts")] Rc<IsHeld>);
 
 impl<R: Runtime> Closed<R> {
     /// What Kafka's checkpoint files say of these partitions.
@@ -297,21 +313,23 @@ impl<R: Runtime> Drop for Closed<R> {
 
 impl<R: Runtime> Drop for Store<R> {
     fn drop(&mut self) {
-        // A store that is being closed ends with what `close` returned.
-        if !self.0.closing.get() {
+        if Rc::strong_count(&self.1) == 1 {
             end(&self.0);
         }
     }
 }
 
-/// The tasks end, and the logs let go of the store.
-fn end<R: Runtime>(core: &Core<R>) {
+/// The tasks end, and everything lets go of the store that it holds itself. What was not submitted will not be.
+pub(crate) fn end<R: Runtime>(core: &Core<R>) {
     core.stopped.set(true);
+    core.commit.borrow_mut().abandon();
     core.wake_all();
     core.logs.borrow_mut().clear();
     core.memory.borrow_mut().clear();
     core.drains.borrow_mut().clear();
     core.prepares.borrow_mut().clear();
+    core.given_up.borrow_mut().clear();
+    *core.on_advance.borrow_mut() = None;
 }
 
 /// The parts of a store before recovery has found anything.

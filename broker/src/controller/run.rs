@@ -173,9 +173,9 @@ impl Worker {
         let shards =
             Shards { calls: Rc::clone(&self.calls), count: usize::from(self.own.config.shards()) };
         let image = Arc::new(ledger.image().clone());
-        let unclean = shards.open(image).await?;
+        let unclean = shards.open(Arc::clone(&image)).await?;
         // Every store of the directory is open: from here on it is not as the clean stop left it.
-        store.begin_serving().await.map_err(text)?;
+        store.begin_serving(partitions(&image)).await.map_err(text)?;
         let dice = Dice::new();
         let registration = registration(&self.own);
         let (records, epoch) = registration::start(
@@ -265,6 +265,14 @@ async fn open_store(
         None => store.create(store_log::ID, TOPIC, log_config).await.map_err(text)?,
     };
     Ok((store, log))
+}
+
+/// Every partition that there is, with its topic's name.
+fn partitions(image: &image::Image) -> impl Iterator<Item = (PartitionId, &str)> {
+    image.topics().flat_map(|topic| {
+        let numbers = topic.partitions().map(|(partition, _)| partition);
+        numbers.map(|partition| (PartitionId { topic: topic.id, partition }, &*topic.name))
+    })
 }
 
 fn text(error: impl ToString) -> String {

@@ -291,16 +291,23 @@ impl<R: Runtime> Commit<R> {
         })
     }
 
+    /// The store ends: groups that were not submitted will not be written, nor those synced that are written.
+    pub(crate) fn abandon(&mut self) {
+        self.fail_all("the store has ended");
+        self.growing = None;
+        self.waiting.clear();
+        self.unsynced.clear();
+    }
+
     /// Everybody who waits for a group is told that it will not be.
-    pub(crate) fn fail_all(&mut self) {
+    pub(crate) fn fail_all(&mut self, why: &str) {
         let outcomes = self.growing.iter().map(|growing| &growing.group.outcome);
         let outcomes = outcomes.chain(self.waiting.iter().map(|waiting| &waiting.group.outcome));
         let outcomes = outcomes
             .chain(self.in_flight.iter())
             .chain(self.unsynced.iter().map(|group| &group.outcome));
         for outcome in outcomes {
-            *outcome.failed.borrow_mut() =
-                Some(crate::error::Offline("a write or a sync failed".to_owned()));
+            *outcome.failed.borrow_mut() = Some(crate::error::Offline(why.to_owned()));
             outcome.wake();
         }
     }

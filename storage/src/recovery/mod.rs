@@ -29,12 +29,14 @@ use crate::manifest::Manifest;
 use crate::marker::{self, MarkerFound};
 use crate::planted::{Bug, is};
 use crate::runtime::{How, Runtime};
-use crate::store::{Placed, new_core};
+use crate::store::{Placed, end, new_core};
 
 mod extents;
 mod replay;
 mod report;
 pub(crate) mod resume;
+#[cfg(test)]
+mod tests;
 
 pub use report::{RecoveryReport, Row};
 
@@ -56,7 +58,8 @@ pub(crate) async fn recover<R: Runtime>(
     let began = runtime.monotonic();
     let files = open_files(&runtime, &options).await?;
     let manifest = read_manifest(&runtime, &options).await?;
-    let core = empty_core(runtime, options, &files);
+    let opening = Opening(Some(empty_core(runtime, options, &files)));
+    let core = opening.core();
     match manifest {
         None => {
             no_manifest(&core, &placed, &files, &mut report).await?;
@@ -71,7 +74,28 @@ pub(crate) async fn recover<R: Runtime>(
     }
     report.milliseconds =
         u64::try_from((core.runtime.monotonic() - began).as_millis()).unwrap_or(u64::MAX);
-    Ok((core, report))
+    Ok((opening.opened(), report))
+}
+
+/// A store that lets go of its logs if it is not opened after all.
+struct Opening<R: Runtime>(Option<Rc<Core<R>>>);
+
+impl<R: Runtime> Opening<R> {
+    fn core(&self) -> Rc<Core<R>> {
+        Rc::clone(self.0.as_ref().expect("it is there until it is opened"))
+    }
+
+    fn opened(mut self) -> Rc<Core<R>> {
+        self.0.take().expect("it is opened once")
+    }
+}
+
+impl<R: Runtime> Drop for Opening<R> {
+    fn drop(&mut self) {
+        if let Some(core) = &self.0 {
+            end(core);
+        }
+    }
 }
 
 async fn open_files<R: Runtime>(

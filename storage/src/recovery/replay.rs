@@ -32,10 +32,6 @@ pub(super) struct Replayed {
     pub(super) touched: BTreeSet<PartitionId>,
     /// Bytes below extents that are to be written to their segments again.
     pub(super) rewrites: Vec<Rewrite>,
-    /// Directories of partitions that are gone, with the partition's topic.
-    pub(super) gone: Vec<(PartitionId, PathBuf)>,
-    /// Partitions that the chain names and that are not placed here.
-    pub(super) foreign: BTreeSet<PartitionId>,
 }
 
 pub(super) struct Rewrite {
@@ -89,7 +85,6 @@ impl Replay<'_> {
     fn take_up(&mut self, state: &PartitionState, directory: PathBuf) {
         let Some((_, config)) = self.placed.get(&state.id) else {
             self.report.hit(Row::PartitionStray);
-            self.out.gone.push((state.id, directory));
             return;
         };
         let mut partition =
@@ -131,7 +126,6 @@ impl Replay<'_> {
     fn entry(&mut self, id: EntryId, entry: &Entry, payload: &Bytes) -> Result<(), &'static str> {
         let Some((topic, config)) = self.placed.get(&entry.id) else {
             self.report.hit(Row::EntryForeign);
-            self.out.foreign.insert(entry.id);
             return Ok(());
         };
         if !self.out.partitions.contains_key(&entry.id) {
@@ -169,10 +163,8 @@ impl Replay<'_> {
                 Row::LogStart
             }
             Kind::Delete => {
-                let directory = partition.directory.clone();
                 self.out.partitions.remove(&entry.id);
                 self.out.touched.remove(&entry.id);
-                self.out.gone.push((entry.id, directory));
                 Row::Deleted
             }
             Kind::Truncate | Kind::Link => return Err("is of a kind that is not written"),
@@ -185,6 +177,9 @@ impl Replay<'_> {
     fn finish(self) -> Result<Replayed, OpenError> {
         let mut out = self.out;
         for (id, partition) in &mut out.partitions {
+            if out.touched.contains(id) {
+                partition.leave_what_is_below_the_start(self.now);
+            }
             partition.written = partition.end;
             partition.durable = partition.end;
             if let Some(what) = partition.hole() {
@@ -271,6 +266,7 @@ fn place_new(
             partition.segments.push_back(crate::segment::Segment::new(base, now));
         } else {
             partition.roll(now);
+            partition.start_at_replayed(partition.log_start);
         }
     }
     if position != partition.active().length {
@@ -429,6 +425,15 @@ impl Partition {
             segment.finished = true;
         }
         self.start_at(start);
+    }
+
+    /// Retention rolls a segment that is too old as a whole, and gives it up, although nothing was appended since that would name the
+    /// next one. So its files may be gone. Nothing of it can be read: the log goes on in another.
+    fn leave_what_is_below_the_start(&mut self, now: i64) {
+        if self.active().length > 0 && self.log_start >= self.end {
+            self.roll(now);
+            self.start_at_replayed(self.log_start);
+        }
     }
 
     /// The first bytes that neither a segment's file nor memory has.

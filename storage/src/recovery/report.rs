@@ -64,7 +64,7 @@ pub enum Row {
     PartitionUntouched,
     /// Partition: placed here, not known yet.
     PartitionNew,
-    /// Partition: known, not placed here any more. Its directory is removed.
+    /// Partition: known, not placed here any more.
     PartitionStray,
 }
 

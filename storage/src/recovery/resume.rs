@@ -2,9 +2,7 @@
 
 use std::collections::BTreeSet;
 use std::io;
-use std::path::PathBuf;
 use std::rc::Rc;
-use std::time::Duration;
 
 use bytes::Bytes;
 
@@ -20,7 +18,7 @@ use crate::commit_log::scan::Chain;
 use crate::commit_log::{GroupSequence, LogId};
 use crate::core::{Core, GroupMemory};
 use crate::error::OpenError;
-use crate::given_up::GivenUp;
+use crate::given_up::{is_waiting, or_gone};
 use crate::log::Log;
 use crate::manifest::Manifest;
 use crate::partition::Partition;
@@ -73,8 +71,6 @@ pub(super) async fn resume<R: Runtime>(
     report: &mut RecoveryReport,
 ) -> Result<(), OpenError> {
     debug_assert!(placed.iter().all(|(id, ..)| replayed.partitions.contains_key(id)));
-    let mut gone = replayed.gone;
-    gone.extend(directories_of(core, &replayed.foreign).await?);
     let touched = replayed.touched;
     for (id, partition) in replayed.partitions {
         core.logs.borrow_mut().insert(id, Log::new(Rc::clone(core), partition));
@@ -97,8 +93,9 @@ pub(super) async fn resume<R: Runtime>(
         write_link(core, id, old).await?;
     }
     core.commit.borrow_mut().marks.recorded(chain.end);
-    give_up(core, gone, chain.end).await?;
     if !after_clean_stop {
+        let renamed = crate::strays::rename_predecessors(core).await;
+        renamed.map_err(OpenError::io(&core.options.directory))?;
         report.raise_epochs = touched.iter().copied().collect();
         report.raise_epochs.sort_unstable();
         for log in core.logs.borrow().values() {
@@ -121,32 +118,6 @@ async fn write_again<R: Runtime>(core: &Core<R>, rewrite: Rewrite) -> io::Result
     core.runtime.write_at(&file, bytes, u64::from(rewrite.start), Dsync::No).await?;
     core.files.note_written(rewrite.id, rewrite.segment, FileKind::Log);
     Ok(())
-}
-
-/// Directories of partitions that only the log names: created and deleted since the manifest, so that nothing else says
-/// what they are called.
-async fn directories_of<R: Runtime>(
-    core: &Core<R>,
-    foreign: &BTreeSet<PartitionId>,
-) -> Result<Vec<(PartitionId, PathBuf)>, OpenError> {
-    let directory = &core.options.directory;
-    let mut found = Vec::new();
-    if foreign.is_empty() {
-        return Ok(found);
-    }
-    for name in core.runtime.list(directory).await.map_err(OpenError::io(directory))? {
-        let Some(partition) = name.rsplit_once('-').and_then(|(_, number)| number.parse().ok())
-        else {
-            continue;
-        };
-        let path = directory.join(&name);
-        let Some(topic) = topic_of(core, &path).await else { continue };
-        let id = PartitionId { topic, partition };
-        if foreign.contains(&id) {
-            found.push((id, path));
-        }
-    }
-    Ok(found)
 }
 
 /// The counts of what is in memory only.
@@ -278,34 +249,6 @@ async fn write_link<R: Runtime>(core: &Core<R>, id: LogId, old: Link) -> Result<
     }
 }
 
-/// Directories of partitions that are gone: renamed, and removed, once the link is durable.
-async fn give_up<R: Runtime>(
-    core: &Core<R>,
-    gone: Vec<(PartitionId, PathBuf)>,
-    end: GroupSequence,
-) -> Result<(), OpenError> {
-    for (id, directory) in gone {
-        if topic_of(core, &directory).await != Some(id.topic) {
-            // Renamed before the stop, or a later topic of that name has it.
-            continue;
-        }
-        let random = u128::from(core.runtime.random()) << 64 | u128::from(core.runtime.random());
-        let name = directory
-            .file_name()
-            .map(|name| name.to_string_lossy().into_owned())
-            .unwrap_or_default();
-        let to = directory.with_file_name(format!("{name}.{random:032x}-delete"));
-        core.given_up.borrow_mut().push_back(GivenUp {
-            since: end,
-            renames: vec![(directory, to)],
-            parent: core.options.directory.clone(),
-            unlink_after: Duration::ZERO,
-            log: None,
-        });
-    }
-    Ok(())
-}
-
 /// The topic whose partition this directory is, by the file in it.
 pub(crate) async fn topic_of<R: Runtime>(
     core: &Core<R>,
@@ -320,7 +263,7 @@ pub(crate) async fn topic_of<R: Runtime>(
 
 /// The directory is not the list of segments: files that neither the manifest nor the log names are renamed, before their
 /// names can be used again. After an unclean stop this is done for the partitions that the log names at once, for others
-/// before their first write, and at a clean stop.
+/// before their first write, and at a clean stop: what retention has given up since keeps its name until that is recorded, as ever.
 pub(crate) async fn remove_unknown_files<R: Runtime>(
     core: &Core<R>,
     log: &Log<R>,
@@ -348,7 +291,11 @@ pub(crate) async fn remove_unknown_files<R: Runtime>(
     let mut renamed = false;
     for name in names.iter().filter(|name| is_segment(name) && !known.contains(*name)) {
         let to = directory.join(format!("{name}.deleted"));
-        or_gone(core.runtime.rename(&directory.join(name), &to).await)?;
+        let from = directory.join(name);
+        if is_waiting(core, &from, None) {
+            continue;
+        }
+        or_gone(core.runtime.rename(&from, &to).await)?;
         renamed = true;
     }
     if renamed {
@@ -358,12 +305,4 @@ pub(crate) async fn remove_unknown_files<R: Runtime>(
         or_gone(core.runtime.unlink(&directory.join(name)).await)?;
     }
     Ok(())
-}
-
-/// Retention may have taken the same file meanwhile.
-fn or_gone(result: io::Result<()>) -> io::Result<()> {
-    match result {
-        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
-        other => other,
-    }
 }

@@ -204,10 +204,6 @@ impl<R: Runtime> FileCache<R> {
     pub(crate) fn take_unsynced_directories(&self) -> Vec<PathBuf> {
         std::mem::take(&mut *self.unsynced.borrow_mut()).into_iter().collect()
     }
-
-    pub(crate) fn directory_synced(&self, directory: &Path) {
-        self.unsynced.borrow_mut().remove(directory);
-    }
 }
 
 /// Makes the partition's directory, with the file that says which topic it belongs to. One task does it, others wait.
@@ -236,7 +232,7 @@ async fn ensure_directory<R: Runtime>(core: &Core<R>, log: &Log<R>) -> io::Resul
 
 async fn make_directory<R: Runtime>(core: &Core<R>, log: &Log<R>) -> io::Result<()> {
     let directory = log.state().directory.clone();
-    crate::given_up::name_is_free(core, &directory).await?;
+    crate::given_up::name_is_free(core, log).await?;
     // What a partition of the same name has left there is not ours.
     log.state_mut().unchecked |= core.runtime.stat(&directory).await.is_ok();
     core.runtime.mkdir(&directory).await?;
@@ -248,14 +244,14 @@ async fn make_directory<R: Runtime>(core: &Core<R>, log: &Log<R>) -> io::Result<
     Ok(())
 }
 
-/// Makes the names of a partition's files durable now.
+/// Makes the names of a partition's files durable now. The next manifest syncs them once more: a name that was made while
+/// this sync was under way is not covered by it.
 pub(crate) async fn sync_names<R: Runtime>(core: &Core<R>, log: &Log<R>) -> io::Result<()> {
     let directory = log.state().directory.clone();
     if is(Bug::SegmentDirectoryUnsynced) {
         return Ok(());
     }
     core.runtime.sync_directory(&directory).await?;
-    core.files.directory_synced(&directory);
     core.runtime.sync_directory(&core.options.directory).await?;
     Ok(())
 }

@@ -30,6 +30,16 @@ pub(super) struct Verdict {
     pub(super) steps: u64,
 }
 
+impl Verdict {
+    pub(super) fn add(&mut self, more: &Verdict) {
+        self.lives += more.lives;
+        self.steps += more.steps;
+        for (sum, more) in self.rows.iter_mut().zip(more.rows) {
+            *sum += more;
+        }
+    }
+}
+
 /// How a life ends.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum End {
@@ -156,6 +166,7 @@ fn rot(
         100_000,
         workload::open_only(runtime.clone(), options.clone(), Rc::clone(model), rows),
     );
+    runtime.kill();
     match opened {
         Some(Err(OpenError::Rot { .. } | OpenError::Manifest { .. })) => {}
         Some(Ok(None)) => {}

@@ -6,6 +6,7 @@
 //! - `ODRADEK_SEEDS=n` and `ODRADEK_FIRST_SEED=n` change the range; `ODRADEK_LONG=1` plants the rarer bugs, too.
 
 mod files;
+pub(crate) mod hand;
 mod life;
 mod model;
 mod workload;
@@ -26,27 +27,34 @@ fn number(name: &str) -> Option<u64> {
 fn nothing_is_lost() {
     let first = number("ODRADEK_FIRST_SEED").unwrap_or(0);
     let seeds = number("ODRADEK_SEEDS").unwrap_or(SEEDS);
-    let mut rows = [0u64; Row::ALL.len()];
-    let (mut lives, mut steps) = (0, 0);
+    let mut total = Verdict::default();
+    let mut failures = 0;
     for seed in first..first + seeds {
-        let verdict = run_seed(seed, false);
-        if let Some(failure) = verdict.failure {
-            panic!(
-                "seed {seed}: {failure}\nODRADEK_SEED={seed} cargo test -p storage one_seed -- --nocapture"
-            );
+        let verdict = judge(seed);
+        if let Some(failure) = &verdict.failure {
+            println!("seed {seed}: {failure}\n  scripts/simulate one {seed}");
+            failures += 1;
         }
-        lives += verdict.lives;
-        steps += verdict.steps;
-        for (sum, more) in rows.iter_mut().zip(verdict.rows) {
-            *sum += more;
-        }
+        total.add(&verdict);
     }
+    let Verdict { lives, steps, .. } = total;
     println!("{seeds} seeds, {lives} lives, {steps} steps; rows of the recovery table:");
     for row in Row::ALL {
-        println!("{:>10} {row:?}", rows[row as usize]);
+        println!("{:>10} {row:?}", total.rows[row as usize]);
     }
-    let never: Vec<Row> = Row::ALL.into_iter().filter(|row| rows[*row as usize] == 0).collect();
+    assert_eq!(failures, 0, "seeds that failed");
+    let is_never = |row: &Row| total.rows[*row as usize] == 0;
+    let never: Vec<Row> = Row::ALL.into_iter().filter(is_never).collect();
     assert!(never.is_empty() || seeds < SEEDS, "never hit: {never:?}");
+}
+
+/// Runs a seed. A broken assertion of ours is a failure like any other.
+fn judge(seed: u64) -> Verdict {
+    std::panic::catch_unwind(|| run_seed(seed, false)).unwrap_or_else(|panic| {
+        let what = panic.downcast_ref::<String>().cloned();
+        let what = what.or_else(|| panic.downcast_ref::<&str>().map(ToString::to_string));
+        Verdict { failure: Some(format!("panicked: {what:?}")), ..Verdict::default() }
+    })
 }
 
 #[test]
@@ -114,11 +122,7 @@ fn planted_bugs_are_caught() {
             continue;
         }
         plant(Some(*bug));
-        // A planted bug may also break an assertion of ours: that is caught, too.
-        let caught = (0..limit).find(|seed| {
-            let run = std::panic::catch_unwind(|| run_seed(*seed, false).failure);
-            run.map_or(Some("panicked".to_owned()), |failure| failure).is_some()
-        });
+        let caught = (0..limit).find(|seed| judge(*seed).failure.is_some());
         plant(None);
         match caught {
             Some(seed) => println!("{:>7} seeds catch {bug:?}", seed + 1),

@@ -83,7 +83,7 @@ async fn open(
     rows.borrow_mut().clone_from(&report.rows);
     model.borrow_mut().tell(|| format!("opened: {report}"));
     compare(runtime, &store, &report, model).await;
-    store.begin_serving().await?;
+    store.begin_serving([]).await?;
     Ok(store)
 }
 

@@ -1,0 +1,151 @@
+//! Directories of partitions that are not there any more.
+//!
+//! A partition's directory stays behind where a crash came between its deletion and the rename, and where the deletion took every
+//! trace of it from manifest and log: a power cut keeps or loses each name by itself, so even `partition.metadata` may be missing. No
+//! store can tell such a directory from one that belongs to another store. So it takes two steps:
+//! - While a store recovers, before its tasks run, it renames those that have the names of its own partitions ([`rename_predecessors`]).
+//! - Once for the whole log directory, when all its stores are open and none serves yet, those that have the name of no partition are
+//!   renamed, and whatever was renamed is removed ([`clear`]).
+//!
+//! They are renamed as Kafka does it (`-delete`). Only what is recognisably a partition's directory is touched.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::io;
+use std::path::{Path, PathBuf};
+use std::rc::Rc;
+
+use crate::core::Core;
+use crate::given_up::remove;
+use crate::log::Log;
+use crate::recovery::resume::topic_of;
+use crate::retention::deleted_name;
+use crate::runtime::Runtime;
+use crate::segment::files::{Kind, directory_name};
+use crate::units::PartitionId;
+
+/// Renames directories in which an earlier topic of the same name had its partition.
+pub(crate) async fn rename_predecessors<R: Runtime>(core: &Core<R>) -> io::Result<()> {
+    let directory = &core.options.directory;
+    let names = core.runtime.list(directory).await?;
+    let logs: Vec<Log<R>> = core.logs.borrow().values().cloned().collect();
+    let own = |log: &Log<R>| directory_name(&log.state().topic, log.id().partition);
+    let without: BTreeMap<String, PartitionId> = logs
+        .iter()
+        .filter(|log| !log.state().has_directory)
+        .map(|log| (own(log), log.id()))
+        .collect();
+    let mut renamed = false;
+    for name in names {
+        let Some(id) = without.get(&name) else { continue };
+        let path = directory.join(&name);
+        if topic_of(core, &path).await.is_some_and(|topic| topic != id.topic) {
+            core.runtime.rename(&path, &directory.join(deleted_name(core, &name))).await?;
+            renamed = true;
+        }
+    }
+    if renamed { core.runtime.sync_directory(directory).await } else { Ok(()) }
+}
+
+/// Renames directories of partitions that are not in `known`, durably, and begins to remove whatever was renamed.
+pub(crate) async fn clear<R: Runtime>(
+    core: &Rc<Core<R>>,
+    known: &BTreeSet<String>,
+) -> io::Result<()> {
+    let directory = &core.options.directory;
+    let mut deleted = Vec::new();
+    let mut renamed = false;
+    for name in core.runtime.list(directory).await? {
+        let path = directory.join(&name);
+        if is_deleted(&name) {
+            deleted.push(path);
+        } else if is_partition(&name) && !known.contains(&name) && is_stray(core, &path).await? {
+            tracing::info!(path = %path.display(), "the directory of a partition that is gone is removed");
+            let to = directory.join(deleted_name(core, &name));
+            core.runtime.rename(&path, &to).await?;
+            renamed = true;
+            deleted.push(to);
+        }
+    }
+    if renamed {
+        core.runtime.sync_directory(directory).await?;
+    }
+    let runtime = core.runtime.clone();
+    core.runtime.spawn(async move { remove_all(runtime, deleted).await });
+    Ok(())
+}
+
+async fn remove_all<R: Runtime>(runtime: R, paths: Vec<PathBuf>) {
+    for path in paths {
+        // What cannot be removed is removed at the next start.
+        if let Err(error) = remove(&runtime, &path).await {
+            tracing::warn!(path = %path.display(), %error, "a deleted directory stays");
+        }
+    }
+}
+
+/// `<topic>-<partition>.<32 hex>-delete`
+fn is_deleted(name: &str) -> bool {
+    let Some((partition, random)) =
+        name.strip_suffix("-delete").and_then(|name| name.rsplit_once('.'))
+    else {
+        return false;
+    };
+    is_partition(partition) && random.len() == 32 && random.bytes().all(|b| b.is_ascii_hexdigit())
+}
+
+/// `<topic>-<partition>`. Kafka shortens a long name when it deletes it, so that the number may be gone then.
+fn is_partition(name: &str) -> bool {
+    name.len() >= 255 - 40
+        || name.rsplit_once('-').is_some_and(|(_, number)| number.parse::<u32>().is_ok())
+}
+
+async fn is_stray<R: Runtime>(core: &Core<R>, path: &Path) -> io::Result<bool> {
+    if !core.runtime.stat(path).await?.is_directory {
+        return Ok(false);
+    }
+    if topic_of(core, path).await.is_some() {
+        return Ok(true);
+    }
+    // It never held a byte that counts: that would have made its metadata durable, too.
+    Ok(core.runtime.list(path).await?.iter().all(|name| is_ours(name)))
+}
+
+/// What a partition's directory may hold.
+fn is_ours(name: &str) -> bool {
+    let name = name.strip_suffix(".deleted").or(name.strip_suffix(".tmp")).unwrap_or(name);
+    let base = Kind::ALL.iter().find_map(|kind| name.strip_suffix(kind.suffix()));
+    base.is_some_and(|base| base.parse::<u64>().is_ok())
+        || ["partition.metadata", "leader-epoch-checkpoint"].contains(&name)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_partitions_directories_are_touched() {
+        let hex = "0123456789abcdef0123456789ABCDEF";
+        for (name, expected) in [
+            (format!("t-0.{hex}-delete"), true),
+            (format!("my.topic-12.{hex}-delete"), true),
+            (format!("{}.{hex}-delete", "t".repeat(215)), true),
+            (format!("t.{hex}-delete"), false),
+            (format!("t-0.{}-delete", &hex[1..]), false),
+            (format!("t-0.{hex}-future"), false),
+            ("t-0".to_owned(), false),
+            ("please-delete".to_owned(), false),
+        ] {
+            assert_eq!(is_deleted(&name), expected, "{name}");
+        }
+        for (name, expected) in [
+            ("00000000000000000042.log", true),
+            ("00000000000000000042.snapshot.deleted", true),
+            ("partition.metadata.tmp", true),
+            ("leader-epoch-checkpoint", true),
+            ("notes.log", false),
+            ("2024.tar", false),
+        ] {
+            assert_eq!(is_ours(name), expected, "{name}");
+        }
+    }
+}
