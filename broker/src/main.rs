@@ -47,6 +47,7 @@ fn run(loaded: Loaded, begun: Instant) -> anyhow::Result<()> {
     for warning in &loaded.warnings {
         tracing::warn!("{warning}");
     }
+    ring::buffer::keep_freed_memory();
     preflight::prepare(&loaded.config)?;
     let config = Arc::new(loaded.config);
     let admin = config.admin.map(Admin::start).transpose()?;

@@ -167,6 +167,7 @@ impl Partition {
         mut turn: Turn,
         part: &AppendPart,
         now: Timestamp,
+        ring: &ring::Ring,
     ) -> Result<PendingAppend, AppendRefusal> {
         if !turn.is_front() {
             turn.come().await;
@@ -180,7 +181,7 @@ impl Partition {
         let checked = loop {
             match validation.step(VALIDATION_SLICE).map_err(invalid)? {
                 Progress::Done(checked) => break checked,
-                Progress::More => glommio::yield_if_needed().await,
+                Progress::More => ring.yield_now().await,
             }
         };
         let refused = |error| AppendRefusal::Sequence { error, log_start: self.log.log_start() };

@@ -37,6 +37,9 @@ use crate::sessions::Sessions;
 use crate::stats::Stats;
 use crate::waiting::Waits;
 
+/// Messages after which the ring has its turn.
+const MESSAGES_A_TURN: u32 = 64;
+
 pub(crate) type Runtime = storage::runtime::ring::RingRuntime;
 pub(crate) type Store = storage::Store<Runtime>;
 pub(crate) type Log = storage::Log<Runtime>;
@@ -148,9 +151,15 @@ impl Shard {
 
     /// The loop over what other executors send; it never waits for anything else.
     pub(crate) async fn receive_all(self: Rc<Self>, endpoint: Rc<Endpoint<Message>>) {
+        let mut received = 0_u32;
         loop {
             let (from, message) = endpoint.recv().await;
             self.stats.messages.bump();
+            received = received.wrapping_add(1);
+            if received.is_multiple_of(MESSAGES_A_TURN) {
+                // While messages never end, the sockets must have their turn.
+                self.ring.yield_now().await;
+            }
             if matches!(message, Message::Leave) {
                 return;
             }
@@ -242,7 +251,9 @@ impl Shard {
                 shard.room().await;
                 begun.push(match place {
                     _ if stopping => Err(AppendRefusal::Stopping),
-                    Some((partition, turn)) => partition.append(turn, &part, clock::wall()).await,
+                    Some((partition, turn)) => {
+                        partition.append(turn, &part, clock::wall(), &shard.ring).await
+                    }
                     None => Err(AppendRefusal::NotHere),
                 });
             }

@@ -41,7 +41,7 @@ pub struct StoreOptions {
     pub durability: Durability,
     /// Bytes that are in no segment yet. At the limit [`crate::Store::room`] waits.
     pub dirty_bytes_max: usize,
-    /// Bytes kept in memory for readers although a segment has them.
+    /// Bytes kept in memory at most, for readers, although a segment has them.
     pub clean_bytes_max: usize,
     /// Size of one commit log file, a multiple of 4096.
     pub log_file_bytes: u64,

@@ -47,6 +47,8 @@ pub(crate) struct Core<R: Runtime> {
     /// Names whose rename is under way, with the group that gave them up and the partition that goes as a whole with them.
     pub(crate) renaming: RefCell<Vec<(GroupSequence, PathBuf, Option<PartitionId>)>>,
     pub(crate) memory: RefCell<VecDeque<GroupMemory<R>>>,
+    /// Clean bytes that are kept for readers; see `memory`.
+    pub(crate) clean_bytes: Cell<usize>,
     pub(crate) events: Events,
     pub(crate) counts: Counts,
     pub(crate) offline: RefCell<Option<Offline>>,

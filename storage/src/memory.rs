@@ -1,5 +1,8 @@
 //! What is kept in memory beyond what must be: groups' memory is given back, oldest first, when the clean bytes exceed
-//! their budget.
+//! what is worth keeping.
+//!
+//! That is little at first, for memory that is written again soon is in the processor's caches and costs no page faults. It grows, up to
+//! its budget, by what readers had to take from files although they were near enough for the budget to have kept it.
 //!
 //! A group's memory is one piece of an arena that all its partitions have slices of, so it is given back for all of them at
 //! once. A few bytes that fill no block, and so cannot leave for a segment, are copied out of its way.
@@ -10,11 +13,15 @@ use crate::commit_log::GroupSequence;
 use crate::core::Core;
 use crate::log::Log;
 use crate::runtime::{BLOCK_U64, Runtime};
+use crate::units::Offset;
+
+/// Clean bytes that are kept before a reader has missed any.
+pub(crate) const CLEAN_BYTES_FIRST: usize = 64 << 20;
 
 /// Gives back until the budget holds, and asks for drains where dirty bytes stand in the way or exceed half of theirs.
 pub(crate) fn give_back<R: Runtime>(core: &Core<R>) {
     let counts = &core.counts;
-    while counts.kept_bytes.get() > core.options.clean_bytes_max + counts.dirty_bytes.get() {
+    while counts.kept_bytes.get() > core.clean_bytes.get() + counts.dirty_bytes.get() {
         let Some(oldest) = core.memory.borrow_mut().pop_front() else { break };
         let stuck = oldest.logs.iter().filter(|log| !log.give_back(oldest.sequence)).count();
         if stuck > 0 {
@@ -45,6 +52,26 @@ fn drain_oldest<R: Runtime>(core: &Core<R>) {
 }
 
 impl<R: Runtime> Log<R> {
+    /// A reader takes so many bytes from a segment's file, from `position` on.
+    pub(crate) fn missed(&self, segment: Offset, position: u64, bytes: u64) {
+        let (core, state) = (self.core(), self.state());
+        let (max, kept) = (core.options.clean_bytes_max, core.clean_bytes.get());
+        if kept >= max {
+            return;
+        }
+        let mut behind = 0;
+        for newer in state.segments.iter().rev().take_while(|newer| newer.base >= segment) {
+            behind += u64::from(newer.length);
+            if behind > max as u64 + u64::from(newer.length) {
+                return;
+            }
+        }
+        if behind.saturating_sub(position) <= max as u64 {
+            let more = usize::try_from(bytes).unwrap_or(usize::MAX);
+            core.clean_bytes.set(kept.saturating_add(more).min(max));
+        }
+    }
+
     /// Drops or copies what the log holds of groups up to this one; false if a drain has to come first.
     fn give_back(&self, group: GroupSequence) -> bool {
         let mut state = self.state_mut();

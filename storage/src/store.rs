@@ -341,6 +341,7 @@ pub(crate) fn new_core<R: Runtime>(
     Core {
         runtime,
         files: files::FileCache::new(options.files_max),
+        clean_bytes: Cell::new(options.clean_bytes_max.min(crate::memory::CLEAN_BYTES_FIRST)),
         options,
         commit: RefCell::new(commit),
         logs: RefCell::default(),

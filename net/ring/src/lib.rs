@@ -2,7 +2,7 @@
 //!
 //! Sockets, and every write of `storage`, go through this ring: submit an operation, await its completion. Read in this
 //! order: `ring` (push, enter, reap), `slots` (one slot per operation, who owns what while the kernel works), `completion`
-//! (the future), `drive` (the tasks that keep the ring going), `op` (the operations), `buffer`, `wake`.
+//! (the future), `drive` (the tasks that keep the ring going), `pace` (how long a turn waits), `op` (the operations), `buffer`, `wake`.
 //!
 //! What holds for every operation:
 //! - It is pushed when its method is called, not when its future is first polled: the order of calls is the order of submission.
@@ -14,8 +14,8 @@
 //! # Not obvious
 //! - The ring is single-issuer with deferred task work: the kernel completes nothing unless we enter with
 //!   `IORING_ENTER_GETEVENTS`, which the plain `submit()` of the io-uring crate does not set.
-//! - While we enter and reap, eventfd notifications are off; what came in between is seen in the ring's own flags
-//!   afterwards. Otherwise each batch would wake the drain task once more for nothing.
+//! - Eventfd notifications are on only while the executor is parked in glommio: a busy shard waits in the ring itself. What
+//!   came before they were switched on is seen in the ring's own flags afterwards.
 //! - A task of glommio must not be referenced by more than 32,767 wakers: thousands of operations of one task need a list
 //!   and one waker.
 
@@ -23,6 +23,7 @@ pub mod buffer;
 mod completion;
 mod drive;
 pub mod op;
+mod pace;
 mod ring;
 mod slots;
 pub mod support;

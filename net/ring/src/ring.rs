@@ -1,21 +1,23 @@
 //! Pushing operations, entering the kernel, reaping completions.
 
+mod turn;
+
 use std::{
     cell::{Cell, RefCell},
     collections::VecDeque,
     io,
     os::fd::{AsRawFd, OwnedFd},
     rc::Rc,
-    sync::atomic::{Ordering, fence},
     task::{Poll, Waker},
     time::Duration,
 };
 
-use io_uring::{EnterFlags, IoUring, opcode, squeue};
+use io_uring::{EnterFlags, IoUring, cqueue, opcode, squeue};
 
 use crate::{
     completion::{Finish, OnDrop, Op},
     drive,
+    pace::Pace,
     slots::{Completed, Held, Key, Outcome, Slots},
     wake::WakeHandle,
 };
@@ -24,8 +26,8 @@ use crate::{
 const CANCEL: u64 = u64::MAX;
 /// Descriptors that a ring can hold for as long as one of its operations may be in flight.
 const HELD_FILES_MAX: u32 = 64;
-/// Times that one turn enters again because completions kept coming: then other tasks run first.
-const ENTERS_PER_TURN_MAX: u32 = 4;
+/// User data of the poll that `WakeHandle::wake` completes.
+const WAKE: u64 = u64::MAX - 1;
 
 #[derive(Clone, Debug)]
 pub struct RingOptions {
@@ -50,7 +52,9 @@ pub struct RingStats {
     pub enters: u64,
     pub submissions: u64,
     pub completions: u64,
-    /// Times that the drain task found its eventfd signalled.
+    /// Turns that waited in the kernel.
+    pub waits: u64,
+    /// Times that the executor was woken from parking.
     pub notifications: u64,
     /// Pushes that found the submission queue full, so that the kernel was entered at once.
     pub queue_full: u64,
@@ -73,9 +77,14 @@ pub(crate) struct Inner {
     /// Who enters for all that was pushed.
     submitter: RefCell<Option<Waker>>,
     pushed: Cell<bool>,
+    /// The drain task was told of completions, or of a wake.
+    notified: Cell<bool>,
     wake: WakeHandle,
+    pace: Pace,
     /// Tasks that wait for `WakeHandle::wake`.
     woken: RefCell<Vec<Waker>>,
+    /// Tasks that wait for the end of the next turn.
+    yielded: RefCell<Vec<Waker>>,
     idle: RefCell<Vec<Waker>>,
     held_files: RefCell<Vec<bool>>,
     closed: Cell<bool>,
@@ -97,20 +106,25 @@ impl Ring {
             options.iowq_unbounded_max,
         ])?;
         submitter.register_files_sparse(HELD_FILES_MAX)?;
+        let pace = Pace::new(uring.params().is_feature_min_timeout());
         let inner = Rc::new(Inner {
             uring: RefCell::new(uring),
             slots: RefCell::new(Slots::new()),
             backlog: RefCell::new(VecDeque::new()),
             submitter: RefCell::new(None),
             pushed: Cell::new(false),
+            notified: Cell::new(false),
             wake,
+            pace,
             woken: RefCell::new(Vec::new()),
+            yielded: RefCell::new(Vec::new()),
             idle: RefCell::new(Vec::new()),
             held_files: RefCell::new(vec![false; HELD_FILES_MAX as usize]),
             closed: Cell::new(false),
             drivers: Cell::new(0),
             stats: RefCell::new(RingStats::default()),
         });
+        inner.listen_to_wakes();
         drive::spawn(&inner)?;
         Ok(Ring { inner })
     }
@@ -157,6 +171,21 @@ impl Ring {
         self.inner.closed.get()
     }
 
+    /// Lets every other task that is runnable run, and the ring take a turn. For tasks that have much to do: one that
+    /// wakes itself instead keeps the executor from ever coming to the ring.
+    pub async fn yield_now(&self) {
+        let mut yielded = false;
+        std::future::poll_fn(|cx| {
+            if std::mem::replace(&mut yielded, true) || self.is_closed() {
+                return Poll::Ready(());
+            }
+            self.inner.yielded.borrow_mut().push(cx.waker().clone());
+            self.inner.wake_submitter();
+            Poll::Pending
+        })
+        .await;
+    }
+
     /// Resolves when nothing is in flight.
     pub async fn idle(&self) {
         std::future::poll_fn(|cx| self.inner.poll_idle(cx.waker())).await;
@@ -172,7 +201,10 @@ impl Ring {
         self.inner.wake_submitter();
         self.inner.wake.shared().end_sentry();
         self.inner.wake.rescue();
-        self.inner.wake.wake();
+        self.inner.tell_woken();
+        self.inner.wake_yielded();
+        // The drain task reads once more, and ends.
+        self.inner.wake.shared().signal();
         std::future::poll_fn(|cx| self.inner.poll_ended(cx.waker())).await;
     }
 
@@ -263,64 +295,12 @@ impl Inner {
         }
     }
 
-    /// The submit task: a turn, if something was pushed since the last. What a turn wakes runs before the next.
-    pub(crate) fn poll_submit(&self, waker: &Waker) -> Poll<()> {
-        if self.closed.get() {
-            return Poll::Ready(());
-        }
-        *self.submitter.borrow_mut() = Some(waker.clone());
-        if self.pushed.get() {
-            self.turn();
-        }
-        Poll::Pending
-    }
-
     pub(crate) fn is_closed(&self) -> bool {
         self.closed.get()
     }
 
     pub(crate) fn wake(&self) -> &WakeHandle {
         &self.wake
-    }
-
-    /// Submits all that was pushed and reaps all that has completed: one system call, unless more completes meanwhile.
-    pub(crate) fn turn(&self) {
-        self.pushed.set(false);
-        self.uring.borrow_mut().completion().disable_eventfd();
-        for _ in 0..ENTERS_PER_TURN_MAX {
-            self.refill();
-            let entered = self.enter(EnterFlags::GETEVENTS);
-            self.reap();
-            if !entered || !self.more_to_reap() {
-                break;
-            }
-        }
-        self.uring.borrow_mut().completion().enable_eventfd();
-        // Completions of which the kernel told nobody while notifications were off: the fence orders our enabling before
-        // our look, as the kernel orders its flag before its look at ours. One of the two sees the other.
-        fence(Ordering::SeqCst);
-        if self.more_to_reap()
-            || !self.backlog.borrow().is_empty()
-            || !self.uring.borrow_mut().submission().is_empty()
-        {
-            self.pushed.set(true);
-            self.wake_submitter();
-        }
-        self.wake.shared().turn(self.slots.borrow().in_flight());
-    }
-
-    /// The eventfd was signalled: the kernel has completions, or somebody called `WakeHandle::wake`.
-    pub(crate) fn notified(&self) {
-        self.stats.borrow_mut().notifications += 1;
-        if self.wake.take_rung() {
-            let woken = std::mem::take(&mut *self.woken.borrow_mut());
-            woken.into_iter().for_each(Waker::wake);
-        }
-        if self.more_to_reap() || self.pushed.get() {
-            self.turn();
-        } else {
-            self.wake.shared().turn(self.slots.borrow().in_flight());
-        }
     }
 
     /// The submission queue is full: hand it to the kernel without reaping, for a task is in the middle of something.
@@ -377,14 +357,23 @@ impl Inner {
         queue.taskrun() || queue.cq_overflow()
     }
 
-    fn reap(&self) {
+    fn reap(&self) -> u64 {
         let mut reaped = 0;
         loop {
             let Some(entry) = self.uring.borrow_mut().completion().next() else { break };
-            reaped += 1;
-            if entry.user_data() == CANCEL {
-                continue;
+            match entry.user_data() {
+                CANCEL => {
+                    reaped += 1;
+                    continue;
+                }
+                WAKE if cqueue::more(entry.flags()) || self.closed.get() => continue,
+                WAKE => {
+                    self.listen_to_wakes();
+                    continue;
+                }
+                _ => {}
             }
+            reaped += 1;
             let completed = self
                 .slots
                 .borrow_mut()
@@ -403,6 +392,7 @@ impl Inner {
                 idle.into_iter().for_each(Waker::wake);
             }
         }
+        reaped
     }
 
     pub(crate) fn poll(&self, key: Key, waker: &Waker) -> Option<(Outcome, Held)> {

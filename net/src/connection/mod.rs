@@ -25,7 +25,6 @@ use std::{
 };
 
 use crate::shared::clock;
-pub(crate) use read::yield_now;
 pub use service::{CloseReason, Limits, Outcome, Peer, RATE_FLOOR, Service};
 pub(crate) use state::State;
 

@@ -96,7 +96,7 @@ impl Reader<'_> {
         self.since_yield += bytes + REQUEST_BYTES;
         if self.since_yield > TURN_BYTES {
             self.since_yield = 0;
-            yield_now().await;
+            self.state.net.ring.yield_now().await;
         }
         Ok(())
     }
@@ -217,7 +217,7 @@ impl Reader<'_> {
             self.since_yield += TURN_BYTES / 4;
             if self.since_yield > TURN_BYTES {
                 self.since_yield = 0;
-                yield_now().await;
+                self.state.net.ring.yield_now().await;
             }
         }
         Ok(())
@@ -319,17 +319,4 @@ impl Reader<'_> {
     fn poll_in(&self) -> ring::Op<io::Result<u32>> {
         self.state.net.ring.poll_add(&self.state.socket, libc::POLLIN | libc::POLLRDHUP)
     }
-}
-
-/// Lets the other tasks of the shard run.
-pub(crate) async fn yield_now() {
-    let mut yielded = false;
-    poll_fn(|cx| {
-        if std::mem::replace(&mut yielded, true) {
-            return Poll::Ready(());
-        }
-        cx.waker().wake_by_ref();
-        Poll::Pending
-    })
-    .await;
 }

@@ -26,10 +26,7 @@ use ring::{
 };
 
 use super::{FilePath, FileRange, SendError, Sender};
-use crate::{
-    budget::{Charge, Class},
-    connection::yield_now,
-};
+use crate::budget::{Charge, Class};
 
 /// Bytes that are decided upon, and held in memory, at once.
 const CHUNK: u64 = 256 << 10;
@@ -72,7 +69,7 @@ impl Sender {
             since_yield += sent;
             if since_yield >= YIELD_AFTER {
                 since_yield = 0;
-                yield_now().await;
+                self.net.ring.yield_now().await;
             }
         }
         Ok(())

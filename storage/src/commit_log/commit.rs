@@ -16,7 +16,7 @@ use super::files::{Files, LogFile};
 use super::group::{Builder, Closed, GROUP_HEADER_BYTES};
 use super::marks::Marks;
 use super::{EntryId, GroupSequence, LogId};
-use crate::buffers::Pool;
+use crate::buffers::Slabs;
 use crate::log::Log;
 use crate::runtime::{BLOCK, Runtime, block_up};
 use crate::units::{Offset, PartitionId};
@@ -98,10 +98,9 @@ pub(crate) struct Commit<R: Runtime> {
     pub(crate) last_content: GroupSequence,
     pub(crate) files: Files<R>,
     arena: Rc<RefCell<AppendBuffer>>,
-    arenas: Pool,
-    /// Memory of extents.
-    pub(crate) extents: Pool,
-    arena_bytes: usize,
+    /// Where extents are put together.
+    extent_arena: AppendBuffer,
+    slabs: Slabs,
     group_bytes_max: usize,
     growing: Option<Growing<R>>,
     waiting: VecDeque<Waiting<R>>,
@@ -123,9 +122,9 @@ impl<R: Runtime> Commit<R> {
         id: LogId,
         shards: u32,
         files: Files<R>,
-        sizes: (usize, usize, usize),
+        slabs: Slabs,
+        group_bytes_max: usize,
     ) -> Self {
-        let (arena_bytes, group_bytes_max, retired_max) = sizes;
         Commit {
             id,
             shards,
@@ -135,9 +134,8 @@ impl<R: Runtime> Commit<R> {
             last_content: GroupSequence(0),
             files,
             arena: Rc::new(RefCell::new(AppendBuffer::new(BLOCK))),
-            arenas: Pool::new(retired_max),
-            extents: Pool::new(retired_max),
-            arena_bytes,
+            extent_arena: AppendBuffer::new(BLOCK),
+            slabs,
             group_bytes_max,
             growing: None,
             waiting: VecDeque::new(),
@@ -194,7 +192,7 @@ impl<R: Runtime> Commit<R> {
     fn open(&mut self, length: u64, kept: u64) {
         let least = usize::try_from(length).expect("smaller than a file");
         if self.arena.borrow().remaining() < least {
-            let fresh = Rc::new(RefCell::new(self.arenas.take(self.arena_bytes.max(least))));
+            let fresh = Rc::new(RefCell::new(self.slabs.take(least)));
             let old = std::mem::replace(&mut self.arena, fresh);
             self.retire(old);
         }
@@ -210,8 +208,20 @@ impl<R: Runtime> Commit<R> {
     /// An arena that nobody will append to any more; it is used again when its last slice is gone.
     fn retire(&mut self, arena: Rc<RefCell<AppendBuffer>>) {
         if let Ok(arena) = Rc::try_unwrap(arena) {
-            self.arenas.retire(arena.into_inner());
+            self.slabs.retire(arena.into_inner());
         }
+    }
+
+    /// A buffer with room for `bytes` more, at a block: where an extent is put together.
+    pub(crate) fn extent_arena(&mut self, bytes: usize) -> &mut AppendBuffer {
+        let padding = self.extent_arena.len().next_multiple_of(BLOCK) - self.extent_arena.len();
+        if self.extent_arena.remaining() >= padding + bytes {
+            self.extent_arena.append_with(padding, |_| {});
+        } else {
+            let fresh = self.slabs.take(bytes);
+            self.slabs.retire(std::mem::replace(&mut self.extent_arena, fresh));
+        }
+        &mut self.extent_arena
     }
 
     /// The group that grows takes its place in the order of writes.

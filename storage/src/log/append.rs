@@ -148,19 +148,21 @@ impl<R: Runtime> Log<R> {
         let segment = state.active();
         let (segment_base, position, start) = (segment.base, segment.assigned, segment.length);
         let prefix = (start - position) as usize;
-        let mut buffer = commit.extents.take((prefix + batch.size()).next_multiple_of(64 << 10));
+        let buffer = commit.extent_arena(prefix + batch.size());
+        let at = buffer.len();
         for piece in state.tail.pieces_from(segment_base, position) {
             let from = position.saturating_sub(piece.position) as usize;
             buffer.append(&piece.bytes[from..]);
         }
-        debug_assert_eq!(buffer.len(), prefix);
+        debug_assert_eq!(buffer.len() - at, prefix);
         let range = buffer.append_copy(batch.bytes(), stamp);
         let bytes = buffer.slice(range);
-        let whole =
-            usize::try_from(block_down(buffer.len() as u64)).expect("it is a buffer's length");
-        let rest = buffer.slice(whole..buffer.len());
+        let whole = usize::try_from(block_down((buffer.len() - at) as u64))
+            .expect("it is a buffer's length");
+        let rest = buffer.slice(at + whole..buffer.len());
+        let blocks = buffer.slice(at..at + whole);
         let header = BatchHeader::read(&bytes).expect("a stamped batch has a header");
-        let prefix_checksum = crc32c::crc32c(&buffer.filled()[..prefix]).to_le_bytes();
+        let prefix_checksum = crc32c::crc32c(&buffer.filled()[at..at + prefix]).to_le_bytes();
         let payload: [&[u8]; 3] = [&bytes[..HEADER_BYTES], &prefix_checksum, &rest];
         let entry = Entry {
             payload: payload.iter().map(|part| length(part)).sum(),
@@ -176,8 +178,6 @@ impl<R: Runtime> Log<R> {
             ..Entry::new(Kind::Extent, state.id)
         };
         let id = commit.add(&entry, &payload, HEADER_BYTES + PREFIX_CHECKSUM_BYTES);
-        let blocks = buffer.slice(0..whole);
-        commit.extents.retire(buffer);
         let group = commit.group();
         group.extent_bytes += whole;
         group.extents.push(ExtentWrite {

@@ -172,6 +172,7 @@ impl<R: Runtime> Log<R> {
         let filed = match file {
             Some(file) if in_file > 0 => {
                 plan.push_file(file, start, in_file);
+                self.missed(base, start, in_file);
                 filed
             }
             _ => start,

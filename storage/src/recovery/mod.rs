@@ -18,6 +18,7 @@ use std::rc::Rc;
 use bytes::Bytes;
 use futures::future::join_all;
 
+use crate::buffers::{SLAB_BYTES, Slabs};
 use crate::commit_log::commit::Commit;
 use crate::commit_log::files::{Files, LogFile, file_name, manifest_path, number_of};
 use crate::commit_log::scan::{Chain, Scan};
@@ -140,10 +141,11 @@ fn empty_core<R: Runtime>(runtime: R, options: StoreOptions, files: &[Opened<R>]
     let id = LogId(u128::from(runtime.random()) << 64 | u128::from(runtime.random()));
     let mut log_files = Files::new(options.log_file_bytes);
     log_files.next_number = files.iter().map(|file| file.file.number + 1).max().unwrap_or(0);
-    let arena = options.group_bytes_max.clamp(64 << 10, 1 << 20);
-    let retired = (options.dirty_bytes_max + options.clean_bytes_max) / arena + 2;
-    let sizes = (arena, options.group_bytes_max, retired);
-    let commit = Commit::new(id, u32::from(options.shards), log_files, sizes);
+    // Where everything is small (simulations, the controller's store), slabs are, too.
+    let kept = options.dirty_bytes_max + options.clean_bytes_max;
+    let slabs = Slabs::new(SLAB_BYTES.min(kept / 16).max(64 << 10), kept);
+    let commit =
+        Commit::new(id, u32::from(options.shards), log_files, slabs, options.group_bytes_max);
     Rc::new(new_core(runtime, options, commit))
 }
 

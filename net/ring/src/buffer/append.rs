@@ -131,6 +131,11 @@ impl AppendBuffer {
         unsafe { std::slice::from_raw_parts(self.shared.memory.start(), self.len) }
     }
 
+    /// Whether no slice is left.
+    pub fn is_alone(&self) -> bool {
+        Arc::strong_count(&self.shared) == 1
+    }
+
     /// Forgets what has been appended and starts again, if no slice is left; else gives back the buffer as it is.
     pub fn reset(mut self) -> Result<AppendBuffer, AppendBuffer> {
         if Arc::get_mut(&mut self.shared).is_none() {
