@@ -3,7 +3,6 @@
 
 use std::cell::{Cell, RefCell};
 use std::collections::{BTreeMap, VecDeque};
-use std::path::PathBuf;
 use std::rc::Rc;
 use std::time::Duration;
 
@@ -13,7 +12,7 @@ use crate::commit_log::entry::ENTRY_BYTES;
 use crate::config::StoreOptions;
 use crate::error::Offline;
 use crate::event::Event;
-use crate::given_up::GivenUp;
+use crate::given_up::{GivenUp, Renaming};
 use crate::log::Log;
 use crate::runtime::{BLOCK_U64, Runtime};
 use crate::segment::files::FileCache;
@@ -44,8 +43,7 @@ pub(crate) struct Core<R: Runtime> {
     pub(crate) drains: RefCell<VecDeque<Log<R>>>,
     pub(crate) prepares: RefCell<VecDeque<Log<R>>>,
     pub(crate) given_up: RefCell<VecDeque<GivenUp<R>>>,
-    /// Names whose rename is under way, with the group that gave them up and the partition that goes as a whole with them.
-    pub(crate) renaming: RefCell<Vec<(GroupSequence, PathBuf, Option<PartitionId>)>>,
+    pub(crate) renaming: RefCell<Vec<Renaming<R>>>,
     pub(crate) memory: RefCell<VecDeque<GroupMemory<R>>>,
     /// Clean bytes that are kept for readers; see `memory`.
     pub(crate) clean_bytes: Cell<usize>,
@@ -53,6 +51,8 @@ pub(crate) struct Core<R: Runtime> {
     pub(crate) counts: Counts,
     pub(crate) offline: RefCell<Option<Offline>>,
     pub(crate) on_advance: RefCell<Option<OnAdvance>>,
+    /// Logs that there were in this store.
+    pub(crate) births: Cell<u64>,
     /// Nothing may be appended any more.
     pub(crate) closing: Cell<bool>,
     /// A sync is wanted now: somebody waits for the durable mark under `written`.

@@ -16,7 +16,6 @@ use crate::core::Core;
 use crate::log::Log;
 use crate::planted::{Bug, is};
 use crate::runtime::Runtime;
-use crate::units::PartitionId;
 
 /// What was given up with one entry.
 pub(crate) struct GivenUp<R: Runtime> {
@@ -31,11 +30,13 @@ pub(crate) struct GivenUp<R: Runtime> {
     pub(crate) log: Option<Log<R>>,
 }
 
-impl<R: Runtime> GivenUp<R> {
-    /// The partition, if it goes as a whole.
-    fn whole(&self) -> Option<PartitionId> {
-        self.log.as_ref().map(Log::id)
-    }
+/// A name whose rename is under way.
+pub(crate) struct Renaming<R: Runtime> {
+    /// The group that gave it up.
+    since: GroupSequence,
+    from: PathBuf,
+    /// The partition that goes as a whole with it.
+    log: Option<Log<R>>,
 }
 
 /// Waits until everything is renamed that was given up up to this group.
@@ -46,7 +47,7 @@ pub(crate) async fn renamed_up_to<R: Runtime>(
     loop {
         let settled = core.events.settled.listen();
         let left = core.given_up.borrow().iter().any(|given_up| given_up.since <= sequence)
-            || core.renaming.borrow().iter().any(|(since, ..)| *since <= sequence);
+            || core.renaming.borrow().iter().any(|name| name.since <= sequence);
         if !left {
             return Ok(());
         }
@@ -65,20 +66,25 @@ async fn rename<R: Runtime>(core: &Rc<Core<R>>, given_up: GivenUp<R>) -> io::Res
     }
     let wait =
         !is(Bug::DestroyedAtOnce) && !is(Bug::DestroyedAtWritten) && !is(Bug::DestroyedAtDurable);
-    let (since, whole) = (given_up.since, given_up.whole());
-    let names = given_up.renames.iter().map(|(from, _)| (since, from.clone(), whole));
+    let since = given_up.since;
+    let names = given_up.renames.iter().map(|(from, _)| Renaming {
+        since,
+        from: from.clone(),
+        log: given_up.log.clone(),
+    });
     core.renaming.borrow_mut().extend(names);
     if wait {
         core.recorded(given_up.since).await.map_err(|offline| io::Error::other(offline.0))?;
     }
     if let Some(log) = &given_up.log {
         quiet(core, log).await;
+        core.files.forget(log, None);
     }
     for (from, to) in &given_up.renames {
         or_gone(core.runtime.rename(from, to).await)?;
     }
     core.runtime.sync_directory(&given_up.parent).await?;
-    core.renaming.borrow_mut().retain(|(group, ..)| *group != since);
+    core.renaming.borrow_mut().retain(|name| name.since != since);
     let paths: Vec<PathBuf> = given_up.renames.into_iter().map(|(_, to)| to).collect();
     let later = Rc::clone(core);
     core.runtime.spawn(async move {
@@ -98,10 +104,10 @@ async fn rename<R: Runtime>(core: &Rc<Core<R>>, given_up: GivenUp<R>) -> io::Res
 async fn quiet<R: Runtime>(core: &Core<R>, log: &Log<R>) {
     loop {
         let settled = core.events.settled.listen();
-        if take_out(&core.drains, log.id()) {
+        if take_out(&core.drains, log) {
             log.state_mut().draining = false;
         }
-        if take_out(&core.prepares, log.id()) {
+        if take_out(&core.prepares, log) {
             log.state_mut().preparing = false;
         }
         let busy = log.state().draining || log.state().preparing;
@@ -113,10 +119,10 @@ async fn quiet<R: Runtime>(core: &Core<R>, log: &Log<R>) {
 }
 
 /// Takes a log out of a queue; false if it is not there.
-fn take_out<R: Runtime>(queue: &RefCell<VecDeque<Log<R>>>, id: PartitionId) -> bool {
+fn take_out<R: Runtime>(queue: &RefCell<VecDeque<Log<R>>>, log: &Log<R>) -> bool {
     let mut queue = queue.borrow_mut();
     let before = queue.len();
-    queue.retain(|log| log.id() != id);
+    queue.retain(|other| other.birth() != log.birth());
     queue.len() < before
 }
 
@@ -152,7 +158,7 @@ pub(crate) async fn name_is_free<R: Runtime>(core: &Core<R>, log: &Log<R>) -> io
     let path = log.state().directory.clone();
     loop {
         let settled = core.events.settled.listen();
-        if !is_waiting(core, &path, Some(log.id())) {
+        if !is_waiting(core, &path, Some(log)) {
             return Ok(());
         }
         core.check_online().map_err(|offline| io::Error::other(offline.0))?;
@@ -162,19 +168,18 @@ pub(crate) async fn name_is_free<R: Runtime>(core: &Core<R>, log: &Log<R>) -> io
 }
 
 /// Whether this was given up, before `own` was, and still has its name.
-pub(crate) fn is_waiting<R: Runtime>(
-    core: &Core<R>,
-    path: &Path,
-    own: Option<PartitionId>,
-) -> bool {
+pub(crate) fn is_waiting<R: Runtime>(core: &Core<R>, path: &Path, own: Option<&Log<R>>) -> bool {
+    let is_own = |whole: &Option<Log<R>>, own: &Log<R>| {
+        whole.as_ref().is_some_and(|log| log.birth() == own.birth())
+    };
     let (renaming, given_up) = (core.renaming.borrow(), core.given_up.borrow());
-    let begun = renaming.iter().map(|(_, name, whole)| (*whole, name == path));
+    let begun = renaming.iter().map(|name| (&name.log, name.from == path));
     let waiting = given_up
         .iter()
-        .map(|given_up| (given_up.whole(), given_up.renames.iter().any(|(from, _)| from == path)));
+        .map(|given_up| (&given_up.log, given_up.renames.iter().any(|(from, _)| from == path)));
     begun
         .chain(waiting)
-        .take_while(|(whole, _)| own.is_none() || *whole != own)
+        .take_while(|(whole, _)| !own.is_some_and(|own| is_own(whole, own)))
         .any(|(_, is_it)| is_it)
 }
 

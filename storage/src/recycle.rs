@@ -166,11 +166,13 @@ async fn log_again<R: Runtime>(
     log: &Log<R>,
     last: GroupSequence,
 ) -> io::Result<()> {
-    if is(Bug::RemainderNotLogged) {
-        return Ok(());
-    }
     let Some((segment, start, bytes)) = log.state().remainder(last) else { return Ok(()) };
-    let entry = log_fragment(core, log, segment, start, &bytes).await?;
+    let entry = if is(Bug::RemainderNotLogged) {
+        Some(EntryId { group: core.commit.borrow().next, ordinal: 0 })
+    } else {
+        log_fragment(core, log, segment, start, &bytes).await?
+    };
+    let Some(entry) = entry else { return Ok(()) };
     let end = start + crate::tail::length(&bytes);
     log.state_mut().relogged = Some(Relogged { segment, start, end, entry });
     count(&core.counts.relogged, 1);

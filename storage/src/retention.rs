@@ -123,7 +123,7 @@ impl<R: Runtime> Log<R> {
         let parent = state.directory.clone();
         drop((state, commit));
         for base in gone {
-            core.files.forget(self.id(), Some(base));
+            core.files.forget(self, Some(base));
         }
         if !renames.is_empty() {
             let given_up =
@@ -195,7 +195,7 @@ pub(crate) fn delete<R: Runtime>(core: &Core<R>, log: &Log<R>) -> Result<(), Sto
     if dirty > 0 {
         counts.dirty_logs.set(counts.dirty_logs.get().saturating_sub(1));
     }
-    core.files.forget(log.id(), None);
+    core.files.forget(log, None);
     core.logs.borrow_mut().remove(&log.id());
     core.given_up.borrow_mut().push_back(given_up);
     core.events.given_up.notify();

@@ -329,6 +329,7 @@ pub(crate) fn end<R: Runtime>(core: &Core<R>) {
     core.drains.borrow_mut().clear();
     core.prepares.borrow_mut().clear();
     core.given_up.borrow_mut().clear();
+    core.renaming.borrow_mut().clear();
     *core.on_advance.borrow_mut() = None;
 }
 
@@ -354,6 +355,7 @@ pub(crate) fn new_core<R: Runtime>(
         counts: Counts::default(),
         offline: RefCell::new(None),
         on_advance: RefCell::new(None),
+        births: Cell::new(0),
         closing: Cell::new(false),
         sync_wanted: Cell::new(false),
         record_wanted: Cell::new(false),

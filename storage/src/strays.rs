@@ -23,22 +23,28 @@ use crate::runtime::Runtime;
 use crate::segment::files::{Kind, directory_name};
 use crate::units::PartitionId;
 
-/// Renames directories in which an earlier topic of the same name had its partition.
-pub(crate) async fn rename_predecessors<R: Runtime>(core: &Core<R>) -> io::Result<()> {
+/// Renames directories in which an earlier topic of the same name had its partition. Those of partitions that were `deleted` and came
+/// back go, too, as long as they have nothing in files.
+pub(crate) async fn rename_predecessors<R: Runtime>(
+    core: &Core<R>,
+    deleted: &BTreeSet<PartitionId>,
+) -> io::Result<()> {
     let directory = &core.options.directory;
     let names = core.runtime.list(directory).await?;
     let logs: Vec<Log<R>> = core.logs.borrow().values().cloned().collect();
     let own = |log: &Log<R>| directory_name(&log.state().topic, log.id().partition);
+    let has_files = |log: &Log<R>| log.state().segments.iter().any(|segment| segment.filed > 0);
     let without: BTreeMap<String, PartitionId> = logs
         .iter()
-        .filter(|log| !log.state().has_directory)
+        .filter(|log| !log.state().has_directory && !has_files(log))
         .map(|log| (own(log), log.id()))
         .collect();
     let mut renamed = false;
     for name in names {
         let Some(id) = without.get(&name) else { continue };
         let path = directory.join(&name);
-        if topic_of(core, &path).await.is_some_and(|topic| topic != id.topic) {
+        let is_older = |topic| topic != id.topic || deleted.contains(id);
+        if topic_of(core, &path).await.is_some_and(is_older) {
             core.runtime.rename(&path, &directory.join(deleted_name(core, &name))).await?;
             renamed = true;
         }

@@ -7,7 +7,7 @@ use bytes::Bytes;
 use ring::buffer::{AppendBuffer, Hole};
 
 use super::entry::{ENTRY_BYTES, Entry, Fields, Kind};
-use super::{GroupSequence, LogId};
+use super::{EntryId, GroupSequence, LogId};
 use crate::batch::{Batch, HEADER_BYTES};
 use crate::runtime::{BLOCK, block_up};
 
@@ -198,6 +198,14 @@ pub(crate) struct Group {
 }
 
 impl Group {
+    /// The entries, their payloads, and who they are.
+    pub(crate) fn numbered(&self) -> impl Iterator<Item = (&Entry, &Bytes, EntryId)> {
+        let group = self.header.sequence;
+        let numbered = (0..).zip(&self.entries);
+        numbered
+            .map(move |(ordinal, (entry, payload))| (entry, payload, EntryId { group, ordinal }))
+    }
+
     /// The group at the start of `bytes`, if every checksum in it holds.
     pub(crate) fn decode(bytes: &Bytes) -> Option<Group> {
         let (header, checksum) = GroupHeader::decode(bytes)?;

@@ -1,14 +1,15 @@
 //! What recovery finds in the commit log's files: every group, and the chain of those that follow the manifest.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::{BTreeMap, HashMap, HashSet};
 
 use bytes::Bytes;
 
 use super::entry::{Kind, Link};
 use super::group::{Group, GroupHeader};
-use super::{GroupSequence, LogId};
+use super::{EntryId, GroupSequence, LogId};
 use crate::planted::{Bug, is};
 use crate::runtime::BLOCK;
+use crate::units::PartitionId;
 
 /// A group's header where it was found. Its body may be torn.
 #[derive(Clone, Copy, Debug)]
@@ -180,6 +181,19 @@ pub(crate) fn first_batch(bytes: &Bytes) -> Option<u64> {
 }
 
 impl Chain {
+    /// Of each partition that the first `groups` groups delete, the last entry that does. What came before counts for nothing.
+    pub(crate) fn deletes(&self, groups: usize) -> BTreeMap<PartitionId, EntryId> {
+        let mut deletes = BTreeMap::new();
+        for linked in &self.groups[..groups] {
+            for (entry, _, id) in linked.group.numbered() {
+                if entry.kind == Kind::Delete {
+                    deletes.insert(entry.id, id);
+                }
+            }
+        }
+        deletes
+    }
+
     /// Ends the chain before this group: what follows was never acknowledged.
     pub(crate) fn cut_before(&mut self, index: usize, id: LogId, previous: u32) {
         let cut = self.groups.split_off(index);

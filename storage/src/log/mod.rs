@@ -32,6 +32,7 @@ pub struct Log<R: Runtime>(pub(crate) Rc<Inner<R>>);
 pub(crate) struct Inner<R: Runtime> {
     pub(crate) core: Rc<Core<R>>,
     pub(crate) id: PartitionId,
+    birth: u64,
     pub(crate) state: RefCell<Partition>,
 }
 
@@ -43,12 +44,19 @@ impl<R: Runtime> Clone for Log<R> {
 
 impl<R: Runtime> Log<R> {
     pub(crate) fn new(core: Rc<Core<R>>, partition: Partition) -> Self {
-        Log(Rc::new(Inner { core, id: partition.id, state: RefCell::new(partition) }))
+        let birth = core.births.get();
+        core.births.set(birth + 1);
+        Log(Rc::new(Inner { core, id: partition.id, birth, state: RefCell::new(partition) }))
     }
 
     #[must_use]
     pub fn id(&self) -> PartitionId {
         self.0.id
+    }
+
+    /// Tells it from another log of a partition that was deleted and came back.
+    pub(crate) fn birth(&self) -> u64 {
+        self.0.birth
     }
 
     pub(crate) fn core(&self) -> &Core<R> {
@@ -154,7 +162,7 @@ impl<R: Runtime> Log<R> {
 
     /// `[position, position + length)` of a segment is in its file.
     pub(crate) fn filed(&self, segment: Offset, position: u32, length: u32) {
-        self.core().files.note_written(self.id(), segment, crate::segment::files::Kind::Log);
+        self.core().files.note_written(self, segment, crate::segment::files::Kind::Log);
         let mut state = self.state_mut();
         let was_dirty = state.dirty_bytes() > 0;
         let newly =

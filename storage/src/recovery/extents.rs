@@ -1,15 +1,15 @@
 //! Extents that nothing says are durable are read and checked: each batch that begins in one against its own CRC and
 //! against the header that the log has of it, and what lies before it against the log's bytes.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 
 use bytes::{Bytes, BytesMut};
 
 use super::{RecoveryReport, Row};
 use crate::batch::{Batch, HEADER_BYTES};
-use crate::commit_log::GroupSequence;
 use crate::commit_log::entry::{Entry, Kind, PREFIX_CHECKSUM_BYTES};
-use crate::commit_log::scan::Chain;
+use crate::commit_log::scan::{Chain, Linked};
+use crate::commit_log::{EntryId, GroupSequence};
 use crate::core::Core;
 use crate::error::OpenError;
 use crate::manifest::Manifest;
@@ -32,23 +32,53 @@ pub(super) async fn first_bad<R: Runtime>(
         manifest.partitions.iter().map(|partition| (partition.id, partition.topic.as_str()));
     let placed = placed.iter().map(|(id, topic, _)| (*id, topic.as_str()));
     let topics: HashMap<PartitionId, &str> = known.chain(placed).collect();
-    for (index, linked) in chain.groups.iter().enumerate() {
-        let extents = linked.group.entries.iter().filter(|(entry, _)| entry.kind == Kind::Extent);
-        for (entry, payload) in extents {
-            if linked.group.header.sequence <= mark {
-                report.hit(Row::ExtentTrusted);
-                continue;
+    let mut bad = None;
+    let mut groups = chain.groups.len();
+    loop {
+        // A partition that is deleted later on has no files any more. But what is cut does not delete it.
+        let deletes = chain.deletes(groups);
+        let mut found = None;
+        for (index, linked) in chain.groups[..groups].iter().enumerate() {
+            let what = first_bad_of(core, linked, (mark, &topics, &deletes), report).await?;
+            found = what.map(|what| (index, what));
+            if found.is_some() {
+                break;
             }
-            if is(Bug::ExtentUnchecked) {
-                continue;
-            }
-            // A topic that nobody knows any more was deleted: its entries count for nothing.
-            let Some(topic) = topics.get(&entry.id) else { continue };
-            if let Some(what) = check(core, entry, payload, topic).await? {
-                return Ok(Some((index, what)));
-            }
-            report.hit(Row::ExtentGood);
         }
+        let Some((index, what)) = found else { return Ok(bad) };
+        bad = Some((index, what));
+        groups = index;
+    }
+}
+
+type Topics<'a> = HashMap<PartitionId, &'a str>;
+type Deletes = BTreeMap<PartitionId, EntryId>;
+
+/// What is wrong with the first bad extent of a group.
+async fn first_bad_of<R: Runtime>(
+    core: &Core<R>,
+    linked: &Linked,
+    (mark, topics, deletes): (GroupSequence, &Topics<'_>, &Deletes),
+    report: &mut RecoveryReport,
+) -> Result<Option<String>, OpenError> {
+    for (entry, payload, id) in linked.group.numbered() {
+        let is_gone = deletes.get(&entry.id).is_some_and(|delete| id < *delete);
+        if entry.kind != Kind::Extent || is_gone {
+            continue;
+        }
+        if id.group <= mark {
+            report.hit(Row::ExtentTrusted);
+            continue;
+        }
+        if is(Bug::ExtentUnchecked) {
+            continue;
+        }
+        // A topic that nobody knows any more was deleted: its entries count for nothing.
+        let Some(topic) = topics.get(&entry.id) else { continue };
+        if let Some(what) = check(core, entry, payload, topic).await? {
+            return Ok(Some(what));
+        }
+        report.hit(Row::ExtentGood);
     }
     Ok(None)
 }

@@ -30,6 +30,8 @@ pub(super) struct Replayed {
     pub(super) partitions: BTreeMap<PartitionId, Partition>,
     /// Those that the chain names.
     pub(super) touched: BTreeSet<PartitionId>,
+    /// Those that the chain deletes: whatever they have is from after it.
+    pub(super) deleted: BTreeSet<PartitionId>,
     /// Bytes below extents that are to be written to their segments again.
     pub(super) rewrites: Vec<Rewrite>,
 }
@@ -47,6 +49,8 @@ struct Replay<'a> {
     placed: BTreeMap<PartitionId, (&'a str, &'a Arc<LogConfig>)>,
     directories: BTreeMap<PartitionId, PathBuf>,
     starts: BTreeMap<PartitionId, (EntryId, Offset)>,
+    /// Entries after which a partition began anew: it was deleted, and the manifest's state is older.
+    deletes: BTreeMap<PartitionId, EntryId>,
     out: Replayed,
     report: &'a mut RecoveryReport,
 }
@@ -67,11 +71,16 @@ pub(super) fn replay<R: Runtime>(
             .map(|(id, topic, _)| (*id, directory_of(&core.options, topic, *id)))
             .collect(),
         starts: BTreeMap::new(),
+        deletes: chain.deletes(chain.groups.len()),
         out: Replayed::default(),
         report,
     };
     for state in &manifest.partitions {
         replay.take_up(state, directory_of(&core.options, &state.topic, state.id));
+    }
+    for (id, delete) in &replay.deletes {
+        let after = EntryId { ordinal: delete.ordinal + 1, ..*delete };
+        replay.starts.insert(*id, (after, Offset(0)));
     }
     for linked in &chain.groups {
         replay.group(linked)?;
@@ -86,6 +95,10 @@ impl Replay<'_> {
         let Some((_, config)) = self.placed.get(&state.id) else {
             self.report.hit(Row::PartitionStray);
             return;
+        };
+        match self.deletes.get(&state.id) {
+            Some(delete) if *delete >= state.replay => return,
+            _ => self.deletes.remove(&state.id),
         };
         let mut partition =
             Partition::new(state.id, &state.topic, directory, Arc::clone(config), self.now);
@@ -108,15 +121,13 @@ impl Replay<'_> {
     }
 
     fn group(&mut self, linked: &Linked) -> Result<(), OpenError> {
-        for (ordinal, (entry, payload)) in linked.group.entries.iter().enumerate() {
-            let ordinal = u32::try_from(ordinal).unwrap_or(u32::MAX);
-            let id = EntryId { group: linked.group.header.sequence, ordinal };
+        for (entry, payload, id) in linked.group.numbered() {
             if entry.kind != Kind::Link {
                 let replayed = self.entry(id, entry, payload);
                 replayed.map_err(|what| OpenError::Rot {
                     file: format!("group {} of the commit log", id.group.0),
                     position: linked.position,
-                    what: format!("entry {ordinal} ({entry:?}) {what}"),
+                    what: format!("entry {} ({entry:?}) {what}", id.ordinal),
                 })?;
             }
         }
@@ -143,6 +154,11 @@ impl Replay<'_> {
             () => start,
         };
         self.out.touched.insert(entry.id);
+        if self.deletes.get(&entry.id) == Some(&id) {
+            self.report.hit(Row::Deleted);
+            self.out.deleted.insert(entry.id);
+            return Ok(());
+        }
         if id < start {
             self.report.hit(Row::EntrySkipped);
             return Ok(());
@@ -162,11 +178,7 @@ impl Replay<'_> {
                 partition.start_at_replayed(entry.base);
                 Row::LogStart
             }
-            Kind::Delete => {
-                self.out.partitions.remove(&entry.id);
-                self.out.touched.remove(&entry.id);
-                Row::Deleted
-            }
+            Kind::Delete => return Err("deletes what is older than the manifest"),
             Kind::Truncate | Kind::Link => return Err("is of a kind that is not written"),
         };
         self.report.hit(row);

@@ -52,7 +52,7 @@ pub enum Row {
     FragmentSuperseded,
     /// Log start: moved.
     LogStart,
-    /// Delete: the partition is gone.
+    /// Delete: what came before counts for nothing. The partition is placed here again.
     Deleted,
     /// Entry: before the one from which its partition replays.
     EntrySkipped,

@@ -86,6 +86,8 @@ pub(super) async fn resume<R: Runtime>(
     ensure_room(core).await?;
     if chain.ends_with_link {
         report.hit(Row::EmptyLink);
+    } else if is(Bug::OldIdUsedAgain) && !after_clean_stop {
+        core.commit.borrow_mut().files.skip_to_free_file();
     } else {
         report.hit(Row::NewLink);
         let old = Link { id: chain.id, end: chain.end };
@@ -94,7 +96,7 @@ pub(super) async fn resume<R: Runtime>(
     }
     core.commit.borrow_mut().marks.recorded(chain.end);
     if !after_clean_stop {
-        let renamed = crate::strays::rename_predecessors(core).await;
+        let renamed = crate::strays::rename_predecessors(core, &replayed.deleted).await;
         renamed.map_err(OpenError::io(&core.options.directory))?;
         report.raise_epochs = touched.iter().copied().collect();
         report.raise_epochs.sort_unstable();
@@ -116,7 +118,7 @@ async fn write_again<R: Runtime>(core: &Core<R>, rewrite: Rewrite) -> io::Result
     let file = core.files.writable(core, &log, rewrite.segment).await?;
     let bytes = crate::buffers::padded(&rewrite.bytes);
     core.runtime.write_at(&file, bytes, u64::from(rewrite.start), Dsync::No).await?;
-    core.files.note_written(rewrite.id, rewrite.segment, FileKind::Log);
+    core.files.note_written(&log, rewrite.segment, FileKind::Log);
     Ok(())
 }
 
@@ -222,7 +224,6 @@ async fn ensure_room<R: Runtime>(core: &Core<R>) -> Result<(), OpenError> {
 async fn write_link<R: Runtime>(core: &Core<R>, id: LogId, old: Link) -> Result<(), OpenError> {
     {
         let mut commit = core.commit.borrow_mut();
-        let id = if is(Bug::OldIdUsedAgain) { old.id } else { id };
         if id != old.id {
             commit.id = id;
         }

@@ -9,6 +9,7 @@ use crate::given_up::GivenUp;
 use crate::runtime::Runtime;
 use crate::runtime::simulated::Disk;
 use crate::simulation::hand::{append, disk, id, open, run};
+use crate::units::Offset;
 
 fn file(base: u64) -> PathBuf {
     PathBuf::from(format!("/data/t-0/{base:020}.log"))
@@ -116,4 +117,25 @@ fn a_segment_that_retention_rolled_and_gave_up_stays_away() {
         store.close().await.unwrap();
     });
     assert!(!names(&disk).contains(&first));
+}
+
+/// Found by the simulation, as soon as it let a partition come back under its id, as a replica does that moves away and back.
+#[test]
+fn what_a_deleted_partition_had_is_not_what_it_has_when_it_comes_back() {
+    let disk = disk();
+    let life = run(6, &disk, async move |runtime| {
+        let (store, log) = open(&runtime).await;
+        append(&store, &log, 12_000).await.ticket.await.unwrap();
+        append(&store, &log, 12_000).await.ticket.await.unwrap();
+        store.delete(id(1)).await.unwrap();
+        let log = store.create(id(1), "t", Arc::new(LogConfig::default())).await.unwrap();
+        append(&store, &log, 10).await.ticket.await.unwrap();
+    });
+    life.kill();
+    run(7, &disk, async move |runtime| {
+        let (store, log) = open(&runtime).await;
+        assert_eq!((log.log_start(), log.end()), (Offset(0), Offset(1)));
+        store.close().await.unwrap();
+    });
+    assert!(disk.content(&file(0)).unwrap().len() < 100);
 }

@@ -15,9 +15,9 @@ use ring::buffer::Aligned;
 
 use super::files::sync_names;
 use super::finish::finish;
-use crate::commit_log::GroupSequence;
 use crate::commit_log::commit::Reserve;
 use crate::commit_log::entry::{Entry, Kind};
+use crate::commit_log::{EntryId, GroupSequence};
 use crate::core::{Core, count};
 use crate::log::Log;
 use crate::partition::Partition;
@@ -269,6 +269,7 @@ async fn load_head<R: Runtime>(
         return Ok(());
     }
     let entry = log_fragment(core, log, segment, start, &head).await?;
+    let Some(entry) = entry else { return Ok(()) };
     let wait_for = if is(Bug::CleanEndNotWaitedFor) { GroupSequence(0) } else { entry.group };
     core.durable(wait_for).await.map_err(|offline| io::Error::other(offline.0))?;
     log.state_mut().tail.push_front_of(Piece {
@@ -281,19 +282,22 @@ async fn load_head<R: Runtime>(
     Ok(())
 }
 
-/// Adds a fragment to the log, out of what is kept for recycling if need be.
+/// Adds a fragment to the log, out of what is kept for recycling if need be. Not for a partition that was deleted: its last entry says so.
 pub(crate) async fn log_fragment<R: Runtime>(
     core: &Core<R>,
     log: &Log<R>,
     segment: Offset,
     position: u32,
     bytes: &[u8],
-) -> io::Result<crate::commit_log::EntryId> {
+) -> io::Result<Option<EntryId>> {
     loop {
         let room = core.events.room.listen();
+        if log.state().deleted {
+            return Ok(None);
+        }
         if let Some(entry) = add_fragment(core, log, segment, position, bytes) {
             core.events.appended.notify();
-            return Ok(entry);
+            return Ok(Some(entry));
         }
         core.check_online().map_err(|offline| io::Error::other(offline.0))?;
         core.events.recycle.notify();
@@ -307,7 +311,7 @@ fn add_fragment<R: Runtime>(
     segment: Offset,
     position: u32,
     bytes: &[u8],
-) -> Option<crate::commit_log::EntryId> {
+) -> Option<EntryId> {
     let mut commit = core.commit.borrow_mut();
     commit.reserve(bytes.len(), 0, Reserve::Use).ok()?;
     let mut state = log.state_mut();

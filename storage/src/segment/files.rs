@@ -57,9 +57,17 @@ const SYNC_TOGETHER: usize = 64;
 #[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 struct Key {
     id: PartitionId,
+    /// Tells a log from another of a partition that was deleted and came back.
+    birth: u64,
     base: Offset,
     kind: Kind,
     writes: bool,
+}
+
+impl Key {
+    fn of<R: Runtime>(log: &Log<R>, base: Offset, kind: Kind, writes: bool) -> Self {
+        Key { id: log.id(), birth: log.birth(), base, kind, writes }
+    }
 }
 
 /// See the head of the file.
@@ -102,7 +110,7 @@ impl<R: Runtime> FileCache<R> {
         base: Offset,
         kind: Kind,
     ) -> io::Result<R::File> {
-        let key = Key { id: log.id(), base, kind, writes: true };
+        let key = Key::of(log, base, kind, true);
         if let Some(file) = self.cached(key) {
             return Ok(file);
         }
@@ -116,8 +124,8 @@ impl<R: Runtime> FileCache<R> {
 
     /// A write to this file has returned: the next manifest syncs it. Noted now and not when the write began, or a sync
     /// in between would take it for its own.
-    pub(crate) fn note_written(&self, id: PartitionId, base: Offset, kind: Kind) {
-        self.written.borrow_mut().insert(Key { id, base, kind, writes: true });
+    pub(crate) fn note_written(&self, log: &Log<R>, base: Offset, kind: Kind) {
+        self.written.borrow_mut().insert(Key::of(log, base, kind, true));
     }
 
     /// Syncs every file that was written since the last call. Those that are gone were given up.
@@ -132,7 +140,9 @@ impl<R: Runtime> FileCache<R> {
     }
 
     async fn sync_one(&self, core: &Core<R>, key: Key) -> io::Result<()> {
-        let Some(log) = core.log(key.id) else { return Ok(()) };
+        let Some(log) = core.log(key.id).filter(|log| log.birth() == key.birth) else {
+            return Ok(());
+        };
         let file = match self.cached(key) {
             Some(file) => file,
             None => {
@@ -154,7 +164,7 @@ impl<R: Runtime> FileCache<R> {
         base: Offset,
         kind: Kind,
     ) -> io::Result<R::File> {
-        let key = Key { id: log.id(), base, kind, writes: false };
+        let key = Key::of(log, base, kind, false);
         if let Some(file) = self.cached(key) {
             return Ok(file);
         }
@@ -187,10 +197,10 @@ impl<R: Runtime> FileCache<R> {
     }
 
     /// Closes what is open of a segment, or of a whole partition.
-    pub(crate) fn forget(&self, id: PartitionId, base: Option<Offset>) {
+    pub(crate) fn forget(&self, log: &Log<R>, base: Option<Offset>) {
         self.open
             .borrow_mut()
-            .retain(|key, _| key.id != id || base.is_some_and(|base| base != key.base));
+            .retain(|key, _| key.birth != log.birth() || base.is_some_and(|base| base != key.base));
     }
 
     pub(crate) fn note_unsynced(&self, directory: &Path) {

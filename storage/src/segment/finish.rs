@@ -20,7 +20,7 @@ pub(crate) async fn finish<R: Runtime>(
     cut(core, log, base).await?;
     write_snapshot(core, log, base).await?;
     log.finished(base);
-    core.files.forget(log.id(), Some(base));
+    core.files.forget(log, Some(base));
     Ok(())
 }
 
@@ -31,7 +31,7 @@ pub(crate) async fn cut<R: Runtime>(core: &Core<R>, log: &Log<R>, base: Offset) 
     };
     let file = core.files.writable(core, log, base).await?;
     core.runtime.truncate(&file, u64::from(length)).await?;
-    core.files.note_written(log.id(), base, Kind::Log);
+    core.files.note_written(log, base, Kind::Log);
     write_indexes(core, log, base, true).await
 }
 
@@ -64,7 +64,7 @@ pub(crate) async fn write_indexes<R: Runtime>(
         if cut {
             core.runtime.truncate(&file, length).await?;
         }
-        core.files.note_written(log.id(), base, kind);
+        core.files.note_written(log, base, kind);
         if let Some(segment) = log.state_mut().segment_mut(base) {
             let index =
                 if kind == Kind::OffsetIndex { &mut segment.offsets } else { &mut segment.times };

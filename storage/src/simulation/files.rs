@@ -1,5 +1,5 @@
-//! After a clean stop the directory is Kafka's: each partition's `.log` files are its batches and nothing else, the
-//! indexes hold what Kafka's rules ask for, and no file is there that is not known.
+//! After a clean stop the directory is Kafka's, and the list of segments: each partition's `.log` files are those of the log, its
+//! batches and nothing else, the indexes hold what Kafka's rules ask for, and no file is there that is not known.
 
 use std::cell::RefCell;
 use std::path::Path;
@@ -10,10 +10,17 @@ use crate::batch::scan::Batches;
 use crate::config::StoreOptions;
 use crate::index::{OffsetIndex, TimeIndex};
 use crate::runtime::simulated::{Disk, Simulated};
-use crate::units::Offset;
+use crate::store::Store;
+use crate::units::{Offset, PartitionId};
 
-pub(super) fn check(runtime: &Simulated, options: &StoreOptions, model: &Rc<RefCell<Model>>) {
+pub(super) fn check(
+    runtime: &Simulated,
+    options: &StoreOptions,
+    store: &Store<Simulated>,
+    model: &Rc<RefCell<Model>>,
+) {
     let disk = runtime.disk();
+    let ids: Vec<PartitionId> = model.borrow().logs.keys().copied().collect();
     let logs: Vec<Log> = model.borrow().logs.values().cloned().collect();
     for name in disk.names(&options.directory) {
         let known = name.starts_with("odradek-")
@@ -24,15 +31,21 @@ pub(super) fn check(runtime: &Simulated, options: &StoreOptions, model: &Rc<RefC
             model.borrow_mut().fail(format!("{name} is left in the directory"));
         }
     }
-    for log in logs {
+    for (id, log) in ids.into_iter().zip(logs) {
         let directory = options.directory.join(format!("{}-0", log.topic));
-        if let Err(what) = partition(disk, &directory, &log) {
+        let Some(own) = store.log(id) else { continue };
+        let own: Vec<i64> = {
+            let state = own.state();
+            let used = state.segments.iter().filter(|segment| segment.length > 0);
+            used.map(|segment| segment.base.0).collect()
+        };
+        if let Err(what) = partition(disk, &directory, &log, &own) {
             model.borrow_mut().fail(format!("{}: {what}", log.topic));
         }
     }
 }
 
-fn partition(disk: &Disk, directory: &Path, log: &Log) -> Result<(), String> {
+fn partition(disk: &Disk, directory: &Path, log: &Log, own: &[i64]) -> Result<(), String> {
     let names = disk.names(directory);
     let mut bases: Vec<i64> = names
         .iter()
@@ -40,6 +53,14 @@ fn partition(disk: &Disk, directory: &Path, log: &Log) -> Result<(), String> {
         .filter_map(|base| base.parse().ok())
         .collect();
     bases.sort_unstable();
+    let is_filled = |base: &i64| {
+        let path = directory.join(format!("{base:020}.log"));
+        disk.content(&path).is_some_and(|content| !content.is_empty())
+    };
+    let filled: Vec<i64> = bases.iter().copied().filter(is_filled).collect();
+    if filled != own {
+        return Err(format!("the files are {filled:?}, the log's segments {own:?}"));
+    }
     let mut next = bases.first().copied().map_or(log.end, Offset);
     if next > log.start {
         return Err(format!("the first segment is {next:?}, the log starts at {:?}", log.start));

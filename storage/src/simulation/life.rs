@@ -87,6 +87,9 @@ pub(super) fn run_seed(seed: u64, tell: bool) -> Verdict {
             ..Faults::default()
         };
         disk.set_faults(faults);
+        if random.random_ratio(1, 6) {
+            runtime.slow_writes();
+        }
         // A crash inside recovery now and then, else somewhere in the work.
         let steps = if random.random_ratio(1, 4) {
             random.random_range(1..150)
@@ -121,7 +124,7 @@ pub(super) fn run_seed(seed: u64, tell: bool) -> Verdict {
         if model.borrow().failure.is_some() {
             break;
         }
-        if random.random_ratio(1, 6) {
+        if random.random_ratio(1, 3) {
             rot(&disk, &options, seed, clock, &model, &mut random);
         }
     }
@@ -210,6 +213,10 @@ fn durable_byte(
     if groups.is_empty() || mark == GroupSequence(0) {
         return None;
     }
-    let (path, position, header) = groups[random.random_range(0..groups.len())].clone();
+    // The newest ones are what only the last mark speaks for.
+    let last = groups.iter().max_by_key(|(_, _, header)| header.sequence)?;
+    let any = &groups[random.random_range(0..groups.len())];
+    let (path, position, header) =
+        if random.random_ratio(1, 2) { last.clone() } else { any.clone() };
     Some((path, position + random.random_range(0..header.length as usize)))
 }

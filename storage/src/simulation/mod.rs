@@ -23,7 +23,6 @@ fn number(name: &str) -> Option<u64> {
 }
 
 #[test]
-#[ignore = "some seeds still fail: scripts/simulate runs it"]
 fn nothing_is_lost() {
     let first = number("ODRADEK_FIRST_SEED").unwrap_or(0);
     let seeds = number("ODRADEK_SEEDS").unwrap_or(SEEDS);

@@ -22,6 +22,8 @@ pub(super) struct Appended {
 /// One partition as it must be.
 #[derive(Clone, Debug)]
 pub(super) struct Log {
+    /// Tells it from another of a partition that was deleted and came back.
+    pub(super) birth: u64,
     pub(super) topic: String,
     pub(super) config: Arc<LogConfig>,
     pub(super) batches: Vec<Appended>,
@@ -40,8 +42,9 @@ pub(super) struct Log {
 }
 
 impl Log {
-    pub(super) fn new(topic: &str, config: Arc<LogConfig>) -> Self {
+    pub(super) fn new(topic: &str, config: Arc<LogConfig>, birth: u64) -> Self {
         Log {
+            birth,
             topic: topic.to_owned(),
             config,
             batches: Vec::new(),
@@ -88,6 +91,7 @@ pub(super) struct Model {
     pub(super) offline: bool,
     /// The life ended in a clean stop.
     pub(super) clean: bool,
+    pub(super) births: u64,
 }
 
 impl Model {

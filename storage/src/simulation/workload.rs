@@ -51,14 +51,21 @@ fn config(random: &mut impl Rng) -> Arc<LogConfig> {
 
 pub(super) fn first_topics(model: &mut Model, random: &mut impl Rng) {
     for number in 0..random.random_range(1..6) {
-        new_topic(model, number, random);
+        new_topic(model, number, None, random);
     }
 }
 
 /// Names come back with other ids.
-fn new_topic(model: &mut Model, number: u32, random: &mut impl Rng) -> PartitionId {
-    let id = PartitionId { topic: TopicId(Uuid::from_u128(random.random())), partition: 0 };
-    let mut log = Expected::new(&format!("t{number}"), config(random));
+fn new_topic(
+    model: &mut Model,
+    number: u32,
+    id: Option<PartitionId>,
+    random: &mut impl Rng,
+) -> PartitionId {
+    let fresh = PartitionId { topic: TopicId(Uuid::from_u128(random.random())), partition: 0 };
+    let id = id.unwrap_or(fresh);
+    model.births += 1;
+    let mut log = Expected::new(&format!("t{number}"), config(random), model.births);
     log.retains = log.config.retention_ms >= 0 || log.config.retention_bytes >= 0;
     model.tell(|| format!("topic {} {id:?}", log.topic));
     model.logs.insert(id, log);
@@ -108,8 +115,11 @@ async fn compare(
     model: &Shared,
 ) {
     let ids: Vec<PartitionId> = model.borrow().logs.keys().copied().collect();
-    for id in ids {
-        let Some(log) = store.log(id) else {
+    // Retention is at work already: this is where the logs start before anything is awaited.
+    let found: Vec<_> =
+        ids.into_iter().map(|id| (id, store.log(id).map(|log| (log.log_start(), log)))).collect();
+    for (id, found) in found {
+        let Some((start, log)) = found else {
             model.borrow_mut().fail(format!("{id:?} is not there"));
             continue;
         };
@@ -121,16 +131,14 @@ async fn compare(
             let topic = expected.topic.clone();
             let at_boundary =
                 end == Offset(0) || expected.batches.iter().any(|batch| batch.last.next() == end);
-            let start = log.log_start();
             let may_move = expected.retains && start >= expected.starts[0] && start <= end;
             let start_known = expected.starts.contains(&start) || may_move;
             expected.cut(end.min(appended));
             expected.start = log.log_start();
-            expected.starts = vec![expected.start];
+            expected.starts = vec![start, expected.start];
             if end < promised || end > appended || !at_boundary || !start_known {
                 model.fail(format!(
-                    "{topic}: ends at {end:?}, promised {promised:?}, appended {appended:?}; starts at {:?}, was {was:?}",
-                    log.log_start()
+                    "{topic}: ends at {end:?}, promised {promised:?}, appended {appended:?}; starts at {start:?}, was {was:?}"
                 ));
             }
             if end < appended && report.is_clean() {
@@ -171,7 +179,7 @@ async fn read_some(
                 && log.core().check_online().is_ok()
             {
                 let names = runtime.disk().names(&log.state().directory);
-                print_state(log);
+                print_state(log, &model.borrow());
                 model.borrow_mut().fail(format!(
                     "{id:?} cannot be read at {from:?}: {error}; there are {names:?}"
                 ));
@@ -192,7 +200,7 @@ async fn read_some(
                 && found.payload == batch.payload()
         });
         if found.is_none() {
-            print_state(log);
+            print_state(log, &model);
             model.fail(format!(
                 "{id:?}: batch {index} after {from:?} is {:?}, not what was appended at {next:?}",
                 batch.header()
@@ -212,7 +220,10 @@ async fn read_some(
 }
 
 /// For the story: what the log knows of itself.
-fn print_state(log: &LogOf) {
+fn print_state(log: &LogOf, model: &Model) {
+    if model.story.is_none() {
+        return;
+    }
     let state = log.state();
     println!(
         "{:?} starts at {:?}, ends at {:?}, readable from {:?}",
@@ -363,10 +374,13 @@ impl Life {
         self.note(id, &batch, &appended, idempotent, records);
         let (model, ticket, last) = (Rc::clone(&self.model), appended.ticket, appended.last_offset);
         let is_sync = ticket.durable;
+        let birth = self.model.borrow().logs.get(&id).map(|log| log.birth);
         self.runtime.spawn(async move {
             let acknowledged = ticket.await.is_ok();
             let mut model = model.borrow_mut();
-            if let Some(log) = model.logs.get_mut(&id).filter(|_| acknowledged) {
+            if let Some(log) = model.logs.get_mut(&id).filter(|_| acknowledged)
+                && Some(log.birth) == birth
+            {
                 log.written = log.written.max(last.next());
                 if is_sync {
                     log.durable = log.durable.max(last.next());
@@ -488,12 +502,16 @@ impl Life {
             let gone = self.model.borrow_mut().logs.remove(&id);
             match self.store.delete(id).await {
                 Ok(()) => {}
-                Err(StorageError::Offline(why)) => self.went_offline(&why.0).await,
-                Err(error) => self.model.borrow_mut().fail(format!("delete: {error}")),
+                Err(StorageError::Offline(why)) => return self.went_offline(&why.0).await,
+                Err(error) => return self.model.borrow_mut().fail(format!("delete: {error}")),
             }
-            if let Some(gone) = gone.filter(|_| self.draw(2) == 0) {
-                let number = gone.topic.trim_start_matches('t').parse().expect("a number");
-                self.add(number).await;
+            let Some(gone) = gone else { return };
+            let number = gone.topic.trim_start_matches('t').parse().expect("a number");
+            match self.draw(4) {
+                0 => self.add(number, None).await,
+                // As a replica that moved away and back.
+                1 => self.add(number, Some(id)).await,
+                _ => {}
             }
         }
     }
@@ -503,14 +521,14 @@ impl Life {
             self.model.borrow().logs.values().map(|log| log.topic.clone()).collect();
         let free = (0..8).find(|number| !taken.contains(&format!("t{number}")));
         if let Some(number) = free.filter(|_| taken.len() < 6) {
-            self.add(number).await;
+            self.add(number, None).await;
         }
     }
 
-    async fn add(&self, number: u32) {
+    async fn add(&self, number: u32, id: Option<PartitionId>) {
         let id = self
             .runtime
-            .with_random(|random| new_topic(&mut self.model.borrow_mut(), number, random));
+            .with_random(|random| new_topic(&mut self.model.borrow_mut(), number, id, random));
         let (topic, config) = {
             let model = self.model.borrow();
             (model.logs[&id].topic.clone(), Arc::clone(&model.logs[&id].config))
@@ -560,7 +578,7 @@ impl Life {
             }
         };
         self.note_starts();
-        super::files::check(&self.runtime, &self.options, &self.model);
+        super::files::check(&self.runtime, &self.options, &self.store, &self.model);
         let path = self.options.directory.join(MARKER_FILE);
         let content = b"{\"version\":0,\"brokerEpoch\":-1}";
         if self.runtime.disk().put(Path::new(&path), content).is_err() {

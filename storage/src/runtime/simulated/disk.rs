@@ -54,6 +54,12 @@ pub(super) struct Begun {
     covers: u64,
 }
 
+impl Begun {
+    pub(super) fn is_plain_write(&self) -> bool {
+        matches!(self.operation, Operation::Write { dsync: false, .. })
+    }
+}
+
 /// Errors that the test asks for.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Faults {
@@ -184,7 +190,7 @@ impl Disk {
     /// Now and then a late write of a killed process lands.
     pub(super) fn land_one_late(&self, random: &mut SmallRng) {
         let mut state = self.0.borrow_mut();
-        if !state.late.is_empty() && random.random_ratio(1, 20) {
+        if !state.late.is_empty() && random.random_ratio(1, 200) {
             let index = random.random_range(0..state.late.len());
             let operation = state.late.swap_remove(index);
             state.land(operation, random);

@@ -199,7 +199,12 @@ impl File {
         self.allocated = self.allocated.max(position + bytes.len() as u64);
         self.changed = number;
         if dsync {
-            self.forget_below(position, position + bytes.len() as u64);
+            let end = position + bytes.len() as u64;
+            self.forget_below(position, end);
+            // Nor can an older change of length that is still unsynced cut it off.
+            for (_, length) in &mut self.lengths {
+                *length = end.max(*length);
+            }
             put(&mut self.stable, position, &bytes);
         } else {
             self.unsynced.push((number, position, bytes));

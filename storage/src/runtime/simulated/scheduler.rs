@@ -32,6 +32,8 @@ struct World {
     in_flight: RefCell<Vec<(Begun, Slot)>>,
     timers: RefCell<Vec<(Duration, Slot)>>,
     dead: Cell<bool>,
+    /// Plain writes take long: they are passed over most of the time.
+    has_slow_writes: Cell<bool>,
 }
 
 struct Task {
@@ -60,7 +62,13 @@ impl Simulated {
             in_flight: RefCell::default(),
             timers: RefCell::default(),
             dead: Cell::new(false),
+            has_slow_writes: Cell::new(false),
         }))
+    }
+
+    /// From now on plain writes (those without DSYNC) take much longer than anything else.
+    pub fn slow_writes(&self) {
+        self.0.has_slow_writes.set(true);
     }
 
     #[must_use]
@@ -129,9 +137,16 @@ impl Simulated {
         let choice = self.with_random(|r| r.random_range(0..choices));
         match runnable.get(choice) {
             Some(&index) => self.poll(index),
+            None if self.is_passed_over(choice - runnable.len()) => {}
             None => self.complete(choice - runnable.len()),
         }
         true
+    }
+
+    fn is_passed_over(&self, index: usize) -> bool {
+        self.0.has_slow_writes.get()
+            && self.0.in_flight.borrow()[index].0.is_plain_write()
+            && self.with_random(|random| random.random_ratio(19, 20))
     }
 
     fn poll(&self, index: usize) {
