@@ -7,12 +7,14 @@
 //! A group's memory is one piece of an arena that all its partitions have slices of, so it is given back for all of them at
 //! once. A few bytes that fill no block, and so cannot leave for a segment, are copied out of its way.
 
-use bytes::Bytes;
+#[cfg(test)]
+mod tests;
 
 use crate::commit_log::GroupSequence;
 use crate::core::Core;
 use crate::log::Log;
 use crate::runtime::{BLOCK_U64, Runtime};
+use crate::tail::Piece;
 use crate::units::Offset;
 
 /// Clean bytes that are kept before a reader has missed any.
@@ -77,22 +79,19 @@ impl<R: Runtime> Log<R> {
         let mut state = self.state_mut();
         let state = &mut *state;
         let segments = &state.segments;
-        let clean = |piece: &crate::tail::Piece| {
+        let place = |piece: &Piece| {
             let index = segments.binary_search_by_key(&piece.segment, |segment| segment.base);
-            index.map_or(true, |index| piece.end() <= segments[index].filed)
+            index.map_or((u32::MAX, u32::MAX), |index| {
+                (segments[index].filed, segments[index].assigned)
+            })
         };
-        if state.tail.give_back(group, clean).is_none() {
+        if state.tail.give_back(group, |piece| piece.end() <= place(piece).0).is_none() {
             return true;
         }
         let stuck = || state.tail.pieces().take_while(|piece| piece.entry.group <= group);
-        let assigned = |piece: &crate::tail::Piece| {
-            let index = segments.binary_search_by_key(&piece.segment, |segment| segment.base);
-            index.map_or(u32::MAX, |index| segments[index].assigned)
-        };
         let left = stuck().map(|piece| {
-            u64::from(piece.end() - piece.position.max(assigned(piece)).min(piece.end()))
+            u64::from(piece.end() - piece.position.max(place(piece).1).min(piece.end()))
         });
-        let being_written = stuck().any(|piece| piece.position < assigned(piece));
         if left.sum::<u64>() >= BLOCK_U64 {
             if !std::mem::replace(&mut state.draining, true) {
                 self.core().drains.borrow_mut().push_back(self.clone());
@@ -100,12 +99,14 @@ impl<R: Runtime> Log<R> {
             }
             return false;
         }
+        let being_written = stuck().any(|piece| {
+            let (filed, assigned) = place(piece);
+            piece.position.max(filed) < piece.end().min(assigned)
+        });
         if being_written {
             return false;
         }
-        for piece in state.tail.pieces_mut().take_while(|piece| piece.entry.group <= group) {
-            piece.bytes = Bytes::copy_from_slice(&piece.bytes);
-        }
+        state.tail.move_out(group, |piece| place(piece).0);
         true
     }
 }

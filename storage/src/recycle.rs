@@ -23,7 +23,7 @@ use crate::manifest::{Manifest, Marker, PartitionState, SegmentState};
 use crate::partition::Relogged;
 use crate::planted::{Bug, is};
 use crate::runtime::{Dsync, How, Runtime};
-use crate::segment::drain::{FULL_DISK_PAUSE, drain, is_full, log_fragment};
+use crate::segment::drain::{FULL_DISK_PAUSE, Until, drain, is_full, log_fragment};
 use crate::segment::finish::write_indexes;
 use crate::units::Offset;
 
@@ -137,7 +137,7 @@ async fn free_oldest<R: Runtime>(core: &Rc<Core<R>>) -> io::Result<()> {
 /// Drains a log, when no other task does.
 async fn drain_alone<R: Runtime>(core: &Core<R>, log: &Log<R>) -> io::Result<()> {
     take_alone(core, log).await?;
-    let drained = drain(core, log, false).await;
+    let drained = drain(core, log, Until::Blocks).await;
     let_go(core, log);
     drained.map(|_| ())
 }

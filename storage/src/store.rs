@@ -264,7 +264,7 @@ async fn close_log<R: Runtime>(core: &Core<R>, log: &Log<R>) -> std::io::Result<
 }
 
 async fn close_files<R: Runtime>(core: &Core<R>, log: &Log<R>) -> std::io::Result<()> {
-    drain::drain(core, log, true).await?;
+    drain::drain(core, log, drain::Until::End).await?;
     let is_new =
         log.state().segments.iter().all(|segment| segment.length == 0) && log.log_start().0 == 0;
     crate::recovery::resume::remove_unknown_files(core, log).await?;

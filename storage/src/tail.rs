@@ -141,8 +141,22 @@ impl Tail {
         self.pieces.front_mut().filter(|piece| piece.entry.group <= group)
     }
 
-    pub(crate) fn pieces_mut(&mut self) -> impl Iterator<Item = &mut Piece> {
-        self.pieces.iter_mut()
+    /// Gives what is left of groups up to this one memory of its own: of the first piece only what its segment does not
+    /// have, for that piece may be the end of a large batch.
+    pub(crate) fn move_out(&mut self, group: GroupSequence, filed: impl Fn(&Piece) -> u32) {
+        let left = self.pieces.iter_mut().take_while(|piece| piece.entry.group <= group);
+        for (index, piece) in left.enumerate() {
+            let cut = match index {
+                0 => filed(piece).clamp(piece.position, piece.end()) - piece.position,
+                _ => 0,
+            };
+            piece.bytes = Bytes::copy_from_slice(&piece.bytes[cut as usize..]);
+            if cut > 0 {
+                piece.position += cut;
+                piece.batch = None;
+            }
+        }
+        self.front_changed();
     }
 
     /// Forgets everything below this place: the segment has it, or is gone.

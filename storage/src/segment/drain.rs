@@ -78,7 +78,7 @@ pub(crate) async fn run<R: Runtime>(core: Rc<Core<R>>) {
             more.await;
             continue;
         };
-        let drained = drain(&core, &log, false).await;
+        let drained = drain(&core, &log, Until::Little).await;
         log.state_mut().draining = false;
         if let Err(error) = &drained {
             core.go_offline(&format!("a segment cannot be written: {error}"));
@@ -94,19 +94,32 @@ pub(crate) fn is_full(error: &io::Error) -> bool {
     matches!(error.kind(), io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded)
 }
 
-/// Writes what can be written of a log; with `close`, its unaligned end too. Returns whether there was anything.
+/// When a drain ends.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Until {
+    /// What came while the rest was written is too little for a write of its own.
+    Little,
+    /// No whole block is left.
+    Blocks,
+    /// Nothing is left: the log closes.
+    End,
+}
+
+/// Writes what can be written of a log. Returns whether there was anything.
 pub(crate) async fn drain<R: Runtime>(
     core: &Core<R>,
     log: &Log<R>,
-    close: bool,
+    until: Until,
 ) -> io::Result<bool> {
     let mut progress = false;
     loop {
-        if log.state().deleted {
+        let little = core.options.drain_bytes as u64 / 2;
+        let enough = until == Until::Little && progress && log.state().undrained() < little;
+        if enough || log.state().deleted {
             return Ok(progress);
         }
         let written = core.commit.borrow().marks.written;
-        let step = log.state_mut().next_step(written, close);
+        let step = log.state_mut().next_step(written, until == Until::End);
         match step {
             Step::Done => return Ok(progress),
             Step::LoadHead { segment, start, end } => {

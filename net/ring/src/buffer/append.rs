@@ -39,7 +39,7 @@ impl AppendBuffer {
     }
 
     fn make(capacity: usize, charge: Option<Box<dyn Any + Send + Sync>>) -> AppendBuffer {
-        let shared = Shared { memory: Memory::uninitialised(capacity), _charge: charge };
+        let shared = Shared { memory: Memory::huge(capacity), _charge: charge };
         AppendBuffer { shared: Arc::new(shared), len: 0, capacity, holes: Vec::new() }
     }
 
