@@ -45,6 +45,10 @@ pub(crate) enum Bug {
     LateWrites,
     RotByGroupsWalked,
     NoMarkInManifest,
+    /// Whatever lies in a partition's directory is taken for a segment of it.
+    DirectoryIsList,
+    /// Batches go where the log's state ends, not to the segment and position that their entries name.
+    EntryWithoutPlace,
 }
 
 #[cfg(test)]

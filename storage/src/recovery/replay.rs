@@ -40,7 +40,25 @@ pub(super) struct Rewrite {
     pub(super) id: PartitionId,
     pub(super) segment: Offset,
     pub(super) start: u32,
+    /// How many bytes from `start` on were logged again after the extent: a fragment that is still to come has them.
+    missing: u32,
     pub(super) bytes: Vec<u8>,
+}
+
+impl Rewrite {
+    /// Puts what a fragment has of the missing bytes in front of the others.
+    fn fill(&mut self, entry: &Entry, payload: &Bytes) -> bool {
+        let is_it = self.id == entry.id && self.segment == entry.segment && self.missing > 0;
+        let reach = entry.position + length(payload);
+        if !is_it || entry.position > self.start || reach < self.start + self.missing {
+            return false;
+        }
+        let from = (self.start - entry.position) as usize;
+        let missing = &payload[from..from + self.missing as usize];
+        self.bytes.splice(..0, missing.iter().copied());
+        self.missing = 0;
+        true
+    }
 }
 
 struct Replay<'a> {
@@ -165,8 +183,17 @@ impl Replay<'_> {
         }
         let Some(partition) = self.out.partitions.get_mut(&entry.id) else { return Ok(()) };
         let row = match entry.kind {
+            Kind::Batch if is(Bug::EntryWithoutPlace) => {
+                let entry = partition.at_its_end(entry, known);
+                batch(partition, id, &entry, payload, known, self.now)?
+            }
             Kind::Batch => batch(partition, id, entry, payload, known, self.now)?,
-            Kind::Fragment => fragment(partition, id, entry, payload)?,
+            Kind::Fragment => {
+                let mut rewrites = self.out.rewrites.iter_mut();
+                let filled = rewrites.any(|rewrite| rewrite.fill(entry, payload));
+                let row = fragment(partition, id, entry, payload)?;
+                if filled { Row::FragmentBefore } else { row }
+            }
             Kind::Extent => {
                 if let Some(rewrite) = extent(partition, id, entry, payload, known, self.now)? {
                     self.report.hit(Row::ExtentRewritten);
@@ -188,6 +215,13 @@ impl Replay<'_> {
     /// Every byte that no segment has must be here.
     fn finish(self) -> Result<Replayed, OpenError> {
         let mut out = self.out;
+        if let Some(rewrite) = out.rewrites.iter().find(|rewrite| rewrite.missing > 0) {
+            return Err(OpenError::Rot {
+                file: self.directories[&rewrite.id].display().to_string(),
+                position: u64::from(rewrite.start),
+                what: format!("segment {} has a gap below an extent", rewrite.segment.0),
+            });
+        }
         for (id, partition) in &mut out.partitions {
             if out.touched.contains(id) {
                 partition.leave_what_is_below_the_start(self.now);
@@ -409,9 +443,12 @@ fn below(
     if filed >= entry.position {
         return Ok(None);
     }
+    let mut pieces = partition.tail.pieces_from(entry.segment, filed).peekable();
+    let first = pieces.peek().map_or(entry.position, |piece| piece.position);
+    let start = first.clamp(filed, entry.position);
     let mut bytes = Vec::new();
-    for piece in partition.tail.pieces_from(entry.segment, filed) {
-        let at = filed + length(&bytes);
+    for piece in pieces {
+        let at = start + length(&bytes);
         if piece.position > at || at >= entry.position {
             break;
         }
@@ -419,10 +456,11 @@ fn below(
         let room = (entry.position - at) as usize;
         bytes.extend_from_slice(&part[..part.len().min(room)]);
     }
-    if filed + length(&bytes) != entry.position {
+    if start + length(&bytes) != entry.position {
         return Err("leaves a gap below an extent");
     }
-    Ok(Some(Rewrite { id: entry.id, segment: entry.segment, start: filed, bytes }))
+    let missing = start - filed;
+    Ok(Some(Rewrite { id: entry.id, segment: entry.segment, start: filed, missing, bytes }))
 }
 
 impl Partition {
@@ -437,6 +475,17 @@ impl Partition {
             segment.finished = true;
         }
         self.start_at(start);
+    }
+
+    /// Planted: the batch goes where the partition ends, whatever its entry says.
+    fn at_its_end(&self, entry: &Entry, known: Offset) -> Entry {
+        let active = self.active();
+        let position = match self.tail.pieces().next_back() {
+            Some(last) if last.segment == active.base => last.end(),
+            _ if entry.base >= known => active.length,
+            _ => active.settled(),
+        };
+        Entry { segment: active.base, position, ..*entry }
     }
 
     /// Retention rolls a segment that is too old as a whole, and gives it up, although nothing was appended since that would name the

@@ -24,9 +24,10 @@ use crate::manifest::Manifest;
 use crate::partition::Partition;
 use crate::planted::{Bug, is};
 use crate::runtime::{Dsync, Runtime, block_up};
+use crate::segment::Segment;
 use crate::segment::files::{Kind as FileKind, file_name};
 use crate::store::Placed;
-use crate::units::{PartitionId, TopicId};
+use crate::units::{Offset, PartitionId, TopicId};
 
 /// A new directory: one log file, whose blocks are zeroed only when it is used again, and a manifest that names the log.
 pub(super) async fn begin<R: Runtime>(
@@ -106,8 +107,39 @@ pub(super) async fn resume<R: Runtime>(
         for id in &touched {
             let Some(log) = core.log(*id) else { continue };
             let directory = log.state().directory.clone();
+            if is(Bug::DirectoryIsList) {
+                let taken = take_from_directory(core, &log).await;
+                taken.map_err(OpenError::io(&directory))?;
+            }
             remove_unknown_files(core, &log).await.map_err(OpenError::io(&directory))?;
         }
+    }
+    Ok(())
+}
+
+/// Planted: segments are what the directory holds.
+async fn take_from_directory<R: Runtime>(core: &Core<R>, log: &Log<R>) -> io::Result<()> {
+    let directory = log.state().directory.clone();
+    let names = match core.runtime.list(&directory).await {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
+        other => other?,
+    };
+    for name in names {
+        let base = name.strip_suffix(FileKind::Log.suffix()).and_then(|base| base.parse().ok());
+        let Some(base) = base.map(Offset) else { continue };
+        let length = core.runtime.stat(&directory.join(&name)).await?.length;
+        let mut state = log.state_mut();
+        if length == 0 || state.segment(base).is_some() {
+            continue;
+        }
+        let index = state.segments.partition_point(|segment| segment.base < base);
+        let mut segment = Segment::new(base, 0);
+        segment.next = state.segments.get(index).map_or(base, |next| next.base);
+        segment.length = u32::try_from(length).unwrap_or(u32::MAX);
+        segment.settle(segment.length);
+        segment.finished = index < state.segments.len();
+        state.end = state.end.max(base);
+        state.segments.insert(index, segment);
     }
     Ok(())
 }

@@ -283,8 +283,12 @@ async fn load_head<R: Runtime>(
     }
     let entry = log_fragment(core, log, segment, start, &head).await?;
     let Some(entry) = entry else { return Ok(()) };
-    let wait_for = if is(Bug::CleanEndNotWaitedFor) { GroupSequence(0) } else { entry.group };
-    core.durable(wait_for).await.map_err(|offline| io::Error::other(offline.0))?;
+    let waited = if is(Bug::CleanEndNotWaitedFor) {
+        core.written(entry.group).await
+    } else {
+        core.durable(entry.group).await
+    };
+    waited.map_err(|offline| io::Error::other(offline.0))?;
     log.state_mut().tail.push_front_of(Piece {
         segment,
         position: start,

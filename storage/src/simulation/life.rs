@@ -87,7 +87,7 @@ pub(super) fn run_seed(seed: u64, tell: bool) -> Verdict {
             ..Faults::default()
         };
         disk.set_faults(faults);
-        if random.random_ratio(1, 6) {
+        if random.random_ratio(1, 3) {
             runtime.slow_writes();
         }
         // A crash inside recovery now and then, else somewhere in the work.
@@ -113,6 +113,10 @@ pub(super) fn run_seed(seed: u64, tell: bool) -> Verdict {
             && faults.error_one_in == 0
         {
             model.borrow_mut().fail(format!("life {life} cannot open: {error}"));
+        }
+        if run.is_none() && random.random_ratio(1, 3) {
+            // A crash in the middle of a group and its extents leaves the most.
+            runtime.run_on_to_writes(500);
         }
         for (sum, more) in verdict.rows.iter_mut().zip(*rows.borrow()) {
             *sum += more;

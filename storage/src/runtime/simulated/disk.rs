@@ -55,6 +55,10 @@ pub(super) struct Begun {
 }
 
 impl Begun {
+    pub(super) fn is_write(&self) -> bool {
+        matches!(self.operation, Operation::Write { .. })
+    }
+
     pub(super) fn is_plain_write(&self) -> bool {
         matches!(self.operation, Operation::Write { dsync: false, .. })
     }

@@ -112,6 +112,18 @@ impl Simulated {
         result.borrow_mut().take()
     }
 
+    /// Goes on for at most `steps` steps, until several writes are in flight at once.
+    pub fn run_on_to_writes(&self, steps: u64) {
+        for _ in 0..steps {
+            let in_flight = self.0.in_flight.borrow();
+            let writes = in_flight.iter().filter(|(begun, _)| begun.is_write()).count();
+            drop(in_flight);
+            if writes > 1 || !self.step() {
+                return;
+            }
+        }
+    }
+
     /// Does one thing; false if there is nothing to do, now or later.
     fn step(&self) -> bool {
         let world = &self.0;
@@ -146,7 +158,7 @@ impl Simulated {
     fn is_passed_over(&self, index: usize) -> bool {
         self.0.has_slow_writes.get()
             && self.0.in_flight.borrow()[index].0.is_plain_write()
-            && self.with_random(|random| random.random_ratio(19, 20))
+            && self.with_random(|random| random.random_ratio(49, 50))
     }
 
     fn poll(&self, index: usize) {
