@@ -511,3 +511,6 @@ impl Partition {
         })
     }
 }
+
+#[cfg(test)]
+mod tests;

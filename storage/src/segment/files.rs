@@ -265,3 +265,6 @@ pub(crate) async fn sync_names<R: Runtime>(core: &Core<R>, log: &Log<R>) -> io::
     core.runtime.sync_directory(&core.options.directory).await?;
     Ok(())
 }
+
+#[cfg(test)]
+mod tests;
