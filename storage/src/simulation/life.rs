@@ -9,7 +9,7 @@ use rand::rngs::SmallRng;
 use rand::{Rng, SeedableRng};
 
 use super::model::Model;
-use super::workload;
+use super::{opening, topics, workload};
 use crate::commit_log::GroupSequence;
 use crate::commit_log::group::GroupHeader;
 use crate::config::{Durability, StoreName, StoreOptions};
@@ -77,7 +77,7 @@ pub(super) fn run_seed(seed: u64, tell: bool) -> Verdict {
     let durability = if random.random_ratio(1, 2) { Durability::Sync } else { Durability::Written };
     let options = options(seed, durability);
     let model = Rc::new(RefCell::new(Model { story: tell.then(Vec::new), ..Model::default() }));
-    workload::first_topics(&mut model.borrow_mut(), &mut random);
+    topics::first_topics(&mut model.borrow_mut(), &mut random);
     let mut verdict = Verdict::default();
     let mut clock = Duration::ZERO;
     for life in 0..random.random_range(4..14) {
@@ -169,10 +169,8 @@ fn rot(
     copy.set_faults(Faults::default());
     let runtime = Simulated::new(seed, copy, clock);
     let rows = Rc::default();
-    let opened = runtime.run(
-        100_000,
-        workload::open_only(runtime.clone(), options.clone(), Rc::clone(model), rows),
-    );
+    let opened = runtime
+        .run(100_000, opening::open_only(runtime.clone(), options.clone(), Rc::clone(model), rows));
     runtime.kill();
     match opened {
         Some(Err(OpenError::Rot { .. } | OpenError::Manifest { .. })) => {}

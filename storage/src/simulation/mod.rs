@@ -14,6 +14,9 @@ mod files;
 pub(crate) mod hand;
 mod life;
 mod model;
+mod opening;
+mod reads;
+mod topics;
 mod workload;
 
 use crate::planted::{Bug, plant};

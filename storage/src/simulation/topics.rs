@@ -1,0 +1,136 @@
+//! Topics: how they are configured, how they come and go, where their logs start.
+
+use std::sync::Arc;
+
+use rand::Rng;
+use uuid::Uuid;
+
+use super::model::{Log as Expected, Model};
+use super::workload::Life;
+use crate::config::LogConfig;
+use crate::error::StorageError;
+use crate::units::{PartitionId, TopicId};
+
+fn config(random: &mut impl Rng) -> Arc<LogConfig> {
+    Arc::new(LogConfig {
+        segment_bytes: random.random_range(8..60) << 10,
+        segment_ms: if random.random_ratio(1, 4) { 300 } else { i64::MAX / 2 },
+        index_interval_bytes: 1 << random.random_range(8..13),
+        retention_ms: if random.random_ratio(1, 4) { 400 } else { -1 },
+        retention_bytes: if random.random_ratio(1, 3) { 64 << 10 } else { -1 },
+        file_delete_delay_ms: random.random_range(0..30),
+        flush_messages: if random.random_ratio(1, 6) {
+            random.random_range(1..20)
+        } else {
+            i64::MAX
+        },
+        flush_ms: if random.random_ratio(1, 8) { 3 } else { i64::MAX },
+        ..LogConfig::default()
+    })
+}
+
+pub(super) fn first_topics(model: &mut Model, random: &mut impl Rng) {
+    for number in 0..random.random_range(1..6) {
+        new_topic(model, number, None, random);
+    }
+}
+
+/// Names come back with other ids.
+fn new_topic(
+    model: &mut Model,
+    number: u32,
+    id: Option<PartitionId>,
+    random: &mut impl Rng,
+) -> PartitionId {
+    let fresh = PartitionId { topic: TopicId(Uuid::from_u128(random.random())), partition: 0 };
+    let id = id.unwrap_or(fresh);
+    model.births += 1;
+    let mut log = Expected::new(&format!("t{number}"), config(random), model.births);
+    log.retains = log.config.retention_ms >= 0 || log.config.retention_bytes >= 0;
+    model.tell(|| format!("topic {} {id:?}", log.topic));
+    model.logs.insert(id, log);
+    id
+}
+
+impl Life {
+    pub(super) fn move_start(&self) {
+        let Some((id, log)) = self.any() else { return };
+        let (start, end) = (log.log_start(), log.durable());
+        if end > start && self.draw(2) == 0 {
+            let to = start + i64::from(self.draw(u32::try_from(end.0 - start.0).expect("small")));
+            if log.advance_log_start(to).is_ok() {
+                self.model.borrow_mut().tell(|| format!("{id:?} starts at {to:?}"));
+            }
+        } else {
+            self.store.enforce_retention();
+        }
+        self.note_starts();
+    }
+
+    pub(super) fn note_starts(&self) {
+        let mut model = self.model.borrow_mut();
+        for (id, expected) in &mut model.logs {
+            if let Some(log) = self.store.log(*id) {
+                expected.start = log.log_start();
+                if !expected.starts.contains(&expected.start) {
+                    expected.starts.push(expected.start);
+                }
+            }
+        }
+    }
+
+    pub(super) async fn delete(&self) {
+        let Some((id, _)) = self.any() else { return };
+        if self.model.borrow().logs.len() > 1 {
+            self.model.borrow_mut().tell(|| format!("delete {id:?}"));
+            let gone = self.model.borrow_mut().logs.remove(&id);
+            match self.store.delete(id).await {
+                Ok(()) => {}
+                Err(StorageError::Offline(why)) => return self.went_offline(&why.0).await,
+                Err(error) => return self.model.borrow_mut().fail(format!("delete: {error}")),
+            }
+            let Some(gone) = gone else { return };
+            let number = gone.topic.trim_start_matches('t').parse().expect("a number");
+            match self.draw(4) {
+                0 => self.add(number, None).await,
+                // As a replica that moved away and back.
+                1 => self.add(number, Some(id)).await,
+                _ => {}
+            }
+        }
+    }
+
+    pub(super) async fn create(&self) {
+        let taken: Vec<String> =
+            self.model.borrow().logs.values().map(|log| log.topic.clone()).collect();
+        let free = (0..8).find(|number| !taken.contains(&format!("t{number}")));
+        if let Some(number) = free.filter(|_| taken.len() < 6) {
+            self.add(number, None).await;
+        }
+    }
+
+    async fn add(&self, number: u32, id: Option<PartitionId>) {
+        let id = self
+            .runtime
+            .with_random(|random| new_topic(&mut self.model.borrow_mut(), number, id, random));
+        let (topic, config) = {
+            let model = self.model.borrow();
+            (model.logs[&id].topic.clone(), Arc::clone(&model.logs[&id].config))
+        };
+        match self.store.create(id, &topic, config).await {
+            Ok(_) => {}
+            Err(StorageError::Offline(why)) => self.went_offline(&why.0).await,
+            Err(error) => self.model.borrow_mut().fail(format!("create: {error}")),
+        }
+    }
+
+    pub(super) fn reconfigure(&self) {
+        let Some((id, _)) = self.any() else { return };
+        let config = self.runtime.with_random(config);
+        self.store.set_config(id, Arc::clone(&config));
+        if let Some(log) = self.model.borrow_mut().logs.get_mut(&id) {
+            log.retains |= config.retention_ms >= 0 || config.retention_bytes >= 0;
+            log.config = config;
+        }
+    }
+}
