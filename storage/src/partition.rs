@@ -140,7 +140,7 @@ impl Partition {
     }
 
     /// The entry that a dirty piece is replayed from: the one that logged it again, if all that is dirty of it is there.
-    fn entry_of(&self, piece: &Piece) -> Option<EntryId> {
+    pub(crate) fn entry_of(&self, piece: &Piece) -> Option<EntryId> {
         let settled = self.segment(piece.segment)?.settled();
         if piece.end() <= settled {
             return None;

@@ -25,6 +25,7 @@ use crate::planted::{Bug, is};
 use crate::runtime::{Dsync, How, Runtime};
 use crate::segment::drain::{FULL_DISK_PAUSE, Until, drain, is_full, log_fragment};
 use crate::segment::finish::write_indexes;
+use crate::tail::Piece;
 use crate::units::Offset;
 
 /// Partitions that are drained at the same time.
@@ -180,19 +181,20 @@ async fn log_again<R: Runtime>(
 }
 
 impl crate::partition::Partition {
-    /// The bytes outside the segment's file that only groups up to `last` hold.
+    /// The bytes outside the segment's file up to the last that only groups up to `last` hold. What lies before those may have been logged
+    /// later: the beginning of a block, or a remainder of before a crash.
     fn remainder(&self, last: GroupSequence) -> Option<(Offset, u32, Vec<u8>)> {
         let segment = self.segments.iter().find(|segment| !segment.is_filed())?;
-        let first = self.tail.pieces_from(segment.base, segment.settled()).next()?;
-        let start = first.position.max(segment.settled());
+        let pieces: Vec<&Piece> = self.tail.pieces_from(segment.base, segment.settled()).collect();
+        let is_needed = |piece: &&Piece| self.entry_of(piece).is_some_and(|id| id.group <= last);
+        let count = pieces.iter().rposition(is_needed)? + 1;
+        let start = pieces[0].position.max(segment.settled());
         let mut bytes = Vec::new();
-        for piece in
-            self.tail.pieces_from(segment.base, start).take_while(|piece| piece.entry.group <= last)
-        {
+        for piece in &pieces[..count] {
             let cut = start.saturating_sub(piece.position) as usize;
             bytes.extend_from_slice(&piece.bytes[cut..]);
         }
-        (!bytes.is_empty()).then_some((segment.base, start, bytes))
+        Some((segment.base, start, bytes))
     }
 }
 
@@ -355,4 +357,39 @@ async fn sync<R: Runtime>(core: &Core<R>, directories: Vec<std::path::PathBuf>) 
         }
     }
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use std::path::PathBuf;
+    use std::sync::Arc;
+
+    use bytes::Bytes;
+
+    use super::*;
+    use crate::config::LogConfig;
+    use crate::partition::Partition;
+    use crate::simulation::hand::id;
+
+    /// Found by the simulation: where a crash or a drain had put bytes that were logged later in front of those that keep the oldest
+    /// file, nothing was logged again. The file was never free, and the store took no appends any more.
+    #[test]
+    fn a_remainder_may_begin_with_what_was_logged_later() {
+        let config = Arc::new(LogConfig::default());
+        let mut partition = Partition::new(id(1), "t", PathBuf::new(), config, 0);
+        partition.active_mut().length = 300;
+        for (position, group) in [(0, 9), (100, 3), (200, 8)] {
+            partition.tail.push(Piece {
+                segment: Offset(0),
+                position,
+                bytes: Bytes::from(vec![7; 100]),
+                entry: EntryId { group: GroupSequence(group), ordinal: 0 },
+                batch: None,
+            });
+        }
+        let remainder = |last| partition.remainder(GroupSequence(last));
+        assert_eq!(remainder(2), None);
+        assert_eq!(remainder(5), Some((Offset(0), 0, vec![7; 200])));
+        assert_eq!(remainder(8), Some((Offset(0), 0, vec![7; 300])));
+    }
 }

@@ -19,6 +19,9 @@ use crate::recovery::Row;
 use crate::runtime::BLOCK;
 use crate::runtime::simulated::{Disk, Faults, Simulated};
 
+/// Far more than any clean stop takes.
+const STEPS_TO_STOP: u64 = 300_000;
+
 pub(super) const DIRECTORY: &str = "/data";
 
 /// What came of a seed.
@@ -82,45 +85,8 @@ pub(super) fn run_seed(seed: u64, tell: bool) -> Verdict {
     let mut clock = Duration::ZERO;
     for life in 0..random.random_range(4..14) {
         let runtime = Simulated::new(random.random(), disk.clone(), clock);
-        let faults = Faults {
-            error_one_in: if random.random_ratio(1, 12) { 400 } else { 0 },
-            ..Faults::default()
-        };
-        disk.set_faults(faults);
-        if random.random_ratio(1, 3) {
-            runtime.slow_writes();
-        }
-        // A crash inside recovery now and then, else somewhere in the work.
-        let steps = if random.random_ratio(1, 4) {
-            random.random_range(1..150)
-        } else {
-            random.random_range(100..4000)
-        };
-        let end = if random.random_ratio(1, 2) || faults.error_one_in > 0 {
-            End::PowerCut
-        } else {
-            End::Kill
-        };
-        model.borrow_mut().tell(|| {
-            format!("life {life}: {durability:?}, {steps} steps, then {end:?}, {faults:?}")
-        });
-        let rows = Rc::new(RefCell::new([0; Row::ALL.len()]));
-        let run = runtime.run(
-            steps,
-            workload::live(runtime.clone(), options.clone(), Rc::clone(&model), Rc::clone(&rows)),
-        );
-        if let Some(Err(error)) = &run
-            && faults.error_one_in == 0
-        {
-            model.borrow_mut().fail(format!("life {life} cannot open: {error}"));
-        }
-        if run.is_none() && random.random_ratio(1, 3) {
-            // A crash in the middle of a group and its extents leaves the most.
-            runtime.run_on_to_writes(500);
-        }
-        for (sum, more) in verdict.rows.iter_mut().zip(*rows.borrow()) {
-            *sum += more;
-        }
+        model.borrow_mut().tell(|| format!("life {life}: {durability:?}"));
+        let end = one_life(&runtime, &options, &model, &mut verdict, &mut random);
         clock = runtime.clock();
         verdict.steps += runtime.steps();
         verdict.lives += 1;
@@ -136,6 +102,67 @@ pub(super) fn run_seed(seed: u64, tell: bool) -> Verdict {
     verdict
 }
 
+/// Runs a life up to the moment at which it ends, and says how.
+fn one_life(
+    runtime: &Simulated,
+    options: &StoreOptions,
+    model: &Rc<RefCell<Model>>,
+    verdict: &mut Verdict,
+    random: &mut SmallRng,
+) -> End {
+    let faults = Faults {
+        error_one_in: if random.random_ratio(1, 12) { 400 } else { 0 },
+        ..Faults::default()
+    };
+    runtime.disk().set_faults(faults);
+    if random.random_ratio(1, 3) {
+        runtime.slow_writes();
+    }
+    // A crash inside recovery now and then, else somewhere in the work.
+    let steps = if random.random_ratio(1, 4) {
+        random.random_range(1..150)
+    } else {
+        random.random_range(100..4000)
+    };
+    let end = if random.random_ratio(1, 2) || faults.error_one_in > 0 {
+        End::PowerCut
+    } else {
+        End::Kill
+    };
+    model.borrow_mut().tell(|| format!("{steps} steps, then {end:?}, {faults:?}"));
+    let rows = Rc::new(RefCell::new([0; Row::ALL.len()]));
+    let life = workload::live(runtime.clone(), options.clone(), Rc::clone(model), Rc::clone(&rows));
+    match runtime.run(steps, life) {
+        Some(Err(error)) if faults.error_one_in == 0 => {
+            model.borrow_mut().fail(format!("it cannot be opened: {error}"));
+        }
+        Some(_) => {}
+        None => match random.random_range(0..6) {
+            // A crash in the middle of a group and its extents leaves the most.
+            0 | 1 => runtime.run_on_to_writes(500),
+            2 if faults.error_one_in == 0 => stop_now(runtime, model),
+            _ => {}
+        },
+    }
+    for (sum, more) in verdict.rows.iter_mut().zip(*rows.borrow()) {
+        *sum += more;
+    }
+    end
+}
+
+/// Wherever the life stands, it comes to a clean stop: nothing waits for ever.
+fn stop_now(runtime: &Simulated, model: &Rc<RefCell<Model>>) {
+    runtime.disk().set_faults(Faults::default());
+    model.borrow_mut().stopping = true;
+    let is_done = || {
+        let model = model.borrow();
+        model.clean || model.offline || model.failure.is_some()
+    };
+    if !runtime.run_on_until(STEPS_TO_STOP, is_done) {
+        model.borrow_mut().fail(format!("no clean stop within {STEPS_TO_STOP} steps"));
+    }
+}
+
 /// Ends the process; what the model may ask of the next life depends on how.
 fn finish_life(runtime: Simulated, end: End, model: &Rc<RefCell<Model>>) {
     let mut model = model.borrow_mut();
@@ -146,6 +173,7 @@ fn finish_life(runtime: Simulated, end: End, model: &Rc<RefCell<Model>>) {
         }
     }
     (model.offline, model.clean) = (false, false);
+    (model.stopping, model.was_full) = (false, false);
     drop(model);
     match end {
         End::Kill => runtime.kill(),

@@ -91,6 +91,10 @@ pub(super) struct Model {
     pub(super) offline: bool,
     /// The life ended in a clean stop.
     pub(super) clean: bool,
+    /// The disk was full for a while in this life.
+    pub(super) was_full: bool,
+    /// The life is to end in a clean stop, now.
+    pub(super) stopping: bool,
     pub(super) births: u64,
 }
 

@@ -30,7 +30,8 @@ fn config(random: &mut impl Rng) -> Arc<LogConfig> {
 }
 
 pub(super) fn first_topics(model: &mut Model, random: &mut impl Rng) {
-    for number in 0..random.random_range(1..6) {
+    let many = if random.random_ratio(1, 8) { 40 } else { 6 };
+    for number in 0..random.random_range(1..many) {
         new_topic(model, number, None, random);
     }
 }

@@ -1,6 +1,6 @@
 //! What a life does: opens the store, then works on it until it is stopped.
 
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::path::Path;
 use std::rc::Rc;
 use std::time::Duration;
@@ -44,7 +44,7 @@ pub(super) async fn live(
             }
         }
     }));
-    let life = Life { runtime, model, store, options };
+    let life = Life { runtime, model, store, options, is_closing: Cell::new(false) };
     while life.model.borrow().failure.is_none() {
         if life.step().await {
             return Ok(());
@@ -58,6 +58,7 @@ pub(super) struct Life {
     pub(super) model: Shared,
     pub(super) store: Store<Simulated>,
     options: StoreOptions,
+    is_closing: Cell<bool>,
 }
 
 impl Life {
@@ -74,6 +75,9 @@ impl Life {
 
     /// One operation. True after a clean stop.
     async fn step(&self) -> bool {
+        if self.model.borrow().stopping {
+            return self.stop().await;
+        }
         match self.draw(1000) {
             0..620 => self.append().await,
             620..760 => self.pause().await,
@@ -178,7 +182,10 @@ impl Life {
             let mut model = self.model.borrow_mut();
             model.tell(|| format!("offline: {why}"));
             model.offline = true;
-            if !why.contains("os error 5") && !why.contains("a write or a sync failed") {
+            // A stop does not wait until a full disk has room again.
+            let is_full = model.was_full && self.is_closing.get() && why.contains("os error 28");
+            if !why.contains("os error 5") && !why.contains("a write or a sync failed") && !is_full
+            {
                 model.fail(format!("offline: {why}"));
             }
         }
@@ -196,6 +203,7 @@ impl Life {
         let faults = disk.faults();
         disk.set_faults(crate::runtime::simulated::Faults { full: true, ..faults });
         self.model.borrow_mut().tell(|| "the disk is full".to_owned());
+        self.model.borrow_mut().was_full = true;
         for _ in 0..self.draw(20) {
             self.append().await;
         }
@@ -205,6 +213,7 @@ impl Life {
     /// A clean stop, after which everything must be in Kafka's files.
     async fn stop(&self) -> bool {
         self.model.borrow_mut().tell(|| "stop".to_owned());
+        self.is_closing.set(true);
         self.note_starts();
         let closed = match self.store.close().await {
             Ok(closed) => closed,

@@ -112,6 +112,17 @@ impl Simulated {
         result.borrow_mut().take()
     }
 
+    /// Goes on until this is so, for at most `steps` steps; false if it is not so then.
+    pub fn run_on_until(&self, steps: u64, is_so: impl Fn() -> bool) -> bool {
+        for _ in 0..steps {
+            if is_so() {
+                return true;
+            }
+            assert!(self.step(), "every task waits and nothing is in flight: a lost wake");
+        }
+        is_so()
+    }
+
     /// Goes on for at most `steps` steps, until several writes are in flight at once.
     pub fn run_on_to_writes(&self, steps: u64) {
         for _ in 0..steps {
