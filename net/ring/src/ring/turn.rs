@@ -14,7 +14,8 @@ use io_uring::{
 use super::{Inner, WAKE};
 
 /// How long a turn waits in the kernel for something to complete. After a wait in which nothing did, the executor parks.
-const WAIT_MAX: Timespec = Timespec::new().nsec(1_000_000);
+/// Below the time after which the guard takes it for stalled.
+const WAIT_MAX: Timespec = Timespec::new().nsec(4_000_000);
 
 impl Inner {
     /// Parked: until something is pushed, or the drain task was told of something. Notifications are off afterwards.
