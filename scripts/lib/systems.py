@@ -1,6 +1,7 @@
 """The systems that a benchmark compares, all up at once, and what drives them: Kafka's own producer and our `perf`."""
 
 import json
+import os
 import pathlib
 import re
 import subprocess
@@ -75,6 +76,12 @@ class Systems:
                 faults.append(f"{name}: {fault}")
         return faults
 
+    def warm_odradek(self, name):
+        """What a broker touches once, its memory and its files, it has touched: as much as its tail holds, and then some."""
+        topic(self[name], "warm", 4)
+        send(self[name], "warm", 4, 1_000_000, 1000, GIB // 2)
+        drop(self[name], "warm")
+
     def warm_kafka(self, name, gibibytes):
         """Kafka takes this much before it is measured, in the sizes that are measured."""
         address = self[name].address
@@ -90,6 +97,11 @@ class Systems:
                            check=True, stdout=subprocess.DEVNULL)
         for label, *_ in sizes:
             drop(self[name], f"warm-{label}")
+
+
+def settle():
+    """Kafka leaves its pages to the kernel, which writes them out when the next system is measured: nobody waits for another's."""
+    os.sync()
 
 
 def topic(system, name, partitions, **config):
@@ -112,6 +124,7 @@ def stock(system, name, records, size, properties, throughput=-1, timeout=600):
     """kafka-producer-perf-test; what it says at the end, and the CPU that the broker and the machine used."""
     command = ["--topic", name, "--num-records", records, "--record-size", size, "--throughput", throughput, "--bootstrap-server", system.address]
     command += ["--command-property", *properties] if properties else []
+    settle()
     with Usage(system.pid) as used:
         done = kafka("producer-perf-test", *command, quick=False, timeout=timeout)
         time.sleep(0.5)
@@ -138,6 +151,7 @@ def fetch(system, name, partitions, max_bytes=1 << 20, start="earliest", total=N
 
 
 def _perf(system, command):
+    settle()
     with Usage(system.pid) as used:
         done = subprocess.run(list(map(str, command)), capture_output=True, text=True, timeout=600)
         time.sleep(0.3)
