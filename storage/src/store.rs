@@ -265,6 +265,11 @@ async fn close_log<R: Runtime>(core: &Core<R>, log: &Log<R>) -> std::io::Result<
 
 async fn close_files<R: Runtime>(core: &Core<R>, log: &Log<R>) -> std::io::Result<()> {
     drain::drain(core, log, drain::Until::End).await?;
+    if log.state().segments.iter().any(|segment| !segment.is_filed()) {
+        // What another drain was to write, this one does not write again.
+        let what = "a drain has given up on a full disk";
+        return Err(std::io::Error::new(std::io::ErrorKind::StorageFull, what));
+    }
     let is_new =
         log.state().segments.iter().all(|segment| segment.length == 0) && log.log_start().0 == 0;
     crate::recovery::resume::remove_unknown_files(core, log).await?;

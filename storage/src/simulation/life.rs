@@ -124,7 +124,7 @@ fn one_life(
     } else {
         random.random_range(100..4000)
     };
-    let end = if random.random_ratio(1, 2) || faults.error_one_in > 0 {
+    let mut end = if random.random_ratio(1, 2) || faults.error_one_in > 0 {
         End::PowerCut
     } else {
         End::Kill
@@ -137,10 +137,14 @@ fn one_life(
             model.borrow_mut().fail(format!("it cannot be opened: {error}"));
         }
         Some(_) => {}
-        None => match random.random_range(0..6) {
+        None => match random.random_range(0..7) {
             // A crash in the middle of a group and its extents leaves the most.
             0 | 1 => runtime.run_on_to_writes(500),
-            2 if faults.error_one_in == 0 => stop_now(runtime, model),
+            2 => {
+                runtime.run_on_into_syncs(500);
+                end = End::PowerCut;
+            }
+            3 if faults.error_one_in == 0 => stop_now(runtime, model),
             _ => {}
         },
     }

@@ -86,7 +86,7 @@ impl Life {
             930..950 => self.move_start(),
             950..960 => self.delete().await,
             960..972 => self.create().await,
-            972..980 => self.fill_disk().await,
+            972..980 => return self.fill_disk().await,
             980..988 => self.reconfigure(),
             _ => return self.draw(3) == 0 && self.stop().await,
         }
@@ -183,7 +183,8 @@ impl Life {
             model.tell(|| format!("offline: {why}"));
             model.offline = true;
             // A stop does not wait until a full disk has room again.
-            let is_full = model.was_full && self.is_closing.get() && why.contains("os error 28");
+            let is_full = why.contains("os error 28") || why.contains("full disk");
+            let is_full = is_full && model.was_full && self.is_closing.get();
             if !why.contains("os error 5") && !why.contains("a write or a sync failed") && !is_full
             {
                 model.fail(format!("offline: {why}"));
@@ -197,8 +198,8 @@ impl Life {
         self.runtime.sleep(Duration::from_micros(u64::from(self.draw(longer)))).await;
     }
 
-    /// The disk is full for a while.
-    async fn fill_disk(&self) {
+    /// The disk is full for a while. True after a clean stop, which may come then, too.
+    async fn fill_disk(&self) -> bool {
         let disk = self.runtime.disk();
         let faults = disk.faults();
         disk.set_faults(crate::runtime::simulated::Faults { full: true, ..faults });
@@ -207,7 +208,11 @@ impl Life {
         for _ in 0..self.draw(20) {
             self.append().await;
         }
+        let when = self.draw(6);
+        let stopped = when == 0 && self.stop().await;
         disk.set_faults(faults);
+        // Or just when it has room again, with answers under way that say the opposite.
+        stopped || (when < 3 && self.stop().await)
     }
 
     /// A clean stop, after which everything must be in Kafka's files.

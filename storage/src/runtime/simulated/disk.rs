@@ -59,6 +59,10 @@ impl Begun {
         matches!(self.operation, Operation::Write { .. })
     }
 
+    pub(super) fn is_sync(&self) -> bool {
+        matches!(self.operation, Operation::Fdatasync { .. })
+    }
+
     pub(super) fn is_plain_write(&self) -> bool {
         matches!(self.operation, Operation::Write { dsync: false, .. })
     }

@@ -112,27 +112,38 @@ impl Simulated {
         result.borrow_mut().take()
     }
 
-    /// Goes on until this is so, for at most `steps` steps; false if it is not so then.
+    /// Goes on until this is so, for at most `steps` steps and as long as anything moves; false if it is not so then.
     pub fn run_on_until(&self, steps: u64, is_so: impl Fn() -> bool) -> bool {
         for _ in 0..steps {
             if is_so() {
                 return true;
             }
-            assert!(self.step(), "every task waits and nothing is in flight: a lost wake");
+            if !self.step() {
+                break;
+            }
         }
         is_so()
     }
 
     /// Goes on for at most `steps` steps, until several writes are in flight at once.
     pub fn run_on_to_writes(&self, steps: u64) {
-        for _ in 0..steps {
-            let in_flight = self.0.in_flight.borrow();
-            let writes = in_flight.iter().filter(|(begun, _)| begun.is_write()).count();
-            drop(in_flight);
-            if writes > 1 || !self.step() {
-                return;
-            }
+        self.run_on_until(steps, || self.in_flight(Begun::is_write) > 1);
+    }
+
+    /// Goes on for at most `steps` steps, until some of several syncs that were in flight at once have returned, and others not.
+    pub fn run_on_into_syncs(&self, steps: u64) {
+        let syncs = || self.in_flight(Begun::is_sync);
+        if self.run_on_until(steps, || syncs() > 1) {
+            let begun = syncs();
+            self.run_on_until(steps, || syncs() < begun);
+            // Whoever waits for the first may act on it.
+            let few = self.with_random(|random| random.random_range(1..12));
+            self.run_on_until(few, || syncs() == 0);
         }
+    }
+
+    fn in_flight(&self, is_one: impl Fn(&Begun) -> bool) -> usize {
+        self.0.in_flight.borrow().iter().filter(|(begun, _)| is_one(begun)).count()
     }
 
     /// Does one thing; false if there is nothing to do, now or later.
