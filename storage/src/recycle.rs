@@ -226,6 +226,10 @@ pub(crate) async fn record<R: Runtime>(
 async fn write_manifest<R: Runtime>(core: &Rc<Core<R>>, clean: Option<Marker>) -> io::Result<()> {
     let offline = |offline: crate::error::Offline| io::Error::other(offline.0);
     write_all_indexes(core).await?;
+    if core.stopped.get() {
+        // It has ended meanwhile, and let go of its logs.
+        return Ok(());
+    }
     let (mut manifest, covers) = take_state(core);
     let directories = core.files.take_unsynced_directories();
     if covers > GroupSequence(0) && !is(Bug::StateNotWaitedFor) {

@@ -156,6 +156,8 @@ async fn write<R: Runtime>(
             core.runtime.write_at(&file, bytes.clone(), u64::from(start), Dsync::No).await
         };
         match written.await {
+            // Who deletes to make room waits for this.
+            Err(error) if is_full(&error) && log.state().deleted => return Ok(()),
             Err(error) if is_full(&error) && !core.closing.get() => {
                 core.runtime.sleep(FULL_DISK_PAUSE).await
             }
