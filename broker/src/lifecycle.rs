@@ -68,6 +68,9 @@ impl Shard {
         for topic in &delta.deleted {
             self.forget(topic).await;
         }
+        if !delta.deleted.is_empty() {
+            self.free_names().await;
+        }
         for topic in &delta.created {
             self.lead(topic).await;
         }
@@ -146,6 +149,14 @@ impl Shard {
             if let Err(error) = deleted {
                 tracing::error!(topic = %topic.name, partition = id.partition, %error, "the partition cannot be deleted");
             }
+        }
+    }
+
+    /// A deletion is answered when the topic's name can be used again, by any shard.
+    async fn free_names(&self) {
+        let Some(store) = self.store.get() else { return };
+        if let Err(error) = store.names_are_free().await {
+            tracing::error!(%error, "the directories of deleted partitions keep their names");
         }
     }
 

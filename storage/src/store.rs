@@ -14,7 +14,7 @@ use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Duration;
 
-use futures::future::join_all;
+use futures::future::{Either, join_all, select};
 
 use crate::commit_log::commit::Commit;
 use crate::commit_log::committer;
@@ -153,6 +153,22 @@ impl<R: Runtime> Store<R> {
         Ok(())
     }
 
+    /// Waits until the directories of all partitions that were deleted have left their names. Before that nobody may use the
+    /// names again: another store, which knows nothing of the deletion, would lose its files with them.
+    pub async fn names_are_free(&self) -> Result<(), StorageError> {
+        let closing = self.0.events.closing.listen();
+        if self.0.closing.get() {
+            return Ok(());
+        }
+        let last = self.0.commit.borrow().last_content;
+        let renamed = std::pin::pin!(crate::given_up::renamed_up_to(&self.0, last));
+        match select(renamed, closing).await {
+            Either::Left((renamed, _)) => renamed.map_err(|e| Offline(e.to_string()).into()),
+            // A store that closes sees to it by itself.
+            Either::Right(_) => Ok(()),
+        }
+    }
+
     /// From now on the log obeys this.
     pub fn set_config(&self, id: PartitionId, config: Arc<LogConfig>) {
         if let Some(log) = self.0.log(id) {
@@ -174,7 +190,7 @@ impl<R: Runtime> Store<R> {
             }
             self.0.events.recycle.notify();
             let pause = std::pin::pin!(self.0.runtime.sleep(ROOM_PAUSE));
-            futures::future::select(room, pause).await;
+            select(room, pause).await;
         }
     }
 

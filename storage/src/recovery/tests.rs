@@ -139,3 +139,22 @@ fn what_a_deleted_partition_had_is_not_what_it_has_when_it_comes_back() {
     });
     assert!(disk.content(&file(0)).unwrap().len() < 100);
 }
+
+/// Another store in the directory knows nothing of the deletion: it must find the name free.
+#[test]
+fn a_deleted_partition_has_left_its_name_when_that_is_said_to_be_free() {
+    for seed in 0..40 {
+        let disk = disk();
+        let files = disk.clone();
+        run(seed, &disk, async move |runtime| {
+            let (store, log) = open(&runtime).await;
+            append(&store, &log, 12_000).await.ticket.await.unwrap();
+            log.request_drain();
+            runtime.sleep(Duration::from_millis(20)).await;
+            store.delete(id(1)).await.unwrap();
+            store.names_are_free().await.unwrap();
+            assert!(!files.names(Path::new("/data")).contains(&"t-0".to_owned()));
+            store.close().await.unwrap();
+        });
+    }
+}
