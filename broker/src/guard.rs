@@ -3,8 +3,8 @@
 //! glommio 0.9 can go to sleep while tasks are runnable: its loop reports "nothing ran" when the preempt timer had fired before it
 //! began, and then parks without a timer. A task or timer of the executor itself cannot help, since it may be the one that is lost.
 //! So one plain thread guards all executors: it wakes each, every [`BUSY`] while requests are in flight and every [`IDLE`] otherwise.
-//! A wake that found requests in flight and an executor that had not turned since the last one counts as a rescue; a slow disk can
-//! look like that too, so the count is an upper bound.
+//! A wake that found requests in flight and an executor that had not turned since the last one counts as a rescue, unless the executor
+//! waits in its ring for what is in flight. One that is not given its core can look stalled too, so the count is an upper bound.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
@@ -67,7 +67,7 @@ pub(crate) fn watch(executors: &[Guarded], stop: &AtomicBool) {
         for (guarded, last) in executors.iter().zip(&mut turns) {
             let in_flight = guarded.pulse.in_flight() > 0;
             let now = guarded.wake.turns();
-            if in_flight && *last == now {
+            if in_flight && *last == now && !guarded.wake.is_waiting() {
                 guarded.pulse.rescues.fetch_add(1, Ordering::Relaxed);
             }
             if in_flight || all {

@@ -91,6 +91,11 @@ impl WakeHandle {
         self.shared.turns.load(Ordering::Relaxed)
     }
 
+    /// Whether the shard waits in its ring: then it has nothing to do, and comes back by itself after some milliseconds.
+    pub fn is_waiting(&self) -> bool {
+        self.shared.sleep.load(Ordering::Relaxed) == WAITING
+    }
+
     /// Operations that were in flight at the ring's last turn.
     pub fn in_flight(&self) -> u32 {
         self.shared.in_flight.load(Ordering::Relaxed)
