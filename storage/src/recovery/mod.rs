@@ -33,6 +33,7 @@ use crate::runtime::{How, Runtime};
 use crate::store::{Placed, end, new_core};
 
 mod extents;
+mod partition;
 mod replay;
 mod report;
 pub(crate) mod resume;

@@ -463,54 +463,5 @@ fn below(
     Ok(Some(Rewrite { id: entry.id, segment: entry.segment, start: filed, missing, bytes }))
 }
 
-impl Partition {
-    /// As [`Partition::start_at`], for segments that may not have been finished when the process stopped.
-    fn start_at_replayed(&mut self, start: Offset) {
-        let active = self.active().base;
-        for segment in self
-            .segments
-            .iter_mut()
-            .filter(|segment| segment.base != active && segment.next <= start)
-        {
-            segment.finished = true;
-        }
-        self.start_at(start);
-    }
-
-    /// Planted: the batch goes where the partition ends, whatever its entry says.
-    fn at_its_end(&self, entry: &Entry, known: Offset) -> Entry {
-        let active = self.active();
-        let position = match self.tail.pieces().next_back() {
-            Some(last) if last.segment == active.base => last.end(),
-            _ if entry.base >= known => active.length,
-            _ => active.settled(),
-        };
-        Entry { segment: active.base, position, ..*entry }
-    }
-
-    /// Retention rolls a segment that is too old as a whole, and gives it up, although nothing was appended since that would name the
-    /// next one. So its files may be gone. Nothing of it can be read: the log goes on in another.
-    fn leave_what_is_below_the_start(&mut self, now: i64) {
-        if self.active().length > 0 && self.log_start >= self.end {
-            self.roll(now);
-            self.start_at_replayed(self.log_start);
-        }
-    }
-
-    /// The first bytes that neither a segment's file nor memory has.
-    fn hole(&self) -> Option<(Offset, u32)> {
-        self.segments.iter().filter(|segment| !segment.is_filed()).find_map(|segment| {
-            let mut at = segment.filed;
-            for piece in self.tail.pieces_from(segment.base, at) {
-                if piece.position > at {
-                    break;
-                }
-                at = piece.end();
-            }
-            (at != segment.length).then_some((segment.base, at))
-        })
-    }
-}
-
 #[cfg(test)]
 mod tests;

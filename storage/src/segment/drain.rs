@@ -266,38 +266,23 @@ async fn load_head<R: Runtime>(
             format!("{} is too short", path.display()),
         ));
     }
-    if is(Bug::CleanEndNotLogged) {
-        let entry = log
-            .state()
-            .tail
-            .pieces_from(segment, end)
-            .next()
-            .map(|piece| piece.entry)
-            .unwrap_or_default();
-        log.state_mut().tail.push_front_of(Piece {
-            segment,
-            position: start,
-            bytes: head,
-            entry,
-            batch: None,
-        });
-        return Ok(());
-    }
-    let entry = log_fragment(core, log, segment, start, &head).await?;
-    let Some(entry) = entry else { return Ok(()) };
-    let waited = if is(Bug::CleanEndNotWaitedFor) {
-        core.written(entry.group).await
+    let entry = if is(Bug::CleanEndNotLogged) {
+        let state = log.state();
+        let next = state.tail.pieces_from(segment, end).next().map(|piece| piece.entry);
+        next.unwrap_or_default()
     } else {
-        core.durable(entry.group).await
+        let entry = log_fragment(core, log, segment, start, &head).await?;
+        let Some(entry) = entry else { return Ok(()) };
+        let waited = if is(Bug::CleanEndNotWaitedFor) {
+            core.written(entry.group).await
+        } else {
+            core.durable(entry.group).await
+        };
+        waited.map_err(|offline| io::Error::other(offline.0))?;
+        entry
     };
-    waited.map_err(|offline| io::Error::other(offline.0))?;
-    log.state_mut().tail.push_front_of(Piece {
-        segment,
-        position: start,
-        bytes: head,
-        entry,
-        batch: None,
-    });
+    let head = Piece { segment, position: start, bytes: head, entry, batch: None };
+    log.state_mut().tail.push_front_of(head);
     Ok(())
 }
 
