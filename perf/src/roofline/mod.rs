@@ -5,10 +5,11 @@
 //! acknowledge. Of a Fetch request: send 1 MiB, from memory (topic `memory`) or from warm pages (topic `warm`, one reader
 //! at a time, since it blocks in `sendfile`). No sessions, no partitions, no records looked at, nothing that could be read back.
 //!
-//! Read `frames` (what it understands of Kafka), `log` (the group commit), `server` (the loop).
+//! Read `frames` (what it understands of Kafka), `served` (Fetch), `log` (the group commit), `server` (the loop).
 
 mod frames;
 mod log;
+mod served;
 mod server;
 
 use std::{io::Write as _, net::TcpListener, path::PathBuf};

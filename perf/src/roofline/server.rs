@@ -12,8 +12,9 @@ use anyhow::{Result, ensure};
 use io_uring::{IoUring, opcode, squeue, types};
 
 use super::{
-    frames::{Acknowledgements, Asked, Served, parse},
+    frames::{Acknowledgements, Asked, parse},
     log::Log,
+    served::Served,
 };
 
 const BUFFER_BYTES: usize = 256 << 10;
