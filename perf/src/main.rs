@@ -8,7 +8,7 @@ const USAGE: &str = "usage: perf COMMAND --option value ...
   send      prebuilt Produce frames: --address A --topic T [--partitions N] [--connections N] [--in-flight N]
             [--batch-bytes N] [--record-bytes N] [--acks N] [--bytes N | --seconds S] [--rate RECORDS/S]
   fetch     reads a topic: --address A --topic T [--partitions N] [--from earliest|latest|OFFSET] [--bytes N] [--max-bytes N] [--seconds S]
-  roofline  the least that a broker must do: --port P --data DIR
+  roofline  the least that a broker must do: --port P --data DIR [--partitions N]
   journal   writes down each acknowledgement: --address A --journal FILE --topics T:acks:idempotent,.. --partitions N [--bytes-per-second N] [--seed N]
   verify    holds a broker to a journal: --address A --journal FILE --partitions N [--state FILE]";
 

@@ -18,8 +18,9 @@ use anyhow::{Result, ensure};
 use io_uring::{opcode, squeue, types};
 
 const BLOCK: usize = 4096;
-const GROUP_BYTES: usize = 4 << 20;
+pub(super) const GROUP_BYTES: usize = 4 << 20;
 const FILE_BYTES: u64 = 256 << 20;
+const GROUP_HEADER_BYTES: usize = 64;
 const ENTRY_HEADER_BYTES: usize = 64;
 
 /// Memory for direct I/O.
@@ -79,14 +80,21 @@ impl Log {
         Ok(Log { file, position: 0, filling, writing, in_flight: false, next_offset: 0 })
     }
 
-    /// Copies a batch into the group that is being filled; its offset, or None until there is room.
-    pub(super) fn append(&mut self, batch: &[u8]) -> Option<i64> {
-        let from = if self.filling.filled == 0 { ENTRY_HEADER_BYTES } else { self.filling.filled };
+    /// Whether all batches of a request have room in the group that is being filled; else they wait until it is being written.
+    pub(super) fn fits(&self, batches: usize, bytes: usize) -> Result<bool> {
+        let needed = batches * ENTRY_HEADER_BYTES + bytes;
+        ensure!(
+            GROUP_HEADER_BYTES + needed <= GROUP_BYTES,
+            "a request of {batches} batches and {bytes} bytes: more than a group of {GROUP_BYTES} holds"
+        );
+        Ok(self.filling.filled.max(GROUP_HEADER_BYTES) + needed <= GROUP_BYTES)
+    }
+
+    /// Copies a batch, which `fits`, into the group that is being filled; its offset.
+    pub(super) fn append(&mut self, batch: &[u8]) -> i64 {
+        let from = self.filling.filled.max(GROUP_HEADER_BYTES);
         let at = from + ENTRY_HEADER_BYTES;
         let end = at + batch.len();
-        if end > GROUP_BYTES {
-            return None;
-        }
         let offset = self.next_offset;
         let buffer = self.filling.bytes();
         buffer[from..at].fill(0);
@@ -95,7 +103,7 @@ impl Log {
         buffer[at + 12..at + 16].copy_from_slice(&0i32.to_be_bytes());
         self.filling.filled = end;
         self.next_offset += 1;
-        Some(offset)
+        offset
     }
 
     /// The write of what was filled, unless a group is in flight or there is nothing.

@@ -2,7 +2,7 @@
 
 use std::{collections::HashMap, fs::File, io::Write as _, os::fd::OwnedFd, path::Path, sync::Arc};
 
-use anyhow::{Result, bail};
+use anyhow::{Result, bail, ensure};
 use bytes::Bytes;
 use net::{
     send::{FileRange, Part, Parts},
@@ -98,5 +98,18 @@ impl Served {
             bail!("an answer of {} parts", parts.len())
         };
         Ok(head.to_vec())
+    }
+}
+
+/// Sends the file from its beginning, and blocks meanwhile.
+pub(super) fn send_warm(socket: &OwnedFd, file: &OwnedFd, length: usize) -> Result<()> {
+    let mut position = 0;
+    loop {
+        let left = length.saturating_sub(usize::try_from(position)?);
+        if left == 0 {
+            return Ok(());
+        }
+        let sent = nix::sys::sendfile::sendfile(socket, file, Some(&mut position), left)?;
+        ensure!(sent > 0, "sendfile sent nothing");
     }
 }
