@@ -105,6 +105,7 @@ def settle():
 
 
 def topic(system, name, partitions, **config):
+    """Creates a topic; the roofline has any, with 6 partitions for those who ask."""
     if system.kind == "roofline":
         return
     options = [part for key, value in config.items() for part in ("--config", f"{key.replace('_', '.')}={value}")]
