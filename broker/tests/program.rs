@@ -2,7 +2,7 @@
 
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::TcpStream;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStdout, Command, ExitStatus, Stdio};
 use std::time::{Duration, Instant};
 
@@ -186,4 +186,42 @@ fn a_killed_process_leaves_a_directory_that_starts() {
     let program = Program::start(directory.path(), &[]);
     program.signal(Signal::SIGTERM);
     assert_eq!(program.end().code(), Some(0));
+}
+
+/// Every file below `directory`, with its content.
+fn content(directory: &Path) -> Vec<(PathBuf, Vec<u8>)> {
+    let mut found = Vec::new();
+    for entry in std::fs::read_dir(directory).expect("a directory") {
+        let path = entry.expect("an entry").path();
+        if path.is_dir() {
+            found.extend(content(&path));
+        } else {
+            found.push((path.clone(), std::fs::read(&path).expect("a file")));
+        }
+    }
+    found.sort();
+    found
+}
+
+/// As a node of Kafka leaves it that is no controller: there is no `__cluster_metadata-0`.
+#[test]
+fn a_directory_of_kafka_is_refused_and_left_as_it_is() {
+    let directory = tempfile::tempdir().expect("a directory");
+    let data = directory.path().join("data");
+    std::fs::create_dir_all(data.join("orders-3")).expect("made");
+    let topic = "version: 0\ntopic_id: 4L6g3nShT-eMCtK--X86sw\n";
+    let own = "version=1\nnode.id=1\ncluster.id=MkU3OEVBNTcwNTJENDM2Qk\ndirectory.id=4L6g3nShT-eMCtK--X86sw\n";
+    for (name, text) in [
+        ("meta.properties", own),
+        (".lock", ""),
+        (".kafka_cleanshutdown", "{\"version\":0,\"brokerEpoch\":17}"),
+        ("recovery-point-offset-checkpoint", "0\n1\norders 3 0\n"),
+        ("orders-3/partition.metadata", topic),
+        ("orders-3/00000000000000000000.log", ""),
+    ] {
+        std::fs::write(data.join(name), text).expect("written");
+    }
+    let before = content(&data);
+    check_refused(directory.path(), &[], &["orders-3", "log.dirs"]);
+    assert_eq!(content(&data), before);
 }

@@ -134,7 +134,7 @@ pub(crate) async fn remove<R: Runtime>(core: &Core<R>) -> Result<(), OpenError> 
 /// The refusal of a directory that is not as this log left it.
 pub(crate) fn foreign(path: &Path, why: &str) -> OpenError {
     OpenError::Foreign(format!(
-        "{}: {why}. Directories that Kafka has written are not taken over yet: use an empty log directory, or remove this one",
+        "{}: {why}. Directories that Kafka has written are not taken over yet: name an empty directory in log.dirs",
         path.display()
     ))
 }

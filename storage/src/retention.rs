@@ -206,13 +206,16 @@ pub(crate) fn delete<R: Runtime>(core: &Core<R>, log: &Log<R>) -> Result<(), Sto
 /// `<topic>-<partition>.<32 hex>-delete`, as Kafka names it.
 fn deleted_directory<R: Runtime>(core: &Core<R>, partition: &Partition) -> PathBuf {
     let name = files::directory_name(&partition.topic, partition.id.partition);
-    core.options.directory.join(deleted_name(core, &name))
+    core.options.directory.join(given_up_name(core, &name, DELETED))
 }
 
-/// The name of a directory that is given up.
-pub(crate) fn deleted_name<R: Runtime>(core: &Core<R>, name: &str) -> String {
+/// What Kafka appends to the name of a directory that is to be removed.
+pub(crate) const DELETED: &str = "delete";
+
+/// The name of a directory that is given up: `<name>.<32 hex>-<suffix>`.
+pub(crate) fn given_up_name<R: Runtime>(core: &Core<R>, name: &str, suffix: &str) -> String {
     let random = u128::from(core.runtime.random()) << 64 | u128::from(core.runtime.random());
     // Kafka shortens the name so that it stays a file name.
     let name: String = name.chars().take(255 - 40).collect();
-    format!("{name}.{random:032x}-delete")
+    format!("{name}.{random:032x}-{suffix}")
 }

@@ -5,9 +5,12 @@
 //! store can tell such a directory from one that belongs to another store. So it takes two steps:
 //! - While a store recovers, before its tasks run, it renames those that have the names of its own partitions ([`rename_predecessors`]).
 //! - Once for the whole log directory, when all its stores are open and none serves yet, those that have the name of no partition are
-//!   renamed, and whatever was renamed is removed ([`clear`]).
+//!   renamed ([`clear`]).
 //!
-//! They are renamed as Kafka does it (`-delete`). Only what is recognisably a partition's directory is touched.
+//! As with Kafka, what the log says was deleted is renamed to `-delete` and removed, here or at the next start. Whatever else no
+//! partition has becomes a `-stray`, which nobody removes but the operator: that nothing here knows it is no proof that it is worthless.
+//! Only what is recognisably a partition's directory is touched. A directory without a manifest of ours is not touched at all
+//! ([`foreign_partition`]).
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::io;
@@ -18,10 +21,32 @@ use crate::core::Core;
 use crate::given_up::remove;
 use crate::log::Log;
 use crate::recovery::resume::topic_of;
-use crate::retention::deleted_name;
+use crate::retention::{DELETED, given_up_name};
 use crate::runtime::Runtime;
 use crate::segment::files::{Kind, directory_name};
 use crate::units::PartitionId;
+
+/// What Kafka appends to the name of a directory that it does not know, and keeps.
+const STRAY: &str = "stray";
+/// The metadata log's partition. It belongs to the controller's store, which is opened before all others.
+const METADATA: &str = "__cluster_metadata-0";
+
+/// A partition's directory with something in it, in a log directory that has no manifest of this store: somebody else's. Only the metadata
+/// log may have one, where a first start ended before every store had its manifest.
+pub(crate) async fn foreign_partition<R: Runtime>(core: &Core<R>) -> io::Result<Option<PathBuf>> {
+    let directory = &core.options.directory;
+    for name in core.runtime.list(directory).await? {
+        let path = directory.join(&name);
+        let may_be = is_partition(&name) && name != METADATA;
+        if may_be && core.runtime.stat(&path).await?.is_directory {
+            let names = core.runtime.list(&path).await?;
+            if names.iter().any(|name| name == "partition.metadata" || is_segment(name)) {
+                return Ok(Some(path));
+            }
+        }
+    }
+    Ok(None)
+}
 
 /// Renames directories in which an earlier topic of the same name had its partition. Those of partitions that were `deleted` and came
 /// back go, too, as long as they have nothing in files.
@@ -43,16 +68,18 @@ pub(crate) async fn rename_predecessors<R: Runtime>(
     for name in names {
         let Some(id) = without.get(&name) else { continue };
         let path = directory.join(&name);
-        let is_older = |topic| topic != id.topic || deleted.contains(id);
-        if topic_of(core, &path).await.is_some_and(is_older) {
-            core.runtime.rename(&path, &directory.join(deleted_name(core, &name))).await?;
-            renamed = true;
-        }
+        let suffix = match topic_of(core, &path).await {
+            Some(topic) if topic != id.topic => STRAY,
+            Some(_) if deleted.contains(id) => DELETED,
+            _ => continue,
+        };
+        give_up(core, &name, suffix).await?;
+        renamed = true;
     }
     if renamed { core.runtime.sync_directory(directory).await } else { Ok(()) }
 }
 
-/// Renames directories of partitions that are not in `known`, durably, and begins to remove whatever was renamed.
+/// Renames directories of partitions that are not in `known`, durably, and begins to remove those that were deleted before.
 pub(crate) async fn clear<R: Runtime>(
     core: &Rc<Core<R>>,
     known: &BTreeSet<String>,
@@ -65,11 +92,8 @@ pub(crate) async fn clear<R: Runtime>(
         if is_deleted(&name) {
             deleted.push(path);
         } else if is_partition(&name) && !known.contains(&name) && is_stray(core, &path).await? {
-            tracing::info!(path = %path.display(), "the directory of a partition that is gone is removed");
-            let to = directory.join(deleted_name(core, &name));
-            core.runtime.rename(&path, &to).await?;
+            give_up(core, &name, STRAY).await?;
             renamed = true;
-            deleted.push(to);
         }
     }
     if renamed {
@@ -77,6 +101,20 @@ pub(crate) async fn clear<R: Runtime>(
     }
     let runtime = core.runtime.clone();
     core.runtime.spawn(async move { remove_all(runtime, deleted).await });
+    Ok(())
+}
+
+/// Renames a partition's directory. The caller syncs the log directory.
+async fn give_up<R: Runtime>(core: &Core<R>, name: &str, suffix: &str) -> io::Result<()> {
+    let directory = &core.options.directory;
+    let (path, to) = (directory.join(name), directory.join(given_up_name(core, name, suffix)));
+    core.runtime.rename(&path, &to).await?;
+    if suffix == STRAY {
+        tracing::warn!(
+            path = %path.display(), kept_as = %to.display(),
+            "no topic has this directory: it is kept under another name until somebody removes it"
+        );
+    }
     Ok(())
 }
 
@@ -96,13 +134,20 @@ fn is_deleted(name: &str) -> bool {
     else {
         return false;
     };
-    is_partition(partition) && random.len() == 32 && random.bytes().all(|b| b.is_ascii_hexdigit())
+    // Kafka shortens a long name when it deletes it, so that the number may be gone.
+    let is_known = is_partition(partition) || partition.len() >= 255 - 40;
+    is_known && random.len() == 32 && random.bytes().all(|b| b.is_ascii_hexdigit())
 }
 
-/// `<topic>-<partition>`. Kafka shortens a long name when it deletes it, so that the number may be gone then.
+/// `<topic>-<partition>`
 fn is_partition(name: &str) -> bool {
-    name.len() >= 255 - 40
-        || name.rsplit_once('-').is_some_and(|(_, number)| number.parse::<u32>().is_ok())
+    name.rsplit_once('-').is_some_and(|(_, number)| number.parse::<u32>().is_ok())
+}
+
+/// `<20 digits>.log`
+fn is_segment(name: &str) -> bool {
+    let base = name.strip_suffix(Kind::Log.suffix());
+    base.is_some_and(|base| base.len() == 20 && base.bytes().all(|b| b.is_ascii_digit()))
 }
 
 async fn is_stray<R: Runtime>(core: &Core<R>, path: &Path) -> io::Result<bool> {

@@ -23,7 +23,7 @@ use crate::commit_log::commit::Commit;
 use crate::commit_log::files::{Files, LogFile, file_name, manifest_path, number_of};
 use crate::commit_log::scan::{Chain, Scan};
 use crate::commit_log::{GroupSequence, LogId};
-use crate::config::StoreOptions;
+use crate::config::{StoreName, StoreOptions};
 use crate::core::Core;
 use crate::error::OpenError;
 use crate::manifest::Manifest;
@@ -173,11 +173,35 @@ async fn no_manifest<R: Runtime>(
             return Err(marker::foreign(&directory, "it was not written by this log"));
         }
     }
+    let directory = &core.options.directory;
+    let foreign = crate::strays::foreign_partition(core).await.map_err(OpenError::io(directory))?;
+    if let Some(path) = foreign {
+        return Err(marker::foreign(&path, "it was not written by this log"));
+    }
+    if core.options.name == StoreName::Controller {
+        lost_metadata(core).await?;
+    }
     report.hit(if files.is_empty() { Row::NewDirectory } else { Row::NeverServed });
     core.runtime
         .sync_directory(&core.options.directory)
         .await
         .map_err(OpenError::io(&core.options.directory))
+}
+
+/// The controller's store is the first to be made. Others beside it whose manifests are there without its own say that it was lost: opened
+/// with an empty image, they would take every partition for a deleted one.
+async fn lost_metadata<R: Runtime>(core: &Core<R>) -> Result<(), OpenError> {
+    let directory = &core.options.directory;
+    let names = core.runtime.list(directory).await.map_err(OpenError::io(directory))?;
+    let is_manifest = |name: &&String| name.starts_with("odradek-") && name.ends_with(".manifest");
+    let Some(other) = names.iter().find(is_manifest) else { return Ok(()) };
+    Err(OpenError::Manifest {
+        path: manifest_path(directory, core.options.name),
+        what: format!(
+            "it is missing, but {other} is there: without the metadata nothing says which partitions the data belongs to. Restore it, \
+             odradek-controller-*.commit and __cluster_metadata-0 from a copy, or use an empty log directory"
+        ),
+    })
 }
 
 fn check_shards<R: Runtime>(core: &Core<R>, manifest: &Manifest) -> Result<(), OpenError> {

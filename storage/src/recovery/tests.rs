@@ -4,11 +4,13 @@ use std::time::Duration;
 
 use super::resume::remove_unknown_files;
 use crate::commit_log::GroupSequence;
-use crate::config::LogConfig;
+use crate::config::{Durability, LogConfig, StoreName, StoreOptions};
 use crate::given_up::GivenUp;
 use crate::runtime::Runtime;
 use crate::runtime::simulated::Disk;
 use crate::simulation::hand::{append, disk, id, open, run};
+use crate::simulation::life::options;
+use crate::store::Store;
 use crate::units::Offset;
 
 fn file(base: u64) -> PathBuf {
@@ -44,7 +46,7 @@ fn what_is_given_up_is_no_stray_before_that_is_recorded() {
 
 /// Found by the simulation: a power cut may keep a directory's name and lose all that was in it.
 #[test]
-fn strays_are_removed_and_nothing_else() {
+fn strays_are_put_aside_and_nothing_else() {
     let disk = disk();
     let life = run(2, &disk, async move |runtime| {
         let (store, log) = open(&runtime).await;
@@ -69,9 +71,64 @@ fn strays_are_removed_and_nothing_else() {
         let (store, _log) = open(&runtime).await;
         store.begin_serving([(id(9), "other")]).await.unwrap();
         runtime.sleep(Duration::from_millis(100)).await;
-        let left = files.names(Path::new("/data"));
-        let left: Vec<_> = left.iter().filter(|name| !name.starts_with("odradek")).collect();
-        assert_eq!(left, ["other-0", "photos-2024"]);
+        let names = files.names(Path::new("/data"));
+        let names = names.iter().filter(|name| !name.starts_with("odradek"));
+        // Kafka's `<topic>-<partition>.<32 hex>-stray`, which nobody removes.
+        let left = names.map(|name| match name.split_once('.') {
+            Some((name, random)) => {
+                assert!(random.len() == 32 + 6 && random.ends_with("-stray"), "{random}");
+                name
+            }
+            None => name,
+        });
+        let left: Vec<&str> = left.collect();
+        assert_eq!(left, ["gone-3", "old-0", "other-0", "photos-2024", "t-0"]);
+    });
+}
+
+/// A directory whose partitions no manifest of ours names is somebody else's, or has lost ours.
+#[test]
+fn what_is_there_before_a_first_start_is_not_touched() {
+    for (name, file, is_refused) in [
+        ("old-0", "partition.metadata", true),
+        // Of a Kafka before 2.8.
+        ("old-0", "00000000000000000042.log", true),
+        // What a first start leaves that ended before every store had its manifest.
+        ("__cluster_metadata-0", "quorum-state", false),
+        ("__cluster_metadata-0", "00000000000000000000.log", false),
+        ("photos-2024", "cat.jpg", false),
+    ] {
+        let disk = disk();
+        let files = disk.clone();
+        run(8, &disk, async move |runtime| {
+            let directory = Path::new("/data").join(name);
+            runtime.mkdir(&directory).await.unwrap();
+            files.put(&directory.join(file), b"bytes").unwrap();
+            let opened = Store::open(runtime.clone(), options(0, Durability::Sync), Vec::new());
+            let refused = opened.await.err().map(|error| error.to_string());
+            assert_eq!(refused.is_some(), is_refused, "{refused:?}");
+            assert!(files.content(&directory.join(file)).is_some());
+            if let Some(refused) = refused {
+                assert!(refused.contains("name an empty directory in log.dirs"), "{refused}");
+                assert_eq!(files.names(Path::new("/data")), [name]);
+            }
+        });
+    }
+}
+
+/// With the controller's files gone the image is empty, and every partition would be one that was deleted.
+#[test]
+fn lost_metadata_is_not_taken_for_a_first_start() {
+    let disk = disk();
+    let files = disk.clone();
+    run(9, &disk, async move |runtime| {
+        let (store, log) = open(&runtime).await;
+        append(&store, &log, 10).await.ticket.await.unwrap();
+        let before = files.names(Path::new("/data"));
+        let options = StoreOptions { name: StoreName::Controller, ..options(0, Durability::Sync) };
+        let refused = Store::open(runtime.clone(), options, Vec::new()).await.err().unwrap();
+        assert!(refused.to_string().contains("odradek-0.manifest is there"), "{refused}");
+        assert_eq!(files.names(Path::new("/data")), before);
     });
 }
 

@@ -25,6 +25,7 @@ pub(super) fn check(
     for name in disk.names(&options.directory) {
         let known = name.starts_with("odradek-")
             || name.ends_with("-delete")
+            || name.ends_with("-stray")
             || name.starts_with(".kafka")
             || logs.iter().any(|log| name == format!("{}-0", log.topic));
         if !known {

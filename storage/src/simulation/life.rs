@@ -50,7 +50,7 @@ enum End {
     PowerCut,
 }
 
-pub(super) fn options(seed: u64, durability: Durability) -> StoreOptions {
+pub(crate) fn options(seed: u64, durability: Durability) -> StoreOptions {
     let mut random = SmallRng::seed_from_u64(seed ^ 0x5eed);
     StoreOptions {
         directory: PathBuf::from(DIRECTORY),

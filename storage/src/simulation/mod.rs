@@ -12,7 +12,7 @@
 
 mod files;
 pub(crate) mod hand;
-mod life;
+pub(crate) mod life;
 mod model;
 mod opening;
 mod reads;
