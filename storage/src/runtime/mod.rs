@@ -11,7 +11,8 @@
 //!   where it grew) are on stable storage then; nothing else is.
 //! - `fdatasync` covers the writes to that file which had returned when it was called.
 //! - Names are durable after `sync_directory` of their directory, not before.
-//! - An error from any sync is final; nobody tries again.
+//! - An error from any sync is final; nobody tries again. So it is never one that means a full disk, which is waited out: the kernel
+//!   reports a sync that failed for want of room, too, once, and takes what was not written for clean afterwards ([`final_error`]).
 
 use std::future::Future;
 use std::io;
@@ -125,6 +126,16 @@ pub trait Runtime: Clone + 'static {
     /// Time that never goes back.
     fn monotonic(&self) -> Duration;
     fn random(&self) -> u64;
+}
+
+/// Whether there was no room. An operation that failed so has done nothing, and may be tried again.
+pub(crate) fn is_full(error: &io::Error) -> bool {
+    matches!(error.kind(), io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded)
+}
+
+/// The error of a sync, as one that nobody waits out.
+fn final_error(error: io::Error) -> io::Error {
+    if is_full(&error) { io::Error::other(format!("a sync failed: {error}")) } else { error }
 }
 
 /// Reads a whole (small) file.

@@ -22,7 +22,7 @@ use ring::Ring;
 use ring::buffer::Aligned;
 use ring::op::At;
 
-use super::{BLOCK, Dsync, How, Runtime, Stat};
+use super::{BLOCK, Dsync, How, Runtime, Stat, final_error};
 
 /// Bytes that one operation carries; the kernel takes at most 2 GiB at once.
 const PIECE: usize = 1 << 30;
@@ -189,19 +189,20 @@ impl Runtime for RingRuntime {
     }
 
     fn fdatasync(&self, file: &File) -> impl Future<Output = io::Result<()>> + 'static {
-        self.ring.fdatasync(&file.0)
+        let synced = self.ring.fdatasync(&file.0);
+        async move { synced.await.map_err(final_error) }
     }
 
     async fn syncfs(&self, file: &File) -> io::Result<()> {
         let file = file.descriptor();
         let synced = glommio::executor().spawn_blocking(move || nix::unistd::syncfs(&*file)).await;
-        synced.map_err(io::Error::from)
+        synced.map_err(|error| final_error(error.into()))
     }
 
     async fn sync_directory(&self, directory: &Path) -> io::Result<()> {
         let flags = (OFlag::O_RDONLY | OFlag::O_DIRECTORY).bits();
         let fd = Arc::new(self.ring.openat(At::WorkingDirectory, directory, flags, 0)?.await?);
-        self.ring.fsync(&fd).await
+        self.ring.fsync(&fd).await.map_err(final_error)
     }
 
     async fn fallocate(

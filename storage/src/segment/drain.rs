@@ -22,7 +22,7 @@ use crate::core::{Core, count};
 use crate::log::Log;
 use crate::partition::Partition;
 use crate::planted::{Bug, is};
-use crate::runtime::{BLOCK, BLOCK_U64, Dsync, How, Runtime, block_down, block_up};
+use crate::runtime::{BLOCK, BLOCK_U64, Dsync, How, Runtime, block_down, block_up, is_full};
 use crate::tail::{Piece, length};
 use crate::units::Offset;
 
@@ -88,10 +88,6 @@ pub(crate) async fn run<R: Runtime>(core: Rc<Core<R>>) {
             crate::memory::give_back(&core);
         }
     }
-}
-
-pub(crate) fn is_full(error: &io::Error) -> bool {
-    matches!(error.kind(), io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded)
 }
 
 /// When a drain ends.

@@ -110,9 +110,10 @@ fn one_life(
     verdict: &mut Verdict,
     random: &mut SmallRng,
 ) -> End {
-    let faults = Faults {
-        error_one_in: if random.random_ratio(1, 12) { 400 } else { 0 },
-        ..Faults::default()
+    let faults = match random.random_range(0..24) {
+        0 | 1 => Faults { error_one_in: 400, ..Faults::default() },
+        2 => Faults { error_one_in: 40, full_syncs: true, ..Faults::default() },
+        _ => Faults::default(),
     };
     runtime.disk().set_faults(faults);
     if random.random_ratio(1, 3) {

@@ -185,8 +185,8 @@ impl Life {
             // A stop does not wait until a full disk has room again.
             let is_full = why.contains("os error 28") || why.contains("full disk");
             let is_full = is_full && model.was_full && self.is_closing.get();
-            if !why.contains("os error 5") && !why.contains("a write or a sync failed") && !is_full
-            {
+            let words = ["os error 5", "a sync failed", "a write or a sync failed"];
+            if !words.iter().any(|word| why.contains(word)) && !is_full {
                 model.fail(format!("offline: {why}"));
             }
         }

@@ -75,6 +75,8 @@ pub struct Faults {
     pub full: bool,
     /// One in so many writes and syncs answers EIO; 0 = none. After it, what it was to make durable may be lost.
     pub error_one_in: u32,
+    /// Only syncs fail, and with ENOSPC: blocks that were promised are not there after all.
+    pub full_syncs: bool,
     /// Writes in flight at a kill never land late (what a lock outside the ring would have to hope for).
     pub no_late_writes: bool,
 }
@@ -190,7 +192,8 @@ impl Disk {
         state.operations += 1;
         if state.fails(&begun.operation, random) {
             state.lose(&begun, random);
-            return Err(io::Error::from_raw_os_error(libc::EIO));
+            let error = if state.faults.full_syncs { libc::ENOSPC } else { libc::EIO };
+            return Err(io::Error::from_raw_os_error(error));
         }
         state.carry_out(begun)
     }
@@ -233,15 +236,15 @@ impl Disk {
 
 impl State {
     fn fails(&self, operation: &Operation, random: &mut SmallRng) -> bool {
-        let may = matches!(
-            operation,
-            Operation::Write { .. }
-                | Operation::Fdatasync { .. }
-                | Operation::Syncfs
-                | Operation::SyncDirectory { .. }
-                | Operation::Rename { .. }
-                | Operation::Truncate { .. }
-        );
+        let may = match operation {
+            Operation::Fdatasync { .. } | Operation::Syncfs | Operation::SyncDirectory { .. } => {
+                true
+            }
+            Operation::Write { .. } | Operation::Rename { .. } | Operation::Truncate { .. } => {
+                !self.faults.full_syncs
+            }
+            _ => false,
+        };
         may && self.faults.error_one_in > 0 && random.random_ratio(1, self.faults.error_one_in)
     }
 

@@ -24,7 +24,7 @@ pub mod disk;
 mod node;
 mod scheduler;
 
-use super::{BLOCK, Dsync, How, Runtime, Stat};
+use super::{BLOCK, Dsync, How, Runtime, Stat, final_error};
 use crate::planted::{Bug, is};
 pub use disk::{Disk, Faults};
 use disk::{Inode, Operation, Output};
@@ -156,15 +156,16 @@ impl Runtime for Simulated {
 
     fn fdatasync(&self, file: &SimulatedFile) -> impl Future<Output = io::Result<()>> + 'static {
         let pending = self.begin(Operation::Fdatasync { inode: file.inode });
-        async move { unit(pending.await) }
+        async move { unit(pending.await).map_err(final_error) }
     }
 
     async fn syncfs(&self, _file: &SimulatedFile) -> io::Result<()> {
-        unit(self.begin(Operation::Syncfs).await)
+        unit(self.begin(Operation::Syncfs).await).map_err(final_error)
     }
 
     async fn sync_directory(&self, directory: &Path) -> io::Result<()> {
-        unit(self.begin(Operation::SyncDirectory { path: directory.to_owned() }).await)
+        let synced = self.begin(Operation::SyncDirectory { path: directory.to_owned() }).await;
+        unit(synced).map_err(final_error)
     }
 
     async fn fallocate(
