@@ -12,7 +12,6 @@ use crate::commit_log::scan::{Chain, Linked};
 use crate::commit_log::{EntryId, GroupSequence};
 use crate::core::Core;
 use crate::error::OpenError;
-use crate::manifest::Manifest;
 use crate::planted::{Bug, is};
 use crate::runtime::{How, Runtime};
 use crate::segment::files::{self, directory_name, file_name};
@@ -23,15 +22,12 @@ use crate::units::PartitionId;
 pub(super) async fn first_bad<R: Runtime>(
     core: &Core<R>,
     chain: &Chain,
-    manifest: &Manifest,
     mark: GroupSequence,
     placed: &[Placed],
     report: &mut RecoveryReport,
 ) -> Result<Option<(usize, String)>, OpenError> {
-    let known =
-        manifest.partitions.iter().map(|partition| (partition.id, partition.topic.as_str()));
-    let placed = placed.iter().map(|(id, topic, _)| (*id, topic.as_str()));
-    let topics: HashMap<PartitionId, &str> = known.chain(placed).collect();
+    // As in replay, only these count: what has the name of any other by now may be another store's.
+    let topics: Topics<'_> = placed.iter().map(|(id, topic, _)| (*id, topic.as_str())).collect();
     let mut bad = None;
     let mut groups = chain.groups.len();
     loop {
@@ -73,7 +69,7 @@ async fn first_bad_of<R: Runtime>(
         if is(Bug::ExtentUnchecked) {
             continue;
         }
-        // A topic that nobody knows any more was deleted: its entries count for nothing.
+        // A partition that is not placed here any more: its entries count for nothing.
         let Some(topic) = topics.get(&entry.id) else { continue };
         if let Some(what) = check(core, entry, payload, topic).await? {
             return Ok(Some(what));

@@ -254,9 +254,7 @@ async fn find_chain<R: Runtime>(
     let carried = if is(Bug::RotByGroupsWalked) { GroupSequence(0) } else { scan.mark() };
     let mark = if is(Bug::NoMarkInManifest) { carried } else { carried.max(manifest.mark) };
     let mut chain = scan.chain(manifest.id, manifest.first, manifest.previous);
-    if let Some((index, what)) =
-        extents::first_bad(core, &chain, manifest, mark, placed, report).await?
-    {
+    if let Some((index, what)) = extents::first_bad(core, &chain, mark, placed, report).await? {
         let sequence = chain.groups[index].group.header.sequence;
         if sequence <= mark {
             return Err(rot(files, (chain.groups[index].file, chain.groups[index].position), what));

@@ -1,4 +1,6 @@
+use std::cell::Cell;
 use std::path::{Path, PathBuf};
+use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -10,7 +12,7 @@ use crate::runtime::Runtime;
 use crate::runtime::simulated::Disk;
 use crate::simulation::hand::{append, disk, id, open, run};
 use crate::simulation::life::options;
-use crate::store::Store;
+use crate::store::{Placed, Store};
 use crate::units::Offset;
 
 fn file(base: u64) -> PathBuf {
@@ -214,4 +216,46 @@ fn a_deleted_partition_has_left_its_name_when_that_is_said_to_be_free() {
             store.close().await.unwrap();
         });
     }
+}
+
+/// What a partition had that is not placed here any more says nothing of the others: another store may have its name by now.
+#[test]
+fn an_extent_of_a_partition_that_is_gone_cuts_nothing() {
+    let disk = disk();
+    let options = || StoreOptions {
+        extent_bytes_min: 6 << 10,
+        sync_every: Duration::from_secs(1000),
+        idle_after: Duration::from_secs(1000),
+        ..options(0, Durability::Written)
+    };
+    let placed = |topics: &[(u128, &str)]| -> Vec<Placed> {
+        let config = Arc::new(LogConfig::default());
+        topics.iter().map(|(n, topic)| (id(*n), (*topic).to_owned(), Arc::clone(&config))).collect()
+    };
+    let both = placed(&[(1, "t"), (2, "u")]);
+    let ended = Rc::new(Cell::new(Offset(0)));
+    let end = Rc::clone(&ended);
+    let life = run(10, &disk, async move |runtime| {
+        let (store, _) = Store::open(runtime.clone(), options(), both).await.unwrap();
+        let (t, u) = (store.log(id(1)).unwrap(), store.log(id(2)).unwrap());
+        for size in [12_000, 12_000] {
+            append(&store, &u, size).await.ticket.await.unwrap();
+            runtime.sleep(Duration::from_millis(100)).await;
+        }
+        // Until a manifest knows both.
+        while store.stats().recycled == 0 {
+            append(&store, &t, 5_000).await.ticket.await.unwrap();
+        }
+        append(&store, &u, 12_000).await.ticket.await.unwrap();
+        append(&store, &t, 10).await.ticket.await.unwrap();
+        assert!(store.stats().extents > 0);
+        end.set(t.end());
+    });
+    life.kill();
+    disk.remove(Path::new("/data/u-0")).unwrap();
+    let t = placed(&[(1, "t")]);
+    run(11, &disk, async move |runtime| {
+        let (store, report) = Store::open(runtime.clone(), options(), t).await.unwrap();
+        assert_eq!(store.log(id(1)).unwrap().end(), ended.get(), "{report}");
+    });
 }
