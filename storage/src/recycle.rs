@@ -12,6 +12,7 @@
 use std::collections::BTreeSet;
 use std::io;
 use std::rc::Rc;
+use std::time::Duration;
 
 use futures::future::join_all;
 
@@ -30,18 +31,28 @@ use crate::units::Offset;
 
 /// Partitions that are drained at the same time.
 const TOGETHER: usize = 8;
+/// How long the log goes on with the files that it has when there was no room for another.
+const FULL_LOG_PAUSE: Duration = Duration::from_secs(10);
 /// Zeros are written in pieces of this size.
 const ZERO_BYTES: usize = 1 << 20;
 
 /// Keeps free files at hand until the store is stopped.
 pub(crate) async fn run<R: Runtime>(core: Rc<Core<R>>) {
+    let mut full_until = Duration::ZERO;
     loop {
         let more = core.events.recycle.listen();
         if core.stopped.get() || core.check_online().is_err() {
             return;
         }
-        let done = if wants_more_files(&core) {
-            add_file(&core, true).await.map_or_else(|error| full_disk(&core, error), |()| Ok(true))
+        let done = if wants_more_files(&core) && core.runtime.monotonic() >= full_until {
+            match add_file(&core, true).await {
+                Err(error) if is_full(&error) => {
+                    tracing::warn!(directory = %core.options.directory.display(), "no room for another commit log file");
+                    full_until = core.runtime.monotonic() + FULL_LOG_PAUSE;
+                    continue;
+                }
+                other => other.map(|()| true),
+            }
         } else if wants_free_files(&core) {
             free_oldest(&core).await.map(|()| true)
         } else {
@@ -81,14 +92,6 @@ pub(crate) fn is_due<R: Runtime>(core: &Core<R>) -> bool {
     wants_more_files(core) || wants_free_files(core)
 }
 
-fn full_disk<R: Runtime>(core: &Core<R>, error: io::Error) -> io::Result<bool> {
-    if !is_full(&error) {
-        return Err(error);
-    }
-    tracing::warn!(directory = %core.options.directory.display(), "no room for another commit log file");
-    Ok(false)
-}
-
 /// One more file, of zeros: blocks that were written before sync much faster than others.
 pub(crate) async fn add_file<R: Runtime>(core: &Core<R>, zero: bool) -> io::Result<()> {
     let number = {
@@ -98,22 +101,27 @@ pub(crate) async fn add_file<R: Runtime>(core: &Core<R>, zero: bool) -> io::Resu
     };
     let path = core.options.directory.join(file_name(core.options.name, number));
     let file = core.runtime.open(&path, How::Create).await?;
-    let bytes = core.options.log_file_bytes;
-    if let Err(error) = core.runtime.fallocate(&file, 0, bytes, true).await {
+    if let Err(error) = fill(core, &file, zero).await {
         core.runtime.unlink(&path).await?;
         return Err(error);
     }
+    core.runtime.fdatasync(&file).await?;
+    core.runtime.sync_directory(&core.options.directory).await?;
+    core.commit.borrow_mut().files.free.push_back(Rc::new(LogFile { number, file }));
+    Ok(())
+}
+
+async fn fill<R: Runtime>(core: &Core<R>, file: &R::File, zero: bool) -> io::Result<()> {
+    let bytes = core.options.log_file_bytes;
+    core.runtime.fallocate(file, 0, bytes, true).await?;
     if zero {
         let piece = ZERO_BYTES.min(usize::try_from(bytes).unwrap_or(ZERO_BYTES));
         let zeros = crate::buffers::padded(&vec![0; piece]);
         for position in (0..bytes).step_by(piece) {
             let length = usize::try_from(bytes - position).unwrap_or(piece).min(piece);
-            core.runtime.write_at(&file, zeros.slice(..length), position, Dsync::No).await?;
+            core.runtime.write_at(file, zeros.slice(..length), position, Dsync::No).await?;
         }
     }
-    core.runtime.fdatasync(&file).await?;
-    core.runtime.sync_directory(&core.options.directory).await?;
-    core.commit.borrow_mut().files.free.push_back(Rc::new(LogFile { number, file }));
     Ok(())
 }
 
@@ -376,7 +384,31 @@ mod tests {
     use super::*;
     use crate::config::LogConfig;
     use crate::partition::Partition;
-    use crate::simulation::hand::id;
+    use crate::simulation::hand::{append, disk, id, open, run};
+
+    /// A disk with less room than one more log file: the log goes round in those that it has, and does not ask for more with every group.
+    #[test]
+    fn a_log_that_cannot_grow_recycles() {
+        let disk = disk();
+        disk.set_room(Some((2 * 64 + 60) << 10));
+        let files = disk.clone();
+        run(1, &disk, async move |runtime| {
+            let (store, log) = open(&runtime).await;
+            for _ in 0..80 {
+                append(&store, &log, 10).await.ticket.await.unwrap();
+            }
+            assert!(store.stats().recycled > 0);
+            let names = files.names(std::path::Path::new("/data"));
+            assert_eq!(names.iter().filter(|name| name.ends_with(".commit")).count(), 2);
+            assert!(log.core().commit.borrow().files.next_number < 5);
+            // With room again it grows.
+            files.set_room(None);
+            runtime.sleep(FULL_LOG_PAUSE).await;
+            append(&store, &log, 10).await.ticket.await.unwrap();
+            runtime.sleep(FULL_LOG_PAUSE).await;
+            assert!(store.stats().log_files > 2);
+        });
+    }
 
     /// Found by the simulation: where a crash or a drain had put bytes that were logged later in front of those that keep the oldest
     /// file, nothing was logged again. The file was never free, and the store took no appends any more.

@@ -116,6 +116,7 @@ fn one_life(
         _ => Faults::default(),
     };
     runtime.disk().set_faults(faults);
+    runtime.disk().set_room(None);
     if random.random_ratio(1, 3) {
         runtime.slow_writes();
     }
@@ -158,6 +159,7 @@ fn one_life(
 /// Wherever the life stands, it comes to a clean stop: nothing waits for ever.
 fn stop_now(runtime: &Simulated, model: &Rc<RefCell<Model>>) {
     runtime.disk().set_faults(Faults::default());
+    runtime.disk().set_room(None);
     model.borrow_mut().stopping = true;
     let is_done = || {
         let model = model.borrow();
@@ -200,6 +202,7 @@ fn rot(
     model.borrow_mut().tell(|| format!("rot: {} at {position}", path.display()));
     let copy = disk.copy();
     copy.set_faults(Faults::default());
+    copy.set_room(None);
     let runtime = Simulated::new(seed, copy, clock);
     let rows = Rc::default();
     let opened = runtime

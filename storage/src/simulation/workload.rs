@@ -202,15 +202,19 @@ impl Life {
     async fn fill_disk(&self) -> bool {
         let disk = self.runtime.disk();
         let faults = disk.faults();
-        disk.set_faults(crate::runtime::simulated::Faults { full: true, ..faults });
-        self.model.borrow_mut().tell(|| "the disk is full".to_owned());
+        // Wholly, or with room for something, but hardly for a log file.
+        let full = self.draw(2) == 0;
+        disk.set_faults(crate::runtime::simulated::Faults { full, ..faults });
+        disk.set_room((!full).then(|| u64::from(self.draw(80 << 10))));
+        self.model.borrow_mut().tell(|| format!("the disk is full: {full}"));
         self.model.borrow_mut().was_full = true;
-        for _ in 0..self.draw(20) {
+        for _ in 0..self.draw(if full { 20 } else { 100 }) {
             self.append().await;
         }
         let when = self.draw(6);
         let stopped = when == 0 && self.stop().await;
         disk.set_faults(faults);
+        disk.set_room(None);
         // Or just when it has room again, with answers under way that say the opposite.
         stopped || (when < 3 && self.stop().await)
     }

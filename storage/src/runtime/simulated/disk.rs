@@ -90,6 +90,8 @@ struct State {
     nodes: Nodes,
     late: Vec<Operation>,
     faults: Faults,
+    /// Bytes that files may still be given; None = as many as they want.
+    room: Option<u64>,
     bytes_written: u64,
     operations: u64,
 }
@@ -107,6 +109,7 @@ impl Disk {
             nodes: Nodes::new(),
             late: Vec::new(),
             faults: Faults::default(),
+            room: None,
             bytes_written: 0,
             operations: 0,
         })))
@@ -132,6 +135,11 @@ impl Disk {
 
     pub fn set_faults(&self, faults: Faults) {
         self.0.borrow_mut().faults = faults;
+    }
+
+    /// From now on files get so many bytes more, and what is unlinked.
+    pub fn set_room(&self, room: Option<u64>) {
+        self.0.borrow_mut().room = room;
     }
 
     #[must_use]
@@ -274,13 +282,11 @@ impl State {
                 Output::Bytes(nodes.file(inode)?.read(position, length))
             }
             Operation::Write { inode, bytes, position, dsync } => {
-                let full = self.faults.full;
                 self.bytes_written += bytes.len() as u64;
                 let number = nodes.next_write();
                 let file = nodes.file(inode)?;
-                if full && position + bytes.len() as u64 > file.allocated {
-                    return Err(io::Error::from_raw_os_error(libc::ENOSPC));
-                }
+                let more = (position + bytes.len() as u64).saturating_sub(file.allocated);
+                take(&self.faults, &mut self.room, more)?;
                 file.write(number, position, bytes, dsync);
                 Output::Unit
             }
@@ -298,12 +304,9 @@ impl State {
                 Output::Unit
             }
             Operation::Fallocate { inode, end, grow } => {
-                let full = self.faults.full;
                 let number = nodes.next_write();
                 let file = nodes.file(inode)?;
-                if full && end > file.allocated {
-                    return Err(io::Error::from_raw_os_error(libc::ENOSPC));
-                }
+                take(&self.faults, &mut self.room, end.saturating_sub(file.allocated))?;
                 file.allocate(number, end, grow);
                 Output::Unit
             }
@@ -317,7 +320,10 @@ impl State {
                 Output::Unit
             }
             Operation::Unlink { path } => {
+                let inode = nodes.find(&path)?;
+                let freed = nodes.file(inode).map_or(0, |file| file.allocated);
                 nodes.unlink(&path)?;
+                self.room = self.room.map(|room| room + freed);
                 Output::Unit
             }
             Operation::Mkdir { path } => {
@@ -371,6 +377,14 @@ impl State {
             }
         }
     }
+}
+
+/// Gives a file `more` bytes, if there is room for all of them.
+fn take(faults: &Faults, room: &mut Option<u64>, more: u64) -> io::Result<()> {
+    let left = room.unwrap_or(u64::MAX).checked_sub(more).filter(|_| !faults.full || more == 0);
+    let left = left.ok_or_else(|| io::Error::from_raw_os_error(libc::ENOSPC))?;
+    *room = room.map(|_| left);
+    Ok(())
 }
 
 impl Node {
