@@ -2,7 +2,8 @@
 //! tasks.
 
 use std::cell::{Cell, RefCell};
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::path::PathBuf;
 use std::rc::Rc;
 use std::time::Duration;
 
@@ -44,6 +45,8 @@ pub(crate) struct Core<R: Runtime> {
     pub(crate) prepares: RefCell<VecDeque<Log<R>>>,
     pub(crate) given_up: RefCell<VecDeque<GivenUp<R>>>,
     pub(crate) renaming: RefCell<Vec<Renaming<R>>>,
+    /// What was renamed, and is removed after `file.delete.delay.ms` or when the store closes.
+    pub(crate) to_remove: RefCell<BTreeSet<PathBuf>>,
     pub(crate) memory: RefCell<VecDeque<GroupMemory<R>>>,
     /// Clean bytes that are kept for readers; see `memory`.
     pub(crate) clean_bytes: Cell<usize>,

@@ -86,17 +86,35 @@ async fn rename<R: Runtime>(core: &Rc<Core<R>>, given_up: GivenUp<R>) -> io::Res
     core.runtime.sync_directory(&given_up.parent).await?;
     core.renaming.borrow_mut().retain(|name| name.since != since);
     let paths: Vec<PathBuf> = given_up.renames.into_iter().map(|(_, to)| to).collect();
+    core.to_remove.borrow_mut().extend(paths.iter().cloned());
     let later = Rc::clone(core);
     core.runtime.spawn(async move {
         later.runtime.sleep(given_up.unlink_after).await;
         for path in paths {
-            // What cannot be removed is removed at the next start.
-            if let Err(error) = remove(&later.runtime, &path).await {
-                tracing::warn!(path = %path.display(), %error, "a deleted file stays");
-            }
+            remove_renamed(&later, path).await;
         }
     });
     Ok(())
+}
+
+/// Removes what was renamed and whose time has not come yet. A start after a clean stop looks at no partition's directory: what the stop
+/// left there would stay.
+pub(crate) async fn remove_all<R: Runtime>(core: &Core<R>) {
+    loop {
+        let path = core.to_remove.borrow().first().cloned();
+        let Some(path) = path else { return };
+        remove_renamed(core, path).await;
+    }
+}
+
+async fn remove_renamed<R: Runtime>(core: &Core<R>, path: PathBuf) {
+    if !core.to_remove.borrow().contains(&path) {
+        return;
+    }
+    if let Err(error) = remove(&core.runtime, &path).await {
+        tracing::warn!(path = %path.display(), %error, "a deleted file stays");
+    }
+    core.to_remove.borrow_mut().remove(&path);
 }
 
 /// Waits until no task writes to the log's files. What is only queued for it is forgotten: those that serve the queue may wait for
@@ -135,7 +153,11 @@ pub(crate) async fn remove<R: Runtime>(runtime: &R, path: &Path) -> io::Result<(
     if !stat.is_directory {
         return or_gone(runtime.unlink(path).await);
     }
-    for name in runtime.list(path).await? {
+    let names = match runtime.list(path).await {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
+        other => other?,
+    };
+    for name in names {
         or_gone(runtime.unlink(&path.join(name)).await)?;
     }
     or_gone(runtime.remove_directory(path).await)

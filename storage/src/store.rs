@@ -257,6 +257,7 @@ impl<R: Runtime> Store<R> {
             core.go_offline(&format!("the log cannot be drained: {error}"));
             core.check_online()?;
         }
+        crate::given_up::remove_all(core).await;
         Ok(Closed(Rc::clone(core), Rc::clone(&self.1)))
     }
 
@@ -371,6 +372,7 @@ pub(crate) fn new_core<R: Runtime>(
         prepares: RefCell::default(),
         given_up: RefCell::default(),
         renaming: RefCell::default(),
+        to_remove: RefCell::default(),
         memory: RefCell::default(),
         events: Events::default(),
         counts: Counts::default(),

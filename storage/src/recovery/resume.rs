@@ -321,7 +321,9 @@ pub(crate) async fn remove_unknown_files<R: Runtime>(
         bases.flat_map(|base| FileKind::ALL.map(|kind| file_name(base, kind))).collect()
     };
     let is_segment = |name: &String| FileKind::ALL.iter().any(|kind| name.ends_with(kind.suffix()));
-    let mut renamed = false;
+    let is_deleted = |name: &&String| name.ends_with(".deleted");
+    let mut deleted: Vec<_> = names.iter().filter(is_deleted).map(|n| directory.join(n)).collect();
+    let before = deleted.len();
     for name in names.iter().filter(|name| is_segment(name) && !known.contains(*name)) {
         let to = directory.join(format!("{name}.deleted"));
         let from = directory.join(name);
@@ -329,13 +331,13 @@ pub(crate) async fn remove_unknown_files<R: Runtime>(
             continue;
         }
         or_gone(core.runtime.rename(&from, &to).await)?;
-        renamed = true;
+        deleted.push(to);
     }
-    if renamed {
+    if deleted.len() > before {
         core.runtime.sync_directory(&directory).await?;
     }
-    for name in names.iter().filter(|name| name.ends_with(".deleted")) {
-        or_gone(core.runtime.unlink(&directory.join(name)).await)?;
+    for path in deleted {
+        or_gone(core.runtime.unlink(&path).await)?;
     }
     Ok(())
 }

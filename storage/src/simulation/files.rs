@@ -48,6 +48,9 @@ pub(super) fn check(
 
 fn partition(disk: &Disk, directory: &Path, log: &Log, own: &[i64]) -> Result<(), String> {
     let names = disk.names(directory);
+    if let Some(name) = names.iter().find(|name| name.ends_with(".deleted")) {
+        return Err(format!("{name} would stay for good"));
+    }
     let mut bases: Vec<i64> = names
         .iter()
         .filter_map(|name| name.strip_suffix(".log"))
