@@ -19,6 +19,7 @@ use futures::future::join_all;
 use crate::commit_log::files::{LogFile, file_name, manifest_path};
 use crate::commit_log::{EntryId, GroupSequence, LogId};
 use crate::core::{Core, count};
+use crate::given_up::or_gone;
 use crate::log::Log;
 use crate::manifest::{Manifest, Marker, PartitionState, SegmentState};
 use crate::partition::Relogged;
@@ -107,7 +108,8 @@ pub(crate) async fn add_file<R: Runtime>(core: &Core<R>, zero: bool) -> io::Resu
     }
     core.runtime.fdatasync(&file).await?;
     core.runtime.sync_directory(&core.options.directory).await?;
-    core.commit.borrow_mut().files.free.push_back(Rc::new(LogFile { number, file }));
+    let length = core.options.log_file_bytes;
+    core.commit.borrow_mut().files.free.push_back(Rc::new(LogFile { number, file, length }));
     Ok(())
 }
 
@@ -257,16 +259,31 @@ async fn write_manifest<R: Runtime>(core: &Rc<Core<R>>, clean: Option<Marker>) -
     manifest.clean = clean;
     let path = manifest_path(&core.options.directory, core.options.name);
     manifest.write(&core.runtime, &path).await?;
-    let mut commit = core.commit.borrow_mut();
-    commit.marks.recorded(manifest.mark);
-    while commit.files.oldest().is_some_and(|oldest| oldest.last < manifest.first) {
-        if let Some(oldest) = commit.files.used.pop_front() {
-            commit.files.free.push_back(oldest.file);
-        }
-    }
-    drop(commit);
+    let other_sizes = release(core, &manifest);
     core.events.marks.notify();
     core.events.room.notify();
+    unlink(core, other_sizes).await
+}
+
+/// Files that lie wholly before the manifest are free. Returns those of another size than now, which are not.
+fn release<R: Runtime>(core: &Core<R>, manifest: &Manifest) -> Vec<u32> {
+    let mut commit = core.commit.borrow_mut();
+    commit.marks.recorded(manifest.mark);
+    let mut other_sizes = Vec::new();
+    while commit.files.oldest().is_some_and(|oldest| oldest.last < manifest.first) {
+        if let Some(oldest) = commit.files.used.pop_front() {
+            other_sizes.extend(commit.files.release(oldest.file));
+        }
+    }
+    other_sizes
+}
+
+/// Removes log files in which nothing is needed any more. They need not be gone durably.
+pub(crate) async fn unlink<R: Runtime>(core: &Core<R>, numbers: Vec<u32>) -> io::Result<()> {
+    for number in numbers {
+        let path = core.options.directory.join(file_name(core.options.name, number));
+        or_gone(core.runtime.unlink(&path).await)?;
+    }
     Ok(())
 }
 

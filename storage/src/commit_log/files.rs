@@ -15,6 +15,8 @@ use crate::runtime::Runtime;
 pub(crate) struct LogFile<R: Runtime> {
     pub(crate) number: u32,
     pub(crate) file: R::File,
+    /// The size of log files when it was made. One of another size than now is not used again.
+    pub(crate) length: u64,
 }
 
 /// A file with groups in it.
@@ -109,6 +111,15 @@ impl<R: Runtime> Files<R> {
         if let Some(used) = self.used.iter_mut().find(|used| used.first == sequence) {
             (used.id, used.previous) = (id, previous);
         }
+    }
+
+    /// Takes a file in which nothing is needed any more: it is free, or returned to be unlinked where it is of another size.
+    pub(crate) fn release(&mut self, file: Rc<LogFile<R>>) -> Option<u32> {
+        if file.length == self.file_bytes {
+            self.free.push_back(file);
+            return None;
+        }
+        Some(file.number)
     }
 
     /// The oldest file, if it is not the active one.

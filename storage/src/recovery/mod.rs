@@ -46,7 +46,6 @@ pub use report::{RecoveryReport, Row};
 struct Opened<R: Runtime> {
     file: Rc<LogFile<R>>,
     path: PathBuf,
-    length: u64,
 }
 
 /// Opens a directory, in whatever state it is. Afterwards the store can be served: nothing is in flight, and the log has
@@ -114,7 +113,7 @@ async fn open_files<R: Runtime>(
         let path = directory.join(file_name(options.name, number));
         let file = runtime.open(&path, How::Write).await.map_err(OpenError::io(&path))?;
         let length = runtime.length(&file).await.map_err(OpenError::io(&path))?;
-        files.push(Opened { file: Rc::new(LogFile { number, file }), path, length });
+        files.push(Opened { file: Rc::new(LogFile { number, file, length }), path });
     }
     Ok(files)
 }
@@ -330,6 +329,7 @@ async fn sync_files<R: Runtime>(core: &Core<R>, files: &[Opened<R>]) -> Result<(
 }
 
 async fn read_log_file<R: Runtime>(core: &Core<R>, opened: &Opened<R>) -> Result<Bytes, OpenError> {
-    let length = usize::try_from(crate::runtime::block_down(opened.length)).unwrap_or(usize::MAX);
+    let length =
+        usize::try_from(crate::runtime::block_down(opened.file.length)).unwrap_or(usize::MAX);
     core.runtime.read_at(&opened.file.file, 0, length).await.map_err(OpenError::io(&opened.path))
 }

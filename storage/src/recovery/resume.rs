@@ -43,7 +43,7 @@ pub(super) async fn begin<R: Runtime>(
         core.logs.borrow_mut().insert(id, Log::new(Rc::clone(core), partition));
         report.hit(Row::PartitionNew);
     }
-    take_files(core, files.into_iter().map(|opened| (opened, None)).collect());
+    let other_sizes = take_files(core, files.into_iter().map(|opened| (opened, None)).collect());
     ensure_room(core).await?;
     let (id, next, shards) = {
         let commit = core.commit.borrow();
@@ -59,7 +59,9 @@ pub(super) async fn begin<R: Runtime>(
         partitions: Vec::new(),
     };
     let path = manifest_path(&core.options.directory, core.options.name);
-    manifest.write(&core.runtime, &path).await.map_err(OpenError::io(&path))
+    manifest.write(&core.runtime, &path).await.map_err(OpenError::io(&path))?;
+    let directory = &core.options.directory;
+    crate::recycle::unlink(core, other_sizes).await.map_err(OpenError::io(directory))
 }
 
 /// Everything after the chain was replayed.
@@ -83,7 +85,7 @@ pub(super) async fn resume<R: Runtime>(
     let bytes = chain.groups.iter().map(|linked| linked.group.header.footprint()).sum::<u64>();
     account(core, &touched, chain.end, bytes);
     let after_clean_stop = manifest.clean.is_some() && chain.groups.is_empty();
-    let fresh = take_chain(core, manifest, &chain, files, after_clean_stop);
+    let (fresh, other_sizes) = take_chain(core, manifest, &chain, files, after_clean_stop);
     ensure_room(core).await?;
     if chain.ends_with_link {
         report.hit(Row::EmptyLink);
@@ -95,6 +97,8 @@ pub(super) async fn resume<R: Runtime>(
         let id = if after_clean_stop { manifest.id } else { fresh };
         write_link(core, id, old).await?;
     }
+    let directory = core.options.directory.clone();
+    crate::recycle::unlink(core, other_sizes).await.map_err(OpenError::io(&directory))?;
     core.commit.borrow_mut().marks.recorded(chain.end);
     if !after_clean_stop {
         let renamed = crate::strays::rename_predecessors(core, &replayed.deleted).await;
@@ -181,14 +185,15 @@ fn account<R: Runtime>(
     core.memory.borrow_mut().push_back(GroupMemory { sequence: end, bytes, logs });
 }
 
-/// Puts the files in order: those with groups of the chain, then the others, which are free. Returns a new id.
+/// Puts the files in order: those with groups of the chain, then the others, which are free. Returns a new id, and the files that are of
+/// another size than is asked for now.
 fn take_chain<R: Runtime>(
     core: &Core<R>,
     manifest: &Manifest,
     chain: &Chain,
     files: Vec<Opened<R>>,
     after_clean_stop: bool,
-) -> LogId {
+) -> (LogId, Vec<u32>) {
     let mut previous = manifest.previous;
     let mut used: Vec<Option<InUse>> = vec![None; files.len()];
     for linked in &chain.groups {
@@ -199,7 +204,7 @@ fn take_chain<R: Runtime>(
         (entry.last, entry.end) = (header.sequence, end);
         previous = linked.group.checksum;
     }
-    take_files(core, files.into_iter().zip(used).collect());
+    let other_sizes = take_files(core, files.into_iter().zip(used).collect());
     let mut commit = core.commit.borrow_mut();
     let fresh = commit.id;
     commit.id = if chain.groups.is_empty() && after_clean_stop { manifest.id } else { chain.id };
@@ -209,7 +214,7 @@ fn take_chain<R: Runtime>(
     let mut marks = Marks::at(chain.end);
     marks.recorded = manifest.mark.min(chain.end);
     commit.marks = marks;
-    fresh
+    (fresh, other_sizes)
 }
 
 /// What a file has of the chain: its first group, with that one's log and the checksum that it names, its last, and where that ends.
@@ -220,23 +225,24 @@ struct InUse {
     end: u64,
 }
 
-fn take_files<R: Runtime>(core: &Core<R>, files: Vec<(Opened<R>, Option<InUse>)>) {
+/// Returns those that are of another size than is asked for now, or were not made whole: they are not used again.
+fn take_files<R: Runtime>(core: &Core<R>, files: Vec<(Opened<R>, Option<InUse>)>) -> Vec<u32> {
     let bytes = core.options.log_file_bytes;
     let mut commit = core.commit.borrow_mut();
     let mut in_use: Vec<(InUse, Opened<R>)> = Vec::new();
+    let mut other_sizes = Vec::new();
     for (opened, used) in files {
         match used {
             Some(used) => in_use.push((used, opened)),
-            // Of another size than is asked for now, or not made whole: not used again.
-            None if opened.length == bytes => commit.files.free.push_back(opened.file),
-            None => {}
+            None => other_sizes.extend(commit.files.release(opened.file)),
         }
     }
     in_use.sort_by_key(|(used, _)| used.first.0);
     for (InUse { first: (first, id, previous), last, end }, opened) in in_use {
-        commit.files.cursor = if opened.length == bytes { block_up(end) } else { bytes };
+        commit.files.cursor = if opened.file.length == bytes { block_up(end) } else { bytes };
         commit.files.used.push_back(Used { file: opened.file, first, id, previous, last });
     }
+    other_sizes
 }
 
 /// The log has a file to go on with, and what recycling needs.

@@ -20,6 +20,14 @@ pub(super) fn check(
     model: &Rc<RefCell<Model>>,
 ) {
     let disk = runtime.disk();
+    // At most the active one is of the size that an earlier life was told. (One that is being made has no bytes.)
+    let is_log = |name: &String| name.ends_with(".commit");
+    let logs = disk.names(&options.directory).into_iter().filter(is_log);
+    let lengths = logs.filter_map(|name| Some(disk.content(&options.directory.join(name))?.len()));
+    let odd = lengths.filter(|length| *length > 0 && *length as u64 != options.log_file_bytes);
+    if odd.count() > 1 {
+        model.borrow_mut().fail("log files of another size are left".to_owned());
+    }
     let ids: Vec<PartitionId> = model.borrow().logs.keys().copied().collect();
     let logs: Vec<Log> = model.borrow().logs.values().cloned().collect();
     for name in disk.names(&options.directory) {

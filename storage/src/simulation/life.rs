@@ -85,6 +85,9 @@ pub(super) fn run_seed(seed: u64, tell: bool) -> Verdict {
     let mut clock = Duration::ZERO;
     for life in 0..random.random_range(4..14) {
         let runtime = Simulated::new(random.random(), disk.clone(), clock);
+        // Between two lives the size of log files may be changed.
+        let log_file_bytes = [64 << 10, 64 << 10, 48 << 10, 96 << 10][random.random_range(0..4)];
+        let options = StoreOptions { log_file_bytes, ..options.clone() };
         model.borrow_mut().tell(|| format!("life {life}: {durability:?}"));
         let end = one_life(&runtime, &options, &model, &mut verdict, &mut random);
         clock = runtime.clock();
