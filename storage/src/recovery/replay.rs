@@ -353,12 +353,13 @@ fn fragment(
     if end > reach {
         return Err("reaches beyond its segment");
     }
-    let first = partition
-        .tail
-        .pieces_from(entry.segment, entry.position)
-        .next()
-        .map(|piece| piece.position);
-    let piece = Piece {
+    let mut pieces = partition.tail.pieces_from(entry.segment, entry.position);
+    let first = pieces.next().map(|piece| (piece.position, piece.end()));
+    let (first, known) = first.unzip();
+    let known = known.map(|known| {
+        pieces.fold(known, |known, piece| if piece.position == known { piece.end() } else { known })
+    });
+    let mut piece = Piece {
         segment: entry.segment,
         position: entry.position,
         bytes: payload.clone(),
@@ -367,7 +368,15 @@ fn fragment(
     };
     match first {
         _ if end <= settled => Ok(Row::FragmentKnown),
-        Some(first) if first <= entry.position.max(settled) => Ok(Row::FragmentKnown),
+        Some(first) if first <= entry.position.max(settled) => {
+            let Some(known) = known.filter(|known| *known < end) else {
+                return Ok(Row::FragmentKnown);
+            };
+            piece.bytes = payload.slice((known - entry.position) as usize..);
+            piece.position = known;
+            partition.tail.push_front_of(piece);
+            Ok(Row::FragmentFirst)
+        }
         Some(first) if first == end => {
             partition.tail.push_front_of(piece);
             Ok(Row::FragmentBefore)

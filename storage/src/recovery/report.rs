@@ -44,7 +44,7 @@ pub enum Row {
     BatchFiled,
     /// Fragment: its bytes are known already.
     FragmentKnown,
-    /// Fragment: it is where a partition's bytes begin.
+    /// Fragment: it is where a partition's bytes begin, or reaches further than the one that is.
     FragmentFirst,
     /// Fragment: it comes in front of what was logged before it.
     FragmentBefore,

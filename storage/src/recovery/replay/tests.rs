@@ -136,3 +136,33 @@ fn a_fragment_has_what_lies_below_an_extent_before_it() {
         assert_eq!((rewrite.start, &rewrite.bytes[..]), (0, &below[..]));
     });
 }
+
+/// Found by the simulation: the end of a segment that a clean stop had left inside a block was logged to write that block, and then again
+/// with what had come behind it. The next segment was begun by then, and what that was is in no group any more that replay reads.
+#[test]
+fn a_fragment_reaches_further_than_the_one_before_it() {
+    let old = batch_at(0, 100).bytes().clone();
+    let batch = batch_at(1, 50);
+    let entry = Entry {
+        segment: Offset(1),
+        payload: length(batch.bytes()),
+        base: Offset(1),
+        next: Offset(2),
+        ..Entry::new(Kind::Batch, id(1))
+    };
+    let segments = vec![segment(0, 1, length(&old)), segment(1, 1, 0)];
+    let entries = vec![
+        (entry, batch.bytes().clone()),
+        fragment_of(0, &old.slice(..60)),
+        fragment_of(0, &old),
+        fragment_of(0, &old.slice(..80)),
+    ];
+    replayed(segments, entries, move |replayed, report| {
+        let tail = &replayed.partitions[&id(1)].tail;
+        let bytes: Vec<u8> =
+            tail.pieces_from(Offset(0), 0).flat_map(|piece| piece.bytes.to_vec()).collect();
+        assert_eq!(bytes, old);
+        assert_eq!(report.rows[Row::FragmentFirst as usize], 2);
+        assert_eq!(report.rows[Row::FragmentKnown as usize], 1);
+    });
+}
