@@ -1,6 +1,10 @@
 //! What recovery finds in the commit log's files: every group, and the chain of those that follow the manifest.
+//!
+//! The files are looked at one after another. Every header counts, for the marks and the links, but of the bytes only those are kept
+//! which the chain may need: of a file, from its first group that is not older than the manifest to the end of its last one.
 
 use std::collections::{BTreeMap, HashMap, HashSet};
+use std::ops::Range;
 
 use bytes::Bytes;
 
@@ -26,9 +30,17 @@ pub(crate) struct Linked {
     pub(crate) group: Group,
 }
 
+/// What is kept of one file's bytes, and where that begins.
+struct Kept {
+    from: usize,
+    bytes: Bytes,
+}
+
 /// Every header in the files.
 pub(crate) struct Scan {
-    files: Vec<Bytes>,
+    /// Groups before this one are not in the chain.
+    first: GroupSequence,
+    files: Vec<Kept>,
     by_name: HashMap<(LogId, GroupSequence), Vec<Found>>,
     links: HashMap<Link, Vec<Found>>,
     known: HashSet<LogId>,
@@ -50,45 +62,56 @@ pub(crate) struct Chain {
 }
 
 impl Scan {
-    /// Looks at every block. `id` is the manifest's: groups count if they are of that log or of one that continues it.
-    pub(crate) fn new(files: Vec<Bytes>, id: LogId) -> Scan {
-        let mut scan = Scan {
-            files,
+    /// `id` and `first` are the manifest's. Groups count if they are of that log or of one that continues it.
+    pub(crate) fn new(id: LogId, first: GroupSequence) -> Scan {
+        Scan {
+            first,
+            files: Vec::new(),
             by_name: HashMap::new(),
             links: HashMap::new(),
             known: HashSet::from([id]),
-        };
-        for file in 0..scan.files.len() {
-            scan.look_at(file);
         }
-        scan.follow_links();
-        scan
     }
 
-    fn look_at(&mut self, file: usize) {
-        let bytes = self.files[file].clone();
+    /// Looks at every block of the next file.
+    pub(crate) fn look_at(&mut self, bytes: &Bytes) {
+        let file = self.files.len();
+        let mut needed: Option<Range<usize>> = None;
         for position in (0..bytes.len()).step_by(BLOCK) {
             let Some((header, _)) = GroupHeader::decode(&bytes[position..]) else { continue };
             let found = Found { file, position, header };
             self.by_name.entry((header.id, header.sequence)).or_default().push(found);
             if header.entries == 1
-                && let Some(link) = self.link_of(&found)
+                && let Some(link) = link_of(bytes, position)
             {
                 self.links.entry(link).or_default().push(found);
             }
+            if header.sequence >= self.first {
+                let end = position.saturating_add(header.length as usize).min(bytes.len());
+                let before = needed.unwrap_or(position..end);
+                needed = Some(before.start..before.end.max(end));
+            }
         }
+        let needed = needed.unwrap_or(0..0);
+        // A slice keeps all of the file in memory.
+        let bytes = match needed.len() > bytes.len() / 2 {
+            true => bytes.slice(needed.clone()),
+            false => Bytes::copy_from_slice(&bytes[needed.clone()]),
+        };
+        self.files.push(Kept { from: needed.start, bytes });
     }
 
-    fn link_of(&self, found: &Found) -> Option<Link> {
-        let group = Group::decode(&self.files[found.file].slice(found.position..))?;
-        match group.entries.first() {
-            Some((entry, payload)) if entry.kind == Kind::Link => Link::decode(payload),
-            _ => None,
+    fn group_at(&self, found: &Found) -> Option<Group> {
+        let Kept { from, bytes } = &self.files[found.file];
+        let position = found.position.checked_sub(*from)?;
+        if position >= bytes.len() {
+            return None;
         }
+        Group::decode(&bytes.slice(position..))
     }
 
     /// The ids that continue a known one. Others are not ours to believe: a client's records may look like a header.
-    fn follow_links(&mut self) {
+    pub(crate) fn follow_links(&mut self) {
         loop {
             let known = &self.known;
             let new: Vec<LogId> = self
@@ -164,10 +187,19 @@ impl Scan {
         });
         follows
             .filter_map(|found| {
-                let group = Group::decode(&self.files[found.file].slice(found.position..))?;
+                let group = self.group_at(found)?;
                 Some(Linked { file: found.file, position: found.position as u64, group })
             })
             .next()
+    }
+}
+
+/// What the group says that begins here, if it is a link.
+fn link_of(bytes: &Bytes, position: usize) -> Option<Link> {
+    let group = Group::decode(&bytes.slice(position..))?;
+    match group.entries.first() {
+        Some((entry, payload)) if entry.kind == Kind::Link => Link::decode(payload),
+        _ => None,
     }
 }
 

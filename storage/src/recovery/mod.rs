@@ -223,7 +223,7 @@ async fn find_chain<R: Runtime>(
     report: &mut RecoveryReport,
 ) -> Result<Chain, OpenError> {
     sync_files(core, files).await?;
-    let mut read = Vec::new();
+    let mut nothing_since = false;
     if let Some(marker) = &manifest.clean {
         let foreign = "Kafka ran on it after our clean stop, or it is a copy";
         match marker::find(core, marker).await? {
@@ -237,19 +237,21 @@ async fn find_chain<R: Runtime>(
         let believed = believed || is(Bug::CleanBelieved);
         if believed {
             report.hit(Row::CleanStop);
-            read = vec![Bytes::new(); files.len()];
+            nothing_since = true;
         } else {
             report.hit(Row::ServedSinceCleanStop);
         }
     } else {
         report.hit(Row::UncleanStop);
     }
-    if read.is_empty() {
-        let reads = join_all(files.iter().map(|file| read_log_file(core, file))).await;
-        read = reads.into_iter().collect::<Result<_, _>>()?;
+    let mut scan = Scan::new(manifest.id, manifest.first);
+    // One after another: all of them together are larger than what a shard may use of memory.
+    for opened in files {
+        let bytes = if nothing_since { Bytes::new() } else { read_log_file(core, opened).await? };
+        report.bytes_read += bytes.len() as u64;
+        scan.look_at(&bytes);
     }
-    report.bytes_read = read.iter().map(|bytes| bytes.len() as u64).sum();
-    let scan = Scan::new(read, manifest.id);
+    scan.follow_links();
     let carried = if is(Bug::RotByGroupsWalked) { GroupSequence(0) } else { scan.mark() };
     let mark = if is(Bug::NoMarkInManifest) { carried } else { carried.max(manifest.mark) };
     let mut chain = scan.chain(manifest.id, manifest.first, manifest.previous);
