@@ -166,3 +166,19 @@ fn a_fragment_reaches_further_than_the_one_before_it() {
         assert_eq!(report.rows[Row::FragmentKnown as usize], 1);
     });
 }
+
+/// The replay point lies before what the segment's file has: another segment's end was what kept it there.
+#[test]
+fn a_batch_that_its_file_has_is_not_in_memory() {
+    let batch = batch_at(0, 100);
+    let entry =
+        Entry { payload: length(batch.bytes()), next: Offset(1), ..Entry::new(Kind::Batch, id(1)) };
+    let mut filed = Segment::new(Offset(0), 0);
+    (filed.next, filed.length) = (Offset(1), length(batch.bytes()));
+    filed.settle(filed.length);
+    let entries = vec![(entry, batch.bytes().clone())];
+    replayed(vec![SegmentState::of(&filed)], entries, |replayed, report| {
+        assert!(replayed.partitions[&id(1)].tail.is_empty());
+        assert_eq!(report.rows[Row::BatchFiled as usize], 1);
+    });
+}
