@@ -220,7 +220,11 @@ impl<R: Runtime> FileCache<R> {
 async fn ensure_directory<R: Runtime>(core: &Core<R>, log: &Log<R>) -> io::Result<()> {
     loop {
         let settled = core.events.settled.listen();
-        if log.state().has_directory && !log.state().unchecked {
+        let is_ready = {
+            let state = log.state();
+            state.has_directory && !state.unchecked && !state.making_directory
+        };
+        if is_ready {
             return Ok(());
         }
         if !std::mem::replace(&mut log.state_mut().making_directory, true) {

@@ -26,3 +26,29 @@ fn a_manifest_syncs_what_was_written_and_not_what_was_being_written() {
         assert_eq!(disk.content(path).unwrap(), [7; 4096], "seed {seed}");
     }
 }
+
+/// Two tasks want files of a log whose directory is looked through first: no file is made, and taken for an unknown one, meanwhile.
+#[test]
+fn nobody_makes_a_file_while_unknown_ones_are_renamed() {
+    for seed in 0..60 {
+        let disk = disk();
+        let files = disk.clone();
+        run(seed, &disk, async move |runtime| {
+            let (_store, log) = open(&runtime).await;
+            let directory = log.state().directory.clone();
+            runtime.mkdir(&directory).await.unwrap();
+            for base in 100..110 {
+                let path = directory.join(file_name(Offset(base), Kind::Log));
+                files.put(&path, b"bytes").unwrap();
+            }
+            (log.state_mut().has_directory, log.state_mut().unchecked) = (true, true);
+            let core = log.core();
+            let first = core.files.writable(core, &log, Offset(7));
+            let second = core.files.writable(core, &log, Offset(8));
+            let (first, second) = futures::join!(first, second);
+            first.and(second).unwrap();
+            let names = files.names(&directory);
+            assert_eq!(names, [7, 8].map(|base| file_name(Offset(base), Kind::Log)), "seed {seed}");
+        });
+    }
+}
