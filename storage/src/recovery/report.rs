@@ -26,7 +26,8 @@ pub enum Row {
     TornExtent,
     /// A group of an old id followed where a link continues the log: it counts for nothing.
     LinkOutranks,
-    /// The log ends with a link: it goes on under that link's id.
+    /// The log ends with a link: another follows it. Groups that were lost behind it might have left some that are still there, and a
+    /// first group with the same content would be followed by those.
     EmptyLink,
     /// The log ends with other groups: it goes on under a new id, with a link.
     NewLink,

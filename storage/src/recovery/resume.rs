@@ -87,12 +87,15 @@ pub(super) async fn resume<R: Runtime>(
     let after_clean_stop = manifest.clean.is_some() && chain.groups.is_empty();
     let (fresh, other_sizes) = take_chain(core, manifest, &chain, files, after_clean_stop);
     ensure_room(core).await?;
-    if chain.ends_with_link {
-        report.hit(Row::EmptyLink);
-    } else if is(Bug::OldIdUsedAgain) && !after_clean_stop {
+    if is(Bug::OldIdUsedAgain) && !after_clean_stop {
         core.commit.borrow_mut().files.skip_to_free_file();
     } else {
-        report.hit(Row::NewLink);
+        report.hit(if chain.ends_with_link { Row::EmptyLink } else { Row::NewLink });
+        // A start that follows a clean stop is recognised by this group in the first block of a file. A process that dies whenever it is
+        // started takes no more than a block each time.
+        if !chain.ends_with_link {
+            core.commit.borrow_mut().files.skip_to_free_file();
+        }
         let old = Link { id: chain.id, end: chain.end };
         let id = if after_clean_stop { manifest.id } else { fresh };
         write_link(core, id, old).await?;
@@ -265,8 +268,6 @@ async fn write_link<R: Runtime>(core: &Core<R>, id: LogId, old: Link) -> Result<
         if id != old.id {
             commit.id = id;
         }
-        // A start that follows a clean stop is recognised by this group in the first block of a file.
-        commit.files.skip_to_free_file();
         let nobody = PartitionId { topic: TopicId::default(), partition: 0 };
         let payload = old.encode();
         let entry =
