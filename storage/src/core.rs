@@ -62,7 +62,7 @@ pub(crate) struct Core<R: Runtime> {
     pub(crate) sync_wanted: Cell<bool>,
     /// An empty group is wanted, to record the durable mark.
     pub(crate) record_wanted: Cell<bool>,
-    /// A topic's `flush.ms` wants the next sync within this time.
+    /// A topic's `flush.ms` wants the next sync within this time, for a group that is complete.
     pub(crate) sync_within: Cell<Duration>,
     /// The manifest is being written.
     pub(crate) recording: Cell<bool>,

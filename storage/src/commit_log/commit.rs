@@ -7,6 +7,7 @@ use std::cell::{Cell, RefCell};
 use std::collections::VecDeque;
 use std::rc::Rc;
 use std::task::Waker;
+use std::time::Duration;
 
 use bytes::Bytes;
 use ring::buffer::AppendBuffer;
@@ -56,6 +57,8 @@ pub(crate) struct Group<R: Runtime> {
     pub(crate) extent_bytes: usize,
     /// Somebody waits for its sync.
     pub(crate) flush: bool,
+    /// A topic's `flush.ms` wants its sync within this time.
+    pub(crate) flush_within: Duration,
     /// Once written: the files that a sync of it covers.
     pub(crate) log_file: Option<Rc<LogFile<R>>>,
     pub(crate) files: Vec<(PartitionId, Offset, R::File)>,
@@ -332,6 +335,7 @@ impl<R: Runtime> Group<R> {
             extents: Vec::new(),
             extent_bytes: 0,
             flush: false,
+            flush_within: Duration::MAX,
             log_file: None,
             files: Vec::new(),
         }

@@ -156,6 +156,7 @@ fn complete<R: Runtime>(
         if group.flush {
             core.sync_wanted.set(true);
         }
+        core.sync_within.set(core.sync_within.get().min(group.flush_within));
         group.extents.clear();
         core.commit.borrow_mut().unsynced.push_back(group);
         core.events.unsynced.notify();
@@ -206,6 +207,7 @@ pub(crate) async fn run_syncs<R: Runtime>(core: Rc<Core<R>>) {
             wait_for_sync(&core).await;
         }
         core.sync_wanted.set(false);
+        // It covers every group that has asked for it: those that are not complete yet ask when they are.
         core.sync_within.set(std::time::Duration::MAX);
         if let Err(offline) = sync_all(&core).await {
             core.go_offline(&offline.0);
@@ -290,4 +292,38 @@ fn all_synced<R: Runtime>(core: &Core<R>, up_to: GroupSequence) {
     }
     core.events.marks.notify();
     core.events.appended.notify();
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+    use std::time::Duration;
+
+    use crate::config::{Durability, LogConfig, StoreOptions};
+    use crate::runtime::Runtime;
+    use crate::simulation::hand::{append, disk, id, run};
+    use crate::simulation::life::options;
+    use crate::store::Store;
+
+    /// Whenever it was appended, a sync of what came before does not take its `flush.ms` away.
+    #[test]
+    fn flush_ms_holds_for_every_batch() {
+        for seed in 0..100 {
+            run(seed, &disk(), async move |runtime| {
+                let options = StoreOptions {
+                    sync_every: Duration::from_secs(1000),
+                    ..options(0, Durability::Written)
+                };
+                let config = Arc::new(LogConfig { flush_ms: 3, ..LogConfig::default() });
+                let placed = vec![(id(1), "t".to_owned(), config)];
+                let (store, _) = Store::open(runtime.clone(), options, placed).await.unwrap();
+                let log = store.log(id(1)).unwrap();
+                append(&store, &log, 10).await.ticket.await.unwrap();
+                runtime.sleep(Duration::from_micros(2_900 + 2 * seed)).await;
+                append(&store, &log, 10).await.ticket.await.unwrap();
+                runtime.sleep(Duration::from_secs(1)).await;
+                assert_eq!(log.durable(), log.end(), "seed {seed}");
+            });
+        }
+    }
 }

@@ -99,6 +99,7 @@ impl<R: Runtime> Log<R> {
         let flush = self.flush_is_due(&mut state, batch.count());
         let group = commit.group();
         group.flush |= flush;
+        group.flush_within = group.flush_within.min(self.flush_within(&state));
         let durable = flush || core.options.durability == Durability::Sync;
         let ticket = Ticket { outcome: Rc::clone(&group.outcome), durable };
         touch(self, &mut state, group);
@@ -192,15 +193,18 @@ impl<R: Runtime> Log<R> {
         (id, bytes)
     }
 
-    /// `flush.messages` and `flush.ms`, which ask for more than the store's durability.
+    /// `flush.ms`, which asks for more than the store's durability.
+    fn flush_within(&self, state: &Partition) -> Duration {
+        if self.core().options.durability == Durability::Sync || state.config.flush_ms == i64::MAX {
+            return Duration::MAX;
+        }
+        Duration::from_millis(u64::try_from(state.config.flush_ms).unwrap_or(0))
+    }
+
+    /// `flush.messages`, which asks for more than the store's durability.
     fn flush_is_due(&self, state: &mut Partition, records: i32) -> bool {
         if self.core().options.durability == Durability::Sync {
             return false;
-        }
-        if state.config.flush_ms < i64::MAX {
-            let within = Duration::from_millis(u64::try_from(state.config.flush_ms).unwrap_or(0));
-            let core = self.core();
-            core.sync_within.set(core.sync_within.get().min(within));
         }
         state.unflushed += i64::from(records);
         let due = state.unflushed >= state.config.flush_messages;
