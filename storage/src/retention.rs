@@ -104,9 +104,7 @@ impl<R: Runtime> Log<R> {
         let core = self.core();
         core.check_online()?;
         let mut commit = core.commit.borrow_mut();
-        commit
-            .reserve(0, 0, Reserve::Keep(core.kept_for_recycling()))
-            .map_err(StorageError::NoRoom)?;
+        commit.reserve(0, 0, to_make_room(core)).map_err(StorageError::NoRoom)?;
         let mut state = self.state_mut();
         if state.deleted {
             return Err(StorageError::Unknown);
@@ -165,11 +163,17 @@ impl Partition {
     }
 }
 
+/// On a full disk appends use the log up to what is kept for recycling, which waits for room on the disk itself. What gives up files may go
+/// on from there.
+fn to_make_room<R: Runtime>(core: &Core<R>) -> Reserve {
+    Reserve::Keep(core.kept_for_recycling() / 2)
+}
+
 /// Takes a partition out of the log. Its directory is renamed once that is recorded, and removed later.
 pub(crate) fn delete<R: Runtime>(core: &Core<R>, log: &Log<R>) -> Result<(), StorageError> {
     core.check_online()?;
     let mut commit = core.commit.borrow_mut();
-    commit.reserve(0, 0, Reserve::Keep(core.kept_for_recycling())).map_err(StorageError::NoRoom)?;
+    commit.reserve(0, 0, to_make_room(core)).map_err(StorageError::NoRoom)?;
     let mut state = log.state_mut();
     let end = state.end;
     let entry = Entry { base: end, next: end, ..Entry::new(Kind::Delete, log.id()) };
@@ -218,4 +222,39 @@ pub(crate) fn given_up_name<R: Runtime>(core: &Core<R>, name: &str, suffix: &str
     // Kafka shortens the name so that it stays a file name.
     let name: String = name.chars().take(255 - 40).collect();
     format!("{name}.{random:032x}-{suffix}")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::batch::{BatchBuilder, Checked};
+    use crate::error::AppendError;
+    use crate::log::Stamp;
+    use crate::runtime::simulated::Faults;
+    use crate::simulation::hand::{append, disk, id, open, run};
+    use crate::units::Epoch;
+
+    /// Appends have used up all the room that they may: what makes room must still find some.
+    #[test]
+    fn a_full_disk_refuses_appends_but_not_what_makes_room() {
+        let disk = disk();
+        let files = disk.clone();
+        run(1, &disk, async move |runtime| {
+            let (store, log) = open(&runtime).await;
+            append(&store, &log, 10).await.ticket.await.unwrap();
+            files.set_faults(Faults { full: true, ..Faults::default() });
+            let batch = BatchBuilder::new().record(Timestamp(1), None, Some(&[7; 10])).build();
+            let checked = Checked::own(&batch).unwrap();
+            loop {
+                let stamp = Stamp { leader_epoch: Epoch(0), append_time: None };
+                match log.append(&batch, &checked, stamp) {
+                    Ok(appended) => appended.ticket.await.unwrap(),
+                    Err(AppendError::NoRoom(_)) => break,
+                    Err(error) => panic!("{error}"),
+                }
+            }
+            log.advance_log_start(Offset(1)).unwrap();
+            store.delete(id(1)).await.unwrap();
+        });
+    }
 }
