@@ -78,10 +78,6 @@ pub(super) async fn resume<R: Runtime>(
     for (id, partition) in replayed.partitions {
         core.logs.borrow_mut().insert(id, Log::new(Rc::clone(core), partition));
     }
-    for rewrite in replayed.rewrites {
-        let directory = core.options.directory.clone();
-        write_again(core, rewrite).await.map_err(OpenError::io(&directory))?;
-    }
     let bytes = chain.groups.iter().map(|linked| linked.group.header.footprint()).sum::<u64>();
     account(core, &touched, chain.end, bytes);
     let after_clean_stop = manifest.clean.is_some() && chain.groups.is_empty();
@@ -101,6 +97,9 @@ pub(super) async fn resume<R: Runtime>(
         write_link(core, id, old).await?;
     }
     let directory = core.options.directory.clone();
+    for rewrite in replayed.rewrites {
+        write_again(core, rewrite).await.map_err(OpenError::io(&directory))?;
+    }
     crate::recycle::unlink(core, other_sizes).await.map_err(OpenError::io(&directory))?;
     core.commit.borrow_mut().marks.recorded(chain.end);
     if !after_clean_stop {
