@@ -257,6 +257,10 @@ async fn write_manifest<R: Runtime>(core: &Rc<Core<R>>, clean: Option<Marker>) -
         next_log(core, &mut manifest, covers);
     }
     manifest.clean = clean;
+    if core.stopped.get() {
+        // What was waited for may be there because nobody keeps it any more.
+        return Ok(());
+    }
     let path = manifest_path(&core.options.directory, core.options.name);
     manifest.write(&core.runtime, &path).await?;
     let other_sizes = release(core, &manifest);
