@@ -2,6 +2,7 @@
 //!
 //! - [`Shard::open`]: the log directory is recovered with the partitions placed here. What it returns must get a higher leader
 //!   epoch before it is served: an unclean stop may have lost offsets that somebody read.
+//! - [`Shard::begin`]: that is recorded. The log may forget what it said of the time before, and connections are accepted.
 //! - [`Shard::apply`]: the shard does what a newer image asks for, created and deleted partitions, epochs and configs.
 //! - [`Shard::stop`]: no new connection, no new request; what is in flight is finished; the log is drained into the segments.
 
@@ -51,6 +52,14 @@ impl Shard {
         }
         tracing::info!(shard = self.number, partitions = self.partitions.borrow().len(), %report, "log directory open");
         Ok(report.raise_epochs)
+    }
+
+    /// The raised epochs are in the metadata: accepts connections.
+    pub(crate) fn begin(self: &Rc<Self>) -> Result<(), String> {
+        if let Some(store) = self.store.get() {
+            store.serve();
+        }
+        doors::open(self)
     }
 
     fn own_partitions(&self, topic: &Topic) -> impl Iterator<Item = PartitionId> {

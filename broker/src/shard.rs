@@ -23,7 +23,7 @@ use crate::clock;
 use crate::config::Config;
 use crate::controller::{ControllerAnswer, ControllerRequest};
 use crate::deadline::Deadlines;
-use crate::doors::{self, Doors};
+use crate::doors::Doors;
 use crate::guard::Pulse;
 use crate::message::{
     Answer, AppendPart, Appended, Ask, EpochEndPart, FoundOffset, Message, OffsetsPart, Read,
@@ -216,7 +216,7 @@ impl Shard {
                 shard.apply(image).await;
                 answer(Answer::Applied);
             }),
-            Ask::Serve => answer(Answer::Serving(doors::open(self))),
+            Ask::Serve => answer(Answer::Serving(self.begin())),
             Ask::Samples => answer(Answer::Samples(self.stats.samples(self))),
             Ask::Stop => self.spawn(async move { answer(Answer::Stopped(shard.stop().await)) }),
             Ask::Seal(marker) => {

@@ -58,6 +58,8 @@ pub(crate) struct Core<R: Runtime> {
     pub(crate) births: Cell<u64>,
     /// Nothing may be appended any more.
     pub(crate) closing: Cell<bool>,
+    /// The recycler runs.
+    pub(crate) serving: Cell<bool>,
     /// A sync is wanted now: somebody waits for the durable mark under `written`.
     pub(crate) sync_wanted: Cell<bool>,
     /// An empty group is wanted, to record the durable mark.

@@ -1,6 +1,6 @@
 //! The store: all logs of one shard in one log directory, and the tasks that serve them.
 //!
-//! - [`Store::open`] takes the directory's lock, recovers, and starts the tasks.
+//! - [`Store::open`] takes the directory's lock, recovers, and starts the tasks but for one: [`Store::serve`] starts the recycler.
 //! - [`Store::close`] drains everything and cuts the files; [`Closed::seal`] then says in the manifest that the stop was
 //!   clean, once the directory's marker is written ([`crate::write_marker`]).
 //!
@@ -101,6 +101,15 @@ impl<R: Runtime> Store<R> {
         cleared.map_err(OpenError::io(&core.options.directory))
     }
 
+    /// From here on the log may forget what it says of the time before: to be called once the epochs that [`RecoveryReport::raise_epochs`]
+    /// asks for are durable. A crash before that must find the same partitions again.
+    pub fn serve(&self) {
+        let core = &self.0;
+        if !core.serving.replace(true) {
+            core.runtime.spawn(crate::recycle::run(Rc::clone(core)));
+        }
+    }
+
     fn start(&self) {
         let core = &self.0;
         let runtime = &core.runtime;
@@ -109,7 +118,6 @@ impl<R: Runtime> Store<R> {
         for _ in 0..DRAINS {
             runtime.spawn(drain::run(Rc::clone(core)));
         }
-        runtime.spawn(crate::recycle::run(Rc::clone(core)));
         runtime.spawn(crate::retention::run(Rc::clone(core)));
         runtime.spawn(crate::given_up::run(Rc::clone(core)));
     }
@@ -380,6 +388,7 @@ pub(crate) fn new_core<R: Runtime>(
         on_advance: RefCell::new(None),
         births: Cell::new(0),
         closing: Cell::new(false),
+        serving: Cell::new(false),
         sync_wanted: Cell::new(false),
         record_wanted: Cell::new(false),
         sync_within: Cell::new(Duration::MAX),

@@ -176,6 +176,8 @@ impl Worker {
         let unclean = shards.open(Arc::clone(&image)).await?;
         // Every store of the directory is open: from here on it is not as the clean stop left it.
         store.begin_serving(partitions(&image)).await.map_err(text)?;
+        // The metadata log's own epoch was raised by the election. Those of the shards are with the registration, before they serve.
+        store.serve();
         let dice = Dice::new();
         let registration = registration(&self.own);
         let (records, epoch) = registration::start(

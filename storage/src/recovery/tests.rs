@@ -240,6 +240,7 @@ fn an_extent_of_a_partition_that_is_gone_cuts_nothing() {
     let end = Rc::clone(&ended);
     let life = run(10, &disk, async move |runtime| {
         let (store, _) = Store::open(runtime.clone(), options(), both).await.unwrap();
+        store.serve();
         let (t, u) = (store.log(id(1)).unwrap(), store.log(id(2)).unwrap());
         for size in [12_000, 12_000] {
             append(&store, &u, size).await.ticket.await.unwrap();
@@ -304,4 +305,41 @@ fn what_was_lost_after_a_link_does_not_come_back() {
     }
     live(22, 1, 1);
     live(23, 0, 2);
+}
+
+/// The epochs are raised by a record in the metadata. A stop before that must not take away what says that it is needed.
+#[test]
+fn who_gets_a_higher_epoch_is_known_until_the_store_serves() {
+    let disk = disk();
+    let placed = || {
+        let config = Arc::new(LogConfig::default());
+        vec![(id(1), "t".to_owned(), Arc::clone(&config)), (id(2), "u".to_owned(), config)]
+    };
+    let life = run(12, &disk, async move |runtime| {
+        let (store, _) =
+            Store::open(runtime.clone(), options(0, Durability::Sync), placed()).await.unwrap();
+        store.serve();
+        let (t, u) = (store.log(id(1)).unwrap(), store.log(id(2)).unwrap());
+        while store.stats().recycled < 2 {
+            append(&store, &t, 10).await.ticket.await.unwrap();
+        }
+        // A whole block, of which nothing need be logged again.
+        let size = |bytes: usize| {
+            let record = vec![7; bytes];
+            BatchBuilder::new().record(Timestamp(0), None, Some(&record)).build().size()
+        };
+        let bytes = (3_900..4_096).find(|bytes| size(*bytes) == 4_096).unwrap();
+        append(&store, &u, bytes).await.ticket.await.unwrap();
+    });
+    life.kill();
+    for seed in 13..18 {
+        let life = run(seed, &disk, async move |runtime| {
+            let opened = Store::open(runtime.clone(), options(0, Durability::Sync), placed()).await;
+            let (store, report) = opened.unwrap();
+            assert!(report.raise_epochs.contains(&id(2)), "start {seed}: {report}");
+            runtime.sleep(Duration::from_secs(5)).await;
+            drop(store);
+        });
+        life.kill();
+    }
 }

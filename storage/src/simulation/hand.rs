@@ -45,6 +45,7 @@ pub(crate) async fn open(runtime: &Simulated) -> (Store<Simulated>, Log<Simulate
     let placed = vec![(id(1), "t".to_owned(), Arc::new(LogConfig::default()))];
     let opened = Store::open(runtime.clone(), options(0, Durability::Sync), placed).await;
     let (store, _) = opened.expect("it can be opened");
+    store.serve();
     let log = store.log(id(1)).expect("it is placed here");
     (store, log)
 }

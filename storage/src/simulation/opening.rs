@@ -32,6 +32,7 @@ pub(super) async fn open(
     model.borrow_mut().tell(|| format!("opened: {report}"));
     compare(runtime, &store, &report, model).await;
     store.begin_serving([]).await?;
+    store.serve();
     Ok(store)
 }
 
