@@ -95,6 +95,9 @@ pub(crate) struct Events {
     pub(crate) closing: Event,
 }
 
+/// Of what is kept for recycling, what entries may use that give up files.
+pub(crate) const KEPT_TO_MAKE_ROOM: u64 = 4 * BLOCK_U64;
+
 /// What a store has done, for metrics.
 #[derive(Default, Debug)]
 pub(crate) struct Counts {
@@ -169,13 +172,13 @@ impl<R: Runtime> Core<R> {
         self.logs.borrow().get(&id).cloned()
     }
 
-    /// Room in the log that only recycling may use: what the logs that are not drained to the last block may have to log
-    /// again, and a little for empty groups.
+    /// Room in the log that only recycling may use: what the logs that are not drained to the last block may have to log again, and a
+    /// little for empty groups. A few blocks of it are for what makes room on the disk.
     pub(crate) fn kept_for_recycling(&self) -> u64 {
         const EACH: u64 = 2 * BLOCK_U64 + 2 * ENTRY_BYTES as u64;
         let again = self.counts.dirty_logs.get() as u64 * EACH;
         // A group's header and padding come with every few of them; the last group of a file does not quite fit.
-        again + again / 8 + 8 * BLOCK_U64
+        again + again / 8 + 4 * BLOCK_U64 + KEPT_TO_MAKE_ROOM
     }
 
     pub(crate) fn is_dirty_limit_reached(&self) -> bool {

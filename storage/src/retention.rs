@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use crate::commit_log::commit::Reserve;
 use crate::commit_log::entry::{Entry, Kind};
-use crate::core::Core;
+use crate::core::{Core, KEPT_TO_MAKE_ROOM};
 use crate::error::StorageError;
 use crate::given_up::GivenUp;
 use crate::log::Log;
@@ -163,10 +163,10 @@ impl Partition {
     }
 }
 
-/// On a full disk appends use the log up to what is kept for recycling, which waits for room on the disk itself. What gives up files may go
-/// on from there.
+/// On a full disk appends use the log up to what is kept for recycling, which waits for room on the disk itself. What gives up files has some
+/// blocks more: one look of retention at all logs, or the deletion of a topic, takes a group.
 fn to_make_room<R: Runtime>(core: &Core<R>) -> Reserve {
-    Reserve::Keep(core.kept_for_recycling() / 2)
+    Reserve::Keep(core.kept_for_recycling() - KEPT_TO_MAKE_ROOM)
 }
 
 /// Takes a partition out of the log. Its directory is renamed once that is recorded, and removed later.

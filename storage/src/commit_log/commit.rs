@@ -112,7 +112,7 @@ pub(crate) struct Commit<R: Runtime> {
     pub(crate) unsynced: VecDeque<Group<R>>,
 }
 
-/// Who asks for room: recycling may use what is kept for it, and what makes room on the disk half of that.
+/// Who asks for room: recycling may use what is kept for it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Reserve {
     /// Leaves this much to recycling.

@@ -62,11 +62,12 @@ async fn next_group<R: Runtime>(core: &Core<R>) -> Option<Sealed<R>> {
     }
 }
 
-/// An empty group is worth it if it carries a mark that no durable group carries.
+/// An empty group is worth it if it carries a mark that no other carries: it takes a block of what may be kept for recycling.
 fn open_empty<R: Runtime>(core: &Core<R>) -> bool {
     core.record_wanted.set(false);
     let mut commit = core.commit.borrow_mut();
-    let opened = commit.marks.recorded < commit.marks.durable && commit.open_empty();
+    let is_worth_it = commit.marks.recorded < commit.marks.durable && !commit.marks.is_carried();
+    let opened = is_worth_it && commit.open_empty();
     if opened {
         count(&core.counts.empty_groups, 1);
     }

@@ -54,8 +54,35 @@ impl Marks {
         }
     }
 
+    /// Whether a group that is complete carries the durable mark already: what it takes for it to be recorded is a sync, not another group.
+    pub(crate) fn is_carried(&self) -> bool {
+        self.carried.back().is_some_and(|(_, mark)| *mark >= self.durable)
+    }
+
     /// The manifest carries `mark`, durably.
     pub(crate) fn recorded(&mut self, mark: GroupSequence) {
         self.recorded = self.recorded.max(mark);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn one_group_carries_a_mark_until_a_sync() {
+        let mut marks = Marks::at(GroupSequence(5));
+        let next = |marks: &mut Marks| {
+            let (sequence, mark) = (marks.written.next(), marks.durable);
+            marks.completed(sequence, mark, false);
+        };
+        assert!(!marks.is_carried());
+        next(&mut marks);
+        assert!(marks.is_carried());
+        next(&mut marks);
+        marks.synced(GroupSequence(7));
+        assert_eq!((marks.recorded, marks.is_carried()), (GroupSequence(5), false));
+        next(&mut marks);
+        assert!(marks.is_carried());
     }
 }
