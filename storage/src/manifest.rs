@@ -7,7 +7,7 @@
 //!        u8 clean (1: then the marker: u64 inode, i128 change time, u32 length, bytes), u32 partitions, each:
 //!          u128 topic id, i32 partition, u16 + topic name, i64 log start, i64 LEO,
 //!          u64 + u32 the entry from which its replay starts,
-//!          u32 epochs, each i32 epoch, i64 start offset;  u32 + bytes of the producers' snapshot at the LEO
+//!          u32 epochs, each i32 epoch, i64 start offset;  u32 + bytes of the producers' state at the LEO (`producer::snapshot`)
 //!          u32 segments, each: i64 base, i64 next offset, u32 length, u32 filed, i64 first timestamp, i64 max timestamp,
 //!            i64 its offset, i64 opened, u64 + u64 bytes of index entries, i64 newest indexed timestamp,
 //!            u32 bytes since the last entry, u8 finished, u32 + bytes of further entries of each index

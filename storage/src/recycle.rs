@@ -368,7 +368,7 @@ impl PartitionState {
             producers: if partition.producers.is_empty() {
                 Vec::new()
             } else {
-                partition.producers.snapshot()
+                partition.producers.remembered()
             },
             segments: partition.segments.iter().map(SegmentState::of).collect(),
         }

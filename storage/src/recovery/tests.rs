@@ -11,12 +11,13 @@ use crate::commit_log::group::GroupHeader;
 use crate::config::{Durability, LogConfig, StoreName, StoreOptions};
 use crate::given_up::GivenUp;
 use crate::log::Stamp;
+use crate::producer::SequenceCheck;
 use crate::runtime::simulated::Disk;
 use crate::runtime::{BLOCK, Runtime};
 use crate::simulation::hand::{append, disk, id, open, run};
 use crate::simulation::life::options;
 use crate::store::{Placed, Store};
-use crate::units::{Epoch, Offset, Timestamp};
+use crate::units::{Epoch, Offset, ProducerEpoch, ProducerId, Sequence, Timestamp};
 
 fn file(base: u64) -> PathBuf {
     PathBuf::from(format!("/data/t-0/{base:020}.log"))
@@ -342,4 +343,43 @@ fn who_gets_a_higher_epoch_is_known_until_the_store_serves() {
         });
         life.kill();
     }
+}
+
+/// Found by `scripts/chaos/power-cut`: a manifest kept only the last batch of a producer. One whose answers a crash had taken sent again
+/// what it had in flight, and of that everything but the last was out of order.
+#[test]
+fn what_was_in_flight_below_the_manifest_is_known_when_it_comes_again() {
+    let sent = |sequence| {
+        BatchBuilder::new()
+            .producer(ProducerId(7), ProducerEpoch(0), Sequence(sequence))
+            .record(Timestamp(1), None, Some(&[7; 10]))
+            .build()
+    };
+    let disk = disk();
+    let life = run(30, &disk, async move |runtime| {
+        let (store, log) = open(&runtime).await;
+        for sequence in 0..7 {
+            let batch = sent(sequence);
+            let checked = Checked::own(&batch).unwrap();
+            let stamp = Stamp { leader_epoch: Epoch(0), append_time: None };
+            log.append(&batch, &checked, stamp).unwrap().ticket.await.unwrap();
+        }
+        // Until the log has gone round: replay begins behind them.
+        while store.stats().recycled < 5 {
+            append(&store, &log, 10).await.ticket.await.unwrap();
+        }
+    });
+    life.power_cut();
+    run(31, &disk, async move |runtime| {
+        let (_store, log) = open(&runtime).await;
+        for sequence in 2..7 {
+            let found = log.check_sequence(sent(sequence).info()).unwrap();
+            let base_offset = Offset(i64::from(sequence));
+            assert!(
+                matches!(found, SequenceCheck::Duplicate { base_offset: b, .. } if b == base_offset),
+                "{sequence}: {found:?}"
+            );
+        }
+        assert_eq!(log.check_sequence(sent(7).info()).unwrap(), SequenceCheck::Append);
+    });
 }
