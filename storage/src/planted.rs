@@ -66,17 +66,34 @@ pub(crate) fn is(bug: Bug) -> bool {
     PLANTED.get() == Some(bug)
 }
 
-/// With the feature `planted`, for the harnesses that kill a real broker: `ODRADEK_PLANTED` names the bug.
+/// With the feature `planted`, for the harnesses that kill a real broker or cut its power: `ODRADEK_PLANTED` names the bug.
 #[cfg(all(not(test), feature = "planted"))]
 pub(crate) fn is(bug: Bug) -> bool {
     static NAMED: std::sync::OnceLock<Option<Bug>> = std::sync::OnceLock::new();
-    let named = NAMED.get_or_init(|| match std::env::var("ODRADEK_PLANTED").as_deref() {
-        Ok("acknowledge-at-append") => Some(Bug::AcknowledgedAtAppend),
-        Ok("acknowledge-at-submission") => Some(Bug::AcknowledgedAtSubmission),
-        _ => None,
+    let named = NAMED.get_or_init(|| {
+        let name = std::env::var("ODRADEK_PLANTED").ok()?;
+        let found = NAMES.iter().find(|(known, _)| *known == name);
+        // A harness that mistypes a name would test the broker as it is.
+        Some(found.unwrap_or_else(|| panic!("ODRADEK_PLANTED={name} names no bug: {NAMES:?}")).1)
     });
     *named == Some(bug)
 }
+
+/// The bugs that a kill or a power cut of a real broker can show.
+#[cfg(all(not(test), feature = "planted"))]
+const NAMES: &[(&str, Bug)] = &[
+    ("acknowledge-at-append", Bug::AcknowledgedAtAppend),
+    ("acknowledge-at-submission", Bug::AcknowledgedAtSubmission),
+    ("acknowledge-without-extents", Bug::AcknowledgedWithoutExtents),
+    ("mark-before-sync", Bug::MarkBeforeSync),
+    ("sync-without-segments", Bug::SyncWithoutSegments),
+    ("segment-directory-unsynced", Bug::SegmentDirectoryUnsynced),
+    ("manifest-before-syncfs", Bug::ManifestBeforeSyncfs),
+    ("manifest-unsynced", Bug::ManifestUnsynced),
+    ("manifest-directory-unsynced", Bug::ManifestDirectoryUnsynced),
+    ("remainder-not-logged", Bug::RemainderNotLogged),
+    ("link-not-durable", Bug::LinkNotDurable),
+];
 
 #[cfg(all(not(test), not(feature = "planted")))]
 #[inline(always)]
