@@ -10,7 +10,8 @@ const USAGE: &str = "usage: perf COMMAND --option value ...
   fetch     reads a topic: --address A --topic T [--partitions N] [--from earliest|latest|OFFSET] [--bytes N] [--max-bytes N] [--seconds S]
   roofline  the least that a broker must do: --port P --data DIR [--partitions N]
   journal   writes down each acknowledgement: --address A --journal FILE --topics T:acks:idempotent,.. --partitions N [--bytes-per-second N] [--seed N]
-  verify    holds a broker to a journal: --address A --journal FILE --partitions N [--state FILE]";
+  verify    holds a broker to a journal: --address A --journal FILE --topics .. --partitions N [--state FILE]
+            [--patience-s N]";
 
 fn main() -> ExitCode {
     let mut words = std::env::args().skip(1);

@@ -78,19 +78,25 @@ pub fn read(path: &Path) -> Result<Vec<Entry>> {
         .collect()
 }
 
-/// How a topic is produced to: `name:acks:idempotent` or `name:acks:plain`.
+/// How a topic is produced to: `name:acks:idempotent` or `name:acks:plain`, with `:BYTES` behind if `retention.bytes` removes what is older.
 #[derive(Clone, Debug)]
 pub struct Mode {
     pub topic: String,
     pub acks: i16,
     pub idempotent: bool,
+    /// Its `retention.bytes`, if it has any.
+    pub retained: Option<u64>,
 }
 
 impl Mode {
     pub fn parse(text: &str) -> Result<Mode> {
         let words: Vec<&str> = text.split(':').collect();
-        let [topic, acks, kind] = words[..] else {
-            return Err(anyhow!("{text}: not topic:acks:kind"));
+        let (topic, acks, kind, retained) = match words[..] {
+            [topic, acks, kind] => (topic, acks, kind, None),
+            [topic, acks, kind, bytes] => {
+                (topic, acks, kind, Some(bytes.parse().with_context(|| format!("{text}: bytes"))?))
+            }
+            _ => return Err(anyhow!("{text}: not topic:acks:kind[:bytes]")),
         };
         ensure!(matches!(kind, "idempotent" | "plain"), "{text}: neither idempotent nor plain");
         let acks = if acks == "all" {
@@ -98,7 +104,7 @@ impl Mode {
         } else {
             acks.parse().with_context(|| format!("{text}: acks"))?
         };
-        Ok(Mode { topic: topic.to_owned(), acks, idempotent: kind == "idempotent" })
+        Ok(Mode { topic: topic.to_owned(), acks, idempotent: kind == "idempotent", retained })
     }
 }
 
@@ -125,7 +131,15 @@ pub fn run(args: &Args) -> Result<()> {
             acknowledged: acknowledged.clone(),
             mode,
         };
-        threads.push(thread::Builder::new().spawn(move || producing.run())?);
+        let stop = Arc::clone(&stop);
+        threads.push(thread::Builder::new().spawn(move || {
+            let done = producing.run();
+            if done.is_err() {
+                // The others end too, or nobody would hear of it before they do.
+                stop.store(true, Ordering::Relaxed);
+            }
+            done
+        })?);
     }
     drop(acknowledged);
     let watched = Arc::clone(&stop);
