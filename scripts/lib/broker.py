@@ -172,6 +172,10 @@ class Broker:
         if code != 0:
             raise BrokerError(f"{self.kind} exited with {code} after SIGTERM:\n{self.log_tail()}")
 
+    def freeze(self):
+        """It does nothing more until it is killed; what it has submitted goes on."""
+        _signal(self.pid, signal.SIGSTOP)
+
     def kill(self):
         """kill -9; returns when the process is gone."""
         if self.pid and self.pid != (self.process and self.process.pid):
