@@ -45,8 +45,9 @@ pub struct Appended {
 
 /// An extent's file needs its blocks ahead of the appends: more are wanted when fewer than this are left.
 const AHEAD_BYTES: u64 = 8 << 20;
-/// Bytes before an extent that are written again with it; with more, the drain goes first.
-const EXTENT_PREFIX_MAX: u32 = 256 << 10;
+/// Bytes before an extent that are written with it; with more, the drain goes first. More than a drain leaves, and what comes
+/// while it writes: else a busy partition would never begin.
+const EXTENT_PREFIX_MAX: u32 = 2 << 20;
 
 impl<R: Runtime> Log<R> {
     /// Appends a checked batch. [`AppendError::NoRoom`] is retriable: nothing was given an offset.
