@@ -128,7 +128,12 @@ def roofline(bench):
     bench.systems.end("sync-no-extents")
 
 
-# Throughput and latency
+# Throughput and latency: of the second half of each run
+
+
+def _steady(bench, system, name, records, throughput=-1):
+    records = bench.scaled(records)
+    return stock(bench.systems[system], name, records, 1000, [], throughput=throughput, warm_up=records // 2)
 
 
 @row("partitions")
@@ -138,11 +143,11 @@ def partitions(bench):
         systems = ["sync", "kafka"]
         for system in systems:
             topic(bench.systems[system], name, count)
-        found = interleaved(bench.rounds, systems, lambda s: stock(bench.systems[s], name, bench.scaled(500_000), 1000, []))
+        found = interleaved(bench.rounds, systems, lambda s: _steady(bench, s, name, 1_000_000))
         reached = medians(found, "rate")
         yield Result(f"{name}: throughput", "records/s", reached, ratio(found, "rate", "sync", "kafka"), 0.95, at_least=True, of="Kafka")
         fixed = 40_000 if count < 1000 else int(reached["kafka"] / 2)
-        found = interleaved(bench.rounds, systems, lambda s: stock(bench.systems[s], name, bench.scaled(fixed * 8), 1000, [], throughput=fixed))
+        found = interleaved(bench.rounds, systems, lambda s: _steady(bench, s, name, fixed * 16, throughput=fixed))
         detail = {f"{s} {k}": v for k in ("p50", "p999", "rate") for s, v in medians(found, k).items()}
         # The tool prints whole milliseconds: below one they are the same.
         for one in (*found["sync"], *found["kafka"]):
@@ -158,9 +163,9 @@ def flush(bench):
     name, systems = "flushed", ["sync", "kafka-flush"]
     for system in systems:
         topic(bench.systems[system], name, 1)
-    counts = {"sync": 300_000, "kafka-flush": 20_000}
+    counts = {"sync": 1_000_000, "kafka-flush": 100_000}
     # One record a batch: a flush a message, on both sides.
-    found = interleaved(bench.rounds, systems, lambda s: stock(bench.systems[s], name, bench.scaled(counts[s]), 1000, []))
+    found = interleaved(bench.rounds, systems, lambda s: _steady(bench, s, name, counts[s]))
     for system in systems:
         drop(bench.systems[system], name)
     yield Result("flush for each message, 1 partition", "records/s", medians(found, "rate"), ratio(found, "rate", "sync", "kafka-flush"), 10, at_least=True, of="Kafka")
