@@ -103,6 +103,10 @@ impl Shard {
     async fn lead_partition(self: &Rc<Self>, topic: &Topic, id: PartitionId) {
         let Some(store) = self.store.get() else { return };
         let Some(state) = topic.partition(id.partition) else { return };
+        // As Kafka's stop leaves it, until this start elects a leader.
+        if !state.isr.contains(&self.config.node_id()) {
+            return;
+        }
         let config = self.config.topic_config(&self.image(), topic);
         let log = match store.log(id) {
             Some(log) => log,

@@ -8,6 +8,7 @@
 use std::sync::Arc;
 
 use bytes::Bytes;
+use storage::index::AbortedTransaction;
 use storage::units::{Epoch, Offset, PartitionId, Timestamp};
 
 use crate::controller::{ControllerAnswer, ControllerRequest};
@@ -112,6 +113,7 @@ pub struct ReadPart {
     pub from: Offset,
     pub last_fetched_epoch: Option<Epoch>,
     pub bytes_max: usize,
+    pub read_committed: bool,
 }
 
 /// What a partition gives to a fetch.
@@ -120,6 +122,8 @@ pub struct Read {
     pub last_stable: Offset,
     pub log_start: Offset,
     pub plan: storage::ReadPlan<storage::runtime::ring::File>,
+    /// What a reader of committed data leaves out of it.
+    pub aborted: Vec<AbortedTransaction>,
     /// The fetcher's log parted from ours here (KIP-320, KIP-595).
     pub diverging: Option<(Epoch, Offset)>,
 }

@@ -313,12 +313,15 @@ impl Partition {
     ) -> Result<Read, ReadRefusal> {
         self.check_epoch(part.current_epoch)?;
         let high_watermark = self.high_watermark();
+        let last_stable = self.log.last_stable(high_watermark);
+        let up_to = if part.read_committed { last_stable } else { high_watermark };
         let log_start = self.log.log_start();
         let read = |plan, diverging| Read {
             high_watermark,
-            last_stable: high_watermark,
+            last_stable,
             log_start,
             plan,
+            aborted: Vec::new(),
             diverging,
         };
         if let Some(fetched) = part.last_fetched_epoch {
@@ -333,15 +336,16 @@ impl Partition {
         if part.from < log_start || part.from > self.log.end() {
             return Err(ReadRefusal::OutOfRange);
         }
-        if part.from >= high_watermark || (bytes_max == 0 && !at_least_one) {
+        if part.from >= up_to || (bytes_max == 0 && !at_least_one) {
             return Ok(read(storage::ReadPlan::default(), None));
         }
-        let plan = self
-            .log
-            .read(part.from, high_watermark, bytes_max, at_least_one)
-            .await
-            .map_err(refusal)?;
-        Ok(read(plan, None))
+        let plan =
+            self.log.read(part.from, up_to, bytes_max, at_least_one).await.map_err(refusal)?;
+        let mut read = read(plan, None);
+        if part.read_committed {
+            read.aborted = self.log.aborted(part.from, up_to).await.map_err(refusal)?;
+        }
+        Ok(read)
     }
 
     /// The offset that a ListOffsets request seeks; `None` where no record answers it.
@@ -350,7 +354,10 @@ impl Partition {
         part: &OffsetsPart,
     ) -> Result<Option<FoundOffset>, ReadRefusal> {
         self.check_epoch(part.current_epoch)?;
-        let high_watermark = self.high_watermark();
+        let mut high_watermark = self.high_watermark();
+        if part.read_committed {
+            high_watermark = self.log.last_stable(high_watermark);
+        }
         let epoch = self.epoch();
         let plain = |offset, epoch| Ok(Some(FoundOffset { offset, timestamp: None, epoch }));
         match part.sought {

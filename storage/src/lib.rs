@@ -9,7 +9,7 @@
 //! - the machine: [`runtime`], real and simulated;
 //! - the life of a batch: `log/append`, `commit_log`, `segment/drain`, `segment/finish`, `recycle`, `log/read`;
 //! - what ends: `retention`, `given_up`, `memory`;
-//! - what comes back: `manifest`, `recovery`, `strays`, `marker`.
+//! - what comes back: `manifest`, `recovery`, `strays`, `marker`; `reshard` and `adopt`, which go by a `plan`.
 //!
 //! # Not obvious
 //! - A write with DSYNC makes its own bytes durable, not those before it, and no name. Hence three marks
@@ -27,6 +27,7 @@ pub mod producer;
 pub mod runtime;
 pub mod units;
 
+mod adopt;
 mod buffers;
 mod commit_log;
 mod config;
@@ -39,6 +40,7 @@ mod manifest;
 mod marker;
 mod memory;
 mod partition;
+mod plan;
 mod planted;
 mod recovery;
 mod recycle;
@@ -51,6 +53,7 @@ mod store;
 mod strays;
 mod tail;
 
+pub use adopt::adopt;
 pub use config::{Durability, LogConfig, StoreName, StoreOptions};
 pub use core::{Advance, OnAdvance};
 pub use error::{AppendError, Offline, OpenError, ReadError, StorageError};

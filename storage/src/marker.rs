@@ -134,7 +134,8 @@ pub(crate) async fn remove<R: Runtime>(core: &Core<R>) -> Result<(), OpenError> 
 /// The refusal of a directory that is not as this log left it.
 pub(crate) fn foreign(path: &Path, why: &str) -> OpenError {
     OpenError::Foreign(format!(
-        "{}: {why}. Directories that Kafka has written are not taken over yet: name an empty directory in log.dirs",
+        "{}: {why}. What Kafka has written is taken over after a clean stop of Kafka's: start Kafka on it once more and stop it with \
+         SIGTERM, or name an empty directory in log.dirs",
         path.display()
     ))
 }

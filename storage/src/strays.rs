@@ -29,7 +29,7 @@ use crate::units::PartitionId;
 /// What Kafka appends to the name of a directory that it does not know, and keeps.
 const STRAY: &str = "stray";
 /// The metadata log's partition. It belongs to the controller's store, which is opened before all others.
-const METADATA: &str = "__cluster_metadata-0";
+pub(crate) const METADATA: &str = "__cluster_metadata-0";
 
 /// A partition's directory with something in it, in a log directory that has no manifest of this store: somebody else's. Only the metadata
 /// log may have one, where a first start ended before every store had its manifest.
@@ -140,12 +140,12 @@ fn is_deleted(name: &str) -> bool {
 }
 
 /// `<topic>-<partition>`
-fn is_partition(name: &str) -> bool {
+pub(crate) fn is_partition(name: &str) -> bool {
     name.rsplit_once('-').is_some_and(|(_, number)| number.parse::<u32>().is_ok())
 }
 
 /// `<20 digits>.log`
-fn is_segment(name: &str) -> bool {
+pub(crate) fn is_segment(name: &str) -> bool {
     let base = name.strip_suffix(Kind::Log.suffix());
     base.is_some_and(|base| base.len() == 20 && base.bytes().all(|b| b.is_ascii_digit()))
 }

@@ -199,6 +199,8 @@ const BASE64_URL: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuv
 impl TopicId {
     /// No topic.
     pub const NIL: TopicId = TopicId(Uuid::nil());
+    /// The metadata log's.
+    pub const METADATA: TopicId = TopicId(Uuid::from_u128(1));
 
     /// Reads the 22 characters of base64url without padding in which Kafka writes ids.
     pub fn parse(text: &str) -> Option<TopicId> {

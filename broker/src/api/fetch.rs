@@ -5,7 +5,8 @@
 //! - Waits up to `max_wait_ms` until `min_bytes` are there; an error in a partition, or nothing to wait for, answers at once.
 //! - `max_bytes` and `partition_max_bytes` bound the answer, but the first partition that has records gives at least one whole
 //!   batch (KIP-74). Batches are whole, the first one holds the offset asked for.
-//! - Up to the high watermark; `read_committed` up to the last stable offset, which is the same while transactions are not served.
+//! - Up to the high watermark; `read_committed` up to the last stable offset, with the transactions that
+//!   were aborted: Kafka's, in directories that were taken over.
 //! - Topics by name to version 12, by id from 13 on (KIP-516): an unknown id gets UNKNOWN_TOPIC_ID.
 //! - An isolation level that is none gets UNKNOWN_SERVER_ERROR everywhere, as in Kafka.
 //! - A replica id of a broker that is no replica of the partition gets NOT_LEADER_OR_FOLLOWER.

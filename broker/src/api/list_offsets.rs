@@ -1,6 +1,6 @@
 //! ListOffsets (key 2): the offset of a timestamp, or of one of the special ones.
 //!
-//! - -1 latest: the high watermark (`read_committed`: the last stable offset, the same while transactions are not served).
+//! - -1 latest: the high watermark (`read_committed`: the last stable offset, below which no transaction of Kafka's is open).
 //! - -2 earliest: the log start. -4 earliest local (KIP-405): the same without tiered storage.
 //! - -3 the record with the largest timestamp (KIP-734), exact inside compressed batches.
 //! - -5 latest tiered (KIP-1005), -6 earliest pending upload (KIP-1023): nothing is tiered, so there is none: -1.

@@ -6,7 +6,7 @@
 //! all follow it the request is answered: what was answered is in force on this node.
 //!
 //! Read in this order: this file (what can be asked), `create` and `delete` (what is decided), `ledger` (what is written),
-//! `store_log` (where), `registration` (what a node says of itself), `desk` (one request), `run` (the executor: start, requests, stop).
+//! `store_log` (where), `registration` (what a node says of itself), `servable` (what it cannot serve), `desk` (one request), `run` (the executor: start, requests, stop).
 
 pub mod create;
 pub mod delete;
@@ -18,6 +18,7 @@ pub mod producer_ids;
 pub mod refusal;
 pub mod registration;
 mod run;
+mod servable;
 pub mod store_log;
 
 use std::ops::Range;

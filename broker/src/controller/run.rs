@@ -22,6 +22,7 @@ use super::desk::{Desk, Followers};
 use super::dice::Dice;
 use super::ledger::{Ledger, Site, SnapshotRules};
 use super::registration::{self, Registration};
+use super::servable;
 use super::store_log::{self, StoreLog};
 use crate::calls::Calls;
 use crate::clock;
@@ -161,7 +162,7 @@ impl Worker {
         let now = clock::wall();
         let site = site(&self.own);
         let runtime = RingRuntime::new(self.ring.clone(), self.own.lock.clone());
-        self.reshard(&runtime).await?;
+        self.prepare(&runtime).await?;
         let (store, log) = open_store(runtime.clone(), &self.own.config).await?;
         let directory = MetadataDirectory::open(self.own.config.log_directory()).map_err(text)?;
         let log = StoreLog::new(runtime, log);
@@ -170,6 +171,7 @@ impl Worker {
             epoch = %ledger.epoch(), offset = %ledger.image().position().offset, topics = ledger.image().topic_count(),
             partitions = ledger.image().partition_count(), "metadata is open"
         );
+        servable::check(ledger.image(), &site, &self.own.config)?;
         let shards =
             Shards { calls: Rc::clone(&self.calls), count: usize::from(self.own.config.shards()) };
         let image = Arc::new(ledger.image().clone());
@@ -194,10 +196,14 @@ impl Worker {
         Ok(())
     }
 
-    /// The directory is made one of as many shards as there are now. No store of it is open yet.
-    async fn reshard(&self, runtime: &RingRuntime) -> Result<(), String> {
+    /// The directory is made ours, and one of as many shards as there are now. No store of it is open yet.
+    async fn prepare(&self, runtime: &RingRuntime) -> Result<(), String> {
         let (directory, shards) = (self.own.config.log_directory(), self.own.config.shards());
         let owner = |id| u16::try_from(shard_of(id, shards)).unwrap_or(0);
+        let adopted = storage::adopt(runtime, directory, shards, owner).await.map_err(text)?;
+        if let Some(partitions) = adopted {
+            tracing::info!(partitions, "what Kafka has written was taken over");
+        }
         let old = storage::reshard(runtime, directory, shards, owner).await.map_err(text)?;
         if let Some(old) = old {
             tracing::info!(

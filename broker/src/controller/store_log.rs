@@ -8,14 +8,13 @@ use storage::batch::{Batch, Checked};
 use storage::runtime::Runtime;
 use storage::units::{Epoch, Offset, PartitionId, TopicId};
 use storage::{AppendError, Durability, Log, LogConfig, Slice, Stamp, StoreName, StoreOptions};
-use uuid::Uuid;
 
 use super::refusal::Unwritten;
 use crate::config::Config;
 use crate::metadata::log::MetadataLog;
 
 /// The metadata log's topic has the same id everywhere.
-pub const ID: PartitionId = PartitionId { topic: TopicId(Uuid::from_u128(1)), partition: 0 };
+pub const ID: PartitionId = PartitionId { topic: TopicId::METADATA, partition: 0 };
 
 /// A commit log for metadata is small: some batches of ten thousand records each fit.
 const LOG_FILE_BYTES: u64 = 8 << 20;

@@ -3,7 +3,7 @@
 //! Appends are synchronous: the order of calls is the order of offsets, and a batch can be read (up to whatever the caller
 //! allows) as soon as the call returns. It is durable when its [`Ticket`] resolves.
 //!
-//! Read in this order: this file, [`append`], [`read`], [`seek`].
+//! Read in this order: this file, [`append`], [`read`], [`seek`], [`aborted`].
 
 use std::cell::RefCell;
 use std::rc::Rc;
@@ -15,6 +15,7 @@ use crate::producer::{SequenceCheck, SequenceError};
 use crate::runtime::Runtime;
 use crate::units::{Epoch, Offset, PartitionId, Timestamp};
 
+mod aborted;
 mod append;
 mod read;
 mod seek;

@@ -11,6 +11,7 @@ use uuid::Uuid;
 use super::*;
 use crate::manifest::PartitionState;
 use crate::marker::MARKER_FILE;
+use crate::runtime::replace_file;
 use crate::runtime::simulated::{Disk, Simulated};
 use crate::units::{Offset, TopicId};
 
@@ -100,7 +101,7 @@ fn check_whole(disk: &Disk, manifests: &BTreeMap<u16, Manifest>, shards: u16, pa
     }
     assert_eq!(seen.len() as u128, partitions);
     for name in disk.names(Path::new(DIRECTORY)) {
-        assert_ne!(name, PLAN);
+        assert_ne!(name, plan::PLAN);
         let higher = (shards..64).any(|shard| name.starts_with(&format!("odradek-{shard}-")));
         assert!(!higher, "{name} is left");
     }

@@ -25,11 +25,13 @@ pub(crate) enum Kind {
     OffsetIndex,
     TimeIndex,
     Snapshot,
+    /// Only where a transaction was aborted.
+    TransactionIndex,
 }
 
 impl Kind {
-    pub(crate) const ALL: [Kind; 4] =
-        [Kind::Log, Kind::OffsetIndex, Kind::TimeIndex, Kind::Snapshot];
+    pub(crate) const ALL: [Kind; 5] =
+        [Kind::Log, Kind::OffsetIndex, Kind::TimeIndex, Kind::Snapshot, Kind::TransactionIndex];
 
     pub(crate) fn suffix(self) -> &'static str {
         match self {
@@ -37,6 +39,7 @@ impl Kind {
             Kind::OffsetIndex => ".index",
             Kind::TimeIndex => ".timeindex",
             Kind::Snapshot => ".snapshot",
+            Kind::TransactionIndex => ".txnindex",
         }
     }
 }

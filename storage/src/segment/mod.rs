@@ -12,6 +12,7 @@
 //! into the file), [`finish`] (how it becomes final).
 
 use std::collections::VecDeque;
+use std::rc::Rc;
 
 use crate::batch::BatchHeader;
 use crate::config::LogConfig;
@@ -54,6 +55,8 @@ pub(crate) struct Segment {
     pub(crate) finished: bool,
     /// Extents may be written below this position: the file is there, durably named, and has the blocks.
     pub(crate) allocated: u64,
+    /// Its transaction index, once somebody has asked.
+    pub(crate) aborted: Option<Rc<[u8]>>,
 }
 
 impl Segment {
@@ -75,6 +78,7 @@ impl Segment {
             since_entry: 0,
             finished: false,
             allocated: 0,
+            aborted: None,
         }
     }
 

@@ -180,11 +180,18 @@ fn good(partition_index: i32, read: Read, isolation: &Isolation) -> PartitionDat
         log_start_offset: read.log_start.0,
         diverging_epoch,
         aborted_transactions: match isolation {
-            Isolation::ReadCommitted => Some(Vec::new()),
+            Isolation::ReadCommitted => Some(read.aborted.iter().map(aborted).collect()),
             Isolation::ReadUncommitted => None,
         },
         records: Records::from(plan(read.plan)),
         ..Default::default()
+    }
+}
+
+fn aborted(transaction: &storage::index::AbortedTransaction) -> AbortedTransaction {
+    AbortedTransaction {
+        producer_id: transaction.producer_id.0,
+        first_offset: transaction.first_offset.0,
     }
 }
 

@@ -54,7 +54,7 @@ fn groups(cx: &Context, items: &mut [Item], terms: &Terms) -> Vec<Group> {
             groups.len() - 1
         });
         groups[group].places.push(at);
-        groups[group].ask.parts.push(part(partition, item.wanted));
+        groups[group].ask.parts.push(part(partition, item.wanted, terms));
     }
     groups
 }
@@ -64,7 +64,7 @@ fn ask(bytes_max: usize, at_least_one: bool) -> ReadAsk {
 }
 
 /// Below 0 an epoch is not given.
-fn part(partition: PartitionId, wanted: Wanted) -> ReadPart {
+fn part(partition: PartitionId, wanted: Wanted, terms: &Terms) -> ReadPart {
     let epoch = |epoch: i32| (epoch >= 0).then_some(Epoch(epoch));
     ReadPart {
         partition,
@@ -72,6 +72,7 @@ fn part(partition: PartitionId, wanted: Wanted) -> ReadPart {
         from: Offset(wanted.from),
         last_fetched_epoch: epoch(wanted.last_fetched_epoch),
         bytes_max: usize::try_from(wanted.bytes_max).unwrap_or(0),
+        read_committed: terms.read_committed,
     }
 }
 
@@ -86,7 +87,7 @@ async fn bound(cx: &Context, items: &mut [Item], terms: &Terms) {
     let mut taken = 0usize;
     for item in items {
         let (Ok(partition), Some(Ok(read))) = (item.place, &item.read) else { continue };
-        let part = part(partition, item.wanted);
+        let part = part(partition, item.wanted, terms);
         let left = terms.bytes_max.saturating_sub(taken).min(part.bytes_max);
         if taken > 0 && read.plan.bytes > left {
             item.read = Some(read_one(cx, part, left).await);

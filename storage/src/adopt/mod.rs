@@ -1,0 +1,226 @@
+//! Taking over a log directory that Kafka has written: between its clean stop and our next start.
+//!
+//! A clean stop of ours leaves Kafka's files and, beside them, manifests that say what is in them. So it is enough to find out what
+//! is in Kafka's and to write the manifests: not a byte of Kafka's files is moved or copied, and only indexes that are missing or
+//! damaged are built anew. Kafka's marker of its clean stop becomes the one that the manifests name. All manifests come into
+//! being at once, by a [`crate::plan`]; until then the directory is as Kafka left it, and it may start on it again.
+//!
+//! It is done for a directory with Kafka's marker and
+//! - no manifest at all: it was never ours; or
+//! - manifests that are all clean, under another marker: Kafka ran on it after our clean stop.
+//!
+//! Without its marker Kafka was killed, or runs: the directory is refused where it always was, when a store is opened.
+//!
+//! Read in this order: this file, [`partition`] (what a partition's files say of it), [`segment`] (what a segment's do).
+
+mod partition;
+mod segment;
+#[cfg(test)]
+mod tests;
+
+use std::collections::BTreeMap;
+use std::io;
+use std::path::Path;
+
+use futures::{StreamExt, stream};
+
+use crate::checkpoint::{OffsetCheckpoint, PartitionMetadata};
+use crate::commit_log::EntryId;
+use crate::commit_log::files::manifest_path;
+use crate::config::StoreName;
+use crate::error::OpenError;
+use crate::manifest::{Manifest, Marker, PartitionState};
+use crate::marker::{self, MARKER_FILE, MarkerFound};
+use crate::plan;
+use crate::reshard::{fresh, manifests, served};
+use crate::runtime::{Runtime, read_file};
+use crate::strays::{METADATA, is_partition, is_segment};
+use crate::units::{Offset, PartitionId, TopicId};
+
+/// The controller's store is one shard.
+const CONTROLLER_SHARDS: u16 = 1;
+
+/// Takes the directory over if it is Kafka's; `owner` says which of the `shards` a partition goes to. Returns how many partitions
+/// it has, the metadata log's not counted. To be called before any store is opened, and before [`crate::reshard`].
+pub async fn adopt<R: Runtime>(
+    runtime: &R,
+    directory: &Path,
+    shards: u16,
+    owner: impl Fn(PartitionId) -> u16,
+) -> Result<Option<usize>, OpenError> {
+    plan::carry_out(runtime, directory).await?;
+    let Some(marker) = read_marker(runtime, directory).await? else { return Ok(None) };
+    let mut old: BTreeMap<StoreName, Manifest> = manifests(runtime, directory)
+        .await?
+        .into_iter()
+        .map(|(shard, manifest)| (StoreName::Shard(shard), manifest))
+        .collect();
+    if let Some(manifest) = controllers(runtime, directory).await? {
+        old.insert(StoreName::Controller, manifest);
+    }
+    if !is_left_by_kafka(runtime, directory, &old).await? {
+        return Ok(None);
+    }
+    let directories = partitions(runtime, directory).await?;
+    if directories.is_empty() {
+        return Ok(None);
+    }
+    let starts = log_starts(runtime, directory).await?;
+    let names = (0..shards).map(StoreName::Shard).map(|name| (name, shards));
+    let mut new: BTreeMap<StoreName, Manifest> = names
+        .chain([(StoreName::Controller, CONTROLLER_SHARDS)])
+        .map(|(name, shards)| (name, fresh(runtime, old.get(&name), shards, &marker)))
+        .collect();
+    let count = directories.iter().filter(|found| found.topic != TOPIC).count();
+    let mut states = stream::iter(directories)
+        .map(|found| state(runtime, directory, found, &starts))
+        .buffered(AT_ONCE);
+    while let Some(found) = states.next().await {
+        let mut found = found?;
+        let store = match found.topic.as_str() {
+            TOPIC => StoreName::Controller,
+            _ => StoreName::Shard(owner(found.id).min(shards - 1)),
+        };
+        let manifest = new.get_mut(&store).expect("there is one for every store");
+        found.replay = EntryId { group: manifest.first, ordinal: 0 };
+        manifest.partitions.push(found);
+    }
+    drop(states);
+    plan::decide(runtime, directory, new.into_iter().collect()).await?;
+    Ok(Some(count))
+}
+
+async fn state<R: Runtime>(
+    runtime: &R,
+    directory: &Path,
+    found: Found,
+    starts: &OffsetCheckpoint,
+) -> Result<PartitionState, OpenError> {
+    let Found { name, id, topic } = found;
+    let start = starts.offsets.get(&(topic.clone(), id.partition)).copied();
+    partition::state(runtime, &directory.join(name), (id, topic), start).await
+}
+
+/// Partitions that are looked at at once.
+const AT_ONCE: usize = 16;
+
+/// The metadata log's topic.
+const TOPIC: &str = "__cluster_metadata";
+
+/// A partition's directory.
+struct Found {
+    name: String,
+    id: PartitionId,
+    topic: String,
+}
+
+async fn read_marker<R: Runtime>(
+    runtime: &R,
+    directory: &Path,
+) -> Result<Option<Marker>, OpenError> {
+    let path = directory.join(MARKER_FILE);
+    let stat = match runtime.stat(&path).await {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+        other => other.map_err(OpenError::io(&path))?,
+    };
+    let content = read_file(runtime, &path).await.map_err(OpenError::io(&path))?.to_vec();
+    Ok(Some(Marker { inode: stat.inode, changed: stat.changed, content }))
+}
+
+async fn controllers<R: Runtime>(
+    runtime: &R,
+    directory: &Path,
+) -> Result<Option<Manifest>, OpenError> {
+    let path = manifest_path(directory, StoreName::Controller);
+    match read_file(runtime, &path).await {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+        // One that is damaged is the store's to refuse.
+        other => Ok(Manifest::decode(&other.map_err(OpenError::io(&path))?)),
+    }
+}
+
+/// Whether what is in the files is Kafka's word, and no manifest's.
+async fn is_left_by_kafka<R: Runtime>(
+    runtime: &R,
+    directory: &Path,
+    manifests: &BTreeMap<StoreName, Manifest>,
+) -> Result<bool, OpenError> {
+    for (store, manifest) in manifests {
+        let Some(marker) = &manifest.clean else { return Ok(false) };
+        let other =
+            matches!(marker::find_in(runtime, directory, marker).await?, MarkerFound::Another);
+        if !other || served(runtime, directory, *store, manifest.id).await? {
+            return Ok(false);
+        }
+    }
+    Ok(true)
+}
+
+/// The directories that hold a partition, in the order of their names.
+async fn partitions<R: Runtime>(runtime: &R, directory: &Path) -> Result<Vec<Found>, OpenError> {
+    let mut names = runtime.list(directory).await.map_err(OpenError::io(directory))?;
+    names.retain(|name| is_partition(name));
+    names.sort_unstable();
+    let mut found = Vec::with_capacity(names.len());
+    for name in names {
+        let path = directory.join(&name);
+        if !runtime.stat(&path).await.map_err(OpenError::io(&path))?.is_directory {
+            continue;
+        }
+        let held = runtime.list(&path).await.map_err(OpenError::io(&path))?;
+        if !held.iter().any(|name| is_segment(name)) {
+            continue;
+        }
+        let topic = topic_id(runtime, &path, &name).await?;
+        let (of, number) = name.rsplit_once('-').expect("it is a partition's name");
+        let partition = number.parse().map_err(|_| {
+            OpenError::Foreign(format!("{}: no partition has this number", path.display()))
+        })?;
+        found.push(Found {
+            id: PartitionId { topic, partition },
+            topic: of.to_owned(),
+            name: name.clone(),
+        });
+    }
+    Ok(found)
+}
+
+async fn topic_id<R: Runtime>(runtime: &R, path: &Path, name: &str) -> Result<TopicId, OpenError> {
+    if name == METADATA {
+        return Ok(TopicId::METADATA);
+    }
+    let path = path.join("partition.metadata");
+    let text = read_file(runtime, &path).await.map_err(OpenError::io(&path))?;
+    let read = PartitionMetadata::parse(&text);
+    Ok(read.map_err(|error| OpenError::Foreign(format!("{}: {error}", path.display())))?.topic)
+}
+
+/// Where logs start above their first segment: where there is no line, they start with it.
+async fn log_starts<R: Runtime>(
+    runtime: &R,
+    directory: &Path,
+) -> Result<OffsetCheckpoint, OpenError> {
+    let path = directory.join("log-start-offset-checkpoint");
+    let text = match read_file(runtime, &path).await {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => {
+            return Ok(OffsetCheckpoint::default());
+        }
+        other => other.map_err(OpenError::io(&path))?,
+    };
+    let read = OffsetCheckpoint::parse(&text);
+    read.map_err(|error| OpenError::Foreign(format!("{}: {error}", path.display())))
+}
+
+/// What cannot be taken over as it is, and what to do.
+fn damaged(path: &Path, position: u64, what: &str) -> OpenError {
+    OpenError::Foreign(format!(
+        "{}, byte {position}: {what}. Start Kafka on this directory once more and stop it with SIGTERM: it recovers its files, then they can be \
+         taken over",
+        path.display()
+    ))
+}
+
+/// The greatest offset that has been given in this row of states is below the next.
+fn next_offset(segments: &[crate::manifest::SegmentState]) -> Offset {
+    segments.last().map_or(Offset(0), |last| last.next)
+}
