@@ -1,0 +1,202 @@
+"""A log directory goes from Kafka to the broker under test and back, again and again: every record, offset and transaction's result stays.
+
+Kafka writes the directories here; what its own consumer API gives then is compared with what the broker gives, and, after the broker
+has written to them and stopped, with what Kafka gives again.
+"""
+
+import sys, pathlib
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "lib"))
+
+from confluent_kafka import Consumer, KafkaError, OFFSET_BEGINNING, Producer, TopicPartition
+
+from broker import SCRATCH, Broker, BrokerError, kafka
+from check import case, contains, equal, main
+
+CODECS = ("none", "gzip", "snappy", "lz4", "zstd")
+
+
+class Directory:
+    """A directory that brokers take turns on."""
+
+    def __init__(self, context, name):
+        self.context, self.path, self.turn = context, SCRATCH / name, None
+
+    def kafka(self, **overrides):
+        self.turn = Broker("kafka", data=self.path, overrides={"log.cleaner.backoff.ms": 300, **overrides}, timeout=120).start()
+        return self.turn
+
+    def ours(self):
+        self.turn = self.context.broker(data=self.path).start()
+        return self.turn
+
+    def back_and_forth(self, topics, before):
+        """The broker reads what was there `before`, adds to it and stops; Kafka the same; the broker once more."""
+        for start in (self.ours, self.kafka, self.ours):
+            broker = start()
+            compare(before, everything(broker, topics), type_of(broker))
+            for topic in topics:
+                if not topic.startswith("__"):
+                    fill(broker, topic, 50, codec="lz4")
+            before = everything(broker, topics)
+            offsets = offsets_of(broker, topics)
+            broker.stop()
+        broker = self.kafka()
+        compare(before, everything(broker, topics), "Kafka in the end")
+        equal(offsets_of(broker, topics), offsets, "first and last offsets")
+        broker.stop()
+        broker.remove()
+
+
+def type_of(broker):
+    return "Kafka" if broker.kind == "kafka" else "the broker"
+
+
+def create(broker, topic, partitions=2, **config):
+    options = [part for key, value in config.items() for part in ("--config", f"{key}={value}")]
+    kafka("topics", "--bootstrap-server", broker.address, "--create", "--topic", topic, "--partitions", partitions, *options)
+
+
+def fill(broker, topic, count, codec="none", size=300, partitions=2, keys=None, **config):
+    producer = Producer({"bootstrap.servers": broker.address, "log_level": 0, "compression.type": codec, "linger.ms": 2, "batch.size": 8000, **config})
+    if "transactional.id" in config:
+        producer.init_transactions(30)
+        producer.begin_transaction()
+    for n in range(count):
+        key = b"%d" % (n % (keys or count))
+        producer.produce(topic, key=key, value=b"%06d" % n + bytes((n * k) % 251 for k in range(size)), partition=n % partitions)
+        producer.poll(0)
+    equal(producer.flush(60), 0, "records left unsent")
+    return producer
+
+
+def commit(broker, topic, group, count):
+    """A group reads so much, and commits."""
+    consumer = Consumer({"bootstrap.servers": broker.address, "group.id": group, "auto.offset.reset": "earliest"})
+    consumer.subscribe([topic])
+    equal(len(consumer.consume(count, 60)), count, "records of a group")
+    consumer.commit(asynchronous=False)
+    consumer.close()
+
+
+def everything(broker, topics):
+    """{isolation: {(topic, partition): [(offset, key, value, timestamp)]}}"""
+    return {isolation: read(broker, topics, isolation) for isolation in ("read_uncommitted", "read_committed")}
+
+
+def read(broker, topics, isolation):
+    consumer = Consumer({"bootstrap.servers": broker.address, "group.id": "unused", "enable.auto.commit": False, "enable.partition.eof": True,
+                         "isolation.level": isolation, "check.crcs": True})
+    known = consumer.list_topics(timeout=20).topics
+    places = [TopicPartition(topic, p, OFFSET_BEGINNING) for topic in topics for p in known[topic].partitions]
+    consumer.assign(places)
+    found, open_ = {(p.topic, p.partition): [] for p in places}, len(places)
+    while open_:
+        message = consumer.poll(20)
+        assert message is not None, f"nothing more came, and {open_} partitions have not ended"
+        if message.error():
+            equal(message.error().code(), KafkaError._PARTITION_EOF, "error of a fetch")
+            open_ -= 1
+            continue
+        record = (message.offset(), message.key(), message.value(), message.timestamp())
+        found[message.topic(), message.partition()].append(record)
+    consumer.close()
+    return found
+
+
+def offsets_of(broker, topics):
+    consumer = Consumer({"bootstrap.servers": broker.address, "group.id": "unused"})
+    known = consumer.list_topics(timeout=20).topics
+    places = [TopicPartition(topic, p) for topic in topics for p in known[topic].partitions]
+    found = {(p.topic, p.partition): consumer.get_watermark_offsets(p, timeout=20) for p in places}
+    consumer.close()
+    return found
+
+
+def compare(before, after, who):
+    for isolation, partitions in before.items():
+        for place, records in partitions.items():
+            got = after[isolation][place]
+            equal(len(got), len(records), f"records of {place} as {who} gives them, {isolation}")
+            for expected, record in zip(records, got):
+                equal(record, expected, f"a record of {place} as {who} gives it, {isolation}")
+
+
+@case
+def codecs_segments_and_a_moved_start(context):
+    directory = Directory(context, "codecs")
+    broker = directory.kafka()
+    create(broker, "mixed")
+    create(broker, "rolled", **{"segment.bytes": 1048576, "index.interval.bytes": 1024})
+    for codec in CODECS:
+        fill(broker, "mixed", 500, codec=codec, **{"enable.idempotence": codec != "gzip"})
+    fill(broker, "rolled", 6000, size=1000)
+    moves = SCRATCH / "moves.json"
+    moves.write_text('{"version":1,"partitions":[{"topic":"rolled","partition":0,"offset":1700}]}')
+    kafka("delete-records", "--bootstrap-server", broker.address, "--offset-json-file", moves)
+    commit(broker, "mixed", "readers", 800)
+    topics = ["mixed", "rolled", "__consumer_offsets"]
+    before = everything(broker, topics)
+    equal(before["read_committed"]["rolled", 0][0][0], 1700, "first offset after delete-records")
+    assert any(before["read_committed"]["__consumer_offsets", p] for p in range(50)), "no group has committed"
+    broker.stop()
+    directory.back_and_forth(topics, before)
+
+
+@case
+def transactions(context):
+    directory = Directory(context, "transactions")
+    broker = directory.kafka(**{"transaction.state.log.num.partitions": 3})
+    create(broker, "t", **{"segment.bytes": 1048576})
+    for number in range(6):
+        producer = fill(broker, "t", 400, size=500, **{"transactional.id": f"id-{number % 2}"})
+        producer.abort_transaction(30) if number % 3 == 1 else producer.commit_transaction(30)
+    before = everything(broker, ["t"])
+    counts = {level: sum(map(len, found.values())) for level, found in before.items()}
+    equal(counts, {"read_uncommitted": 2400, "read_committed": 1600}, "records before")
+    broker.stop()
+    directory.back_and_forth(["t"], before)
+
+
+@case
+def an_open_transaction_stays_open(context):
+    directory = Directory(context, "open")
+    broker = directory.kafka()
+    create(broker, "t", partitions=1)
+    fill(broker, "t", 100, partitions=1)
+    left = fill(broker, "t", 50, partitions=1, **{"transactional.id": "left", "transaction.timeout.ms": 600000})
+    fill(broker, "t", 30, partitions=1)
+    before = everything(broker, ["t"])
+    counts = {level: sum(map(len, found.values())) for level, found in before.items()}
+    equal(counts, {"read_uncommitted": 180, "read_committed": 100}, "records before")
+    broker.stop()
+    del left
+    broker = directory.ours()
+    compare(before, everything(broker, ["t"]), type_of(broker))
+    broker.stop()
+    broker.remove()
+
+
+@case
+def what_is_not_left_cleanly_is_refused(context):
+    directory = Directory(context, "killed")
+    broker = directory.kafka()
+    create(broker, "t")
+    fill(broker, "t", 100)
+    broker.kill()
+    if context.kind == "kafka":
+        return
+    try:
+        directory.ours()
+        raise AssertionError("it started on what a killed Kafka left")
+    except BrokerError as error:
+        contains(str(error), "start Kafka on it once more")
+    broker = directory.kafka()
+    equal(sum(map(len, read(broker, ["t"], "read_committed").values())), 100, "records that Kafka recovers")
+    broker.stop()
+    broker = directory.ours()
+    equal(sum(map(len, read(broker, ["t"], "read_committed").values())), 100, "records then")
+    broker.stop()
+    broker.remove()
+
+
+main("taken-over")
