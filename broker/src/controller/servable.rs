@@ -13,6 +13,14 @@ const NAMED_MAX: usize = 5;
 
 /// What cannot be served, and what to do.
 pub(super) fn check(image: &Image, site: &Site, config: &Config) -> Result<(), String> {
+    let others: Vec<i32> = image.controllers().filter(|id| *id != site.node_id).collect();
+    if !others.is_empty() {
+        return Err(format!(
+            "the metadata names other controllers, {others:?}, and this node would be a second leader beside them: only a node that is broker and \
+             controller in one, with node.id={}, can be taken over",
+            site.node_id
+        ));
+    }
     let elsewhere: Vec<String> =
         image.topics().flat_map(|topic| replicated(topic, site.node_id)).collect();
     if !elsewhere.is_empty() {

@@ -62,8 +62,14 @@ pub async fn adopt<R: Runtime>(
         return Ok(None);
     }
     let directories = partitions(runtime, directory).await?;
-    if directories.is_empty() {
-        return Ok(None);
+    let Some(first) = directories.first() else { return Ok(None) };
+    if !directories.iter().any(|found| found.topic == TOPIC) {
+        return Err(OpenError::Foreign(format!(
+            "{}: Kafka has written {} here, but there is no {METADATA}: it is one of several log.dirs, or its node had no controller beside it. \
+             Take a directory over that has the metadata, or name an empty one in log.dirs",
+            directory.display(),
+            first.name
+        )));
     }
     let starts = log_starts(runtime, directory).await?;
     let names = (0..shards).map(StoreName::Shard).map(|name| (name, shards));

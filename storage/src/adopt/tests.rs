@@ -253,4 +253,11 @@ fn what_is_not_kafkas_is_not_touched() {
     kafkas(&disk, &mut SmallRng::seed_from_u64(1));
     disk.remove(&Path::new(DIRECTORY).join(MARKER_FILE)).unwrap();
     assert_eq!(run(&disk, 3).unwrap(), None, "without a clean stop");
+    mark(&disk);
+    disk.remove(&Path::new(DIRECTORY).join(METADATA).join(file_name(Offset(0), Kind::Log)))
+        .unwrap();
+    let names = disk.names(Path::new(DIRECTORY));
+    let error = run(&disk, 4).unwrap_err().to_string();
+    assert!(error.contains("there is no __cluster_metadata-0"), "{error}");
+    assert_eq!(disk.names(Path::new(DIRECTORY)), names);
 }

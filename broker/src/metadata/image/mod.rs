@@ -187,6 +187,11 @@ impl Image {
         self.brokers.values().filter(|broker| !broker.fenced)
     }
 
+    /// The controllers that have registered.
+    pub fn controllers(&self) -> impl Iterator<Item = i32> {
+        self.controllers.keys().copied()
+    }
+
     /// What `ControllerId` says to clients: a live broker, whoever leads the quorum (they send admin requests there).
     pub fn controller_id(&self) -> Option<i32> {
         self.live_brokers().next().map(|broker| broker.id)
