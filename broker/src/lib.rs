@@ -18,6 +18,7 @@ pub mod controller;
 mod deadline;
 mod doors;
 mod guard;
+pub mod inspect;
 mod lifecycle;
 pub mod logging;
 mod message;

@@ -4,6 +4,7 @@
 //! if a signal ended it before it could stop cleanly.
 
 use std::io::Write;
+use std::path::Path;
 use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::Instant;
@@ -24,6 +25,7 @@ fn main() -> ExitCode {
     let begun = Instant::now();
     let invocation = match parse(std::env::args().skip(1)) {
         Ok(Command::Run(invocation)) => invocation,
+        Ok(Command::Inspect(directory)) => return inspect(&directory),
         Ok(Command::Help) => return say(USAGE),
         Ok(Command::Version) => return say(&format!("odradek {}\n", env!("CARGO_PKG_VERSION"))),
         Err(text) => return refuse(&format!("{text}\n\n{USAGE}")),
@@ -36,6 +38,16 @@ fn main() -> ExitCode {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             let _ = writeln!(std::io::stderr(), "odradek: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn inspect(directory: &Path) -> ExitCode {
+    match broker::inspect::report(directory) {
+        Ok(text) => say(&text),
+        Err(error) => {
+            let _ = writeln!(std::io::stderr(), "odradek: {error}");
             ExitCode::FAILURE
         }
     }

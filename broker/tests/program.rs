@@ -222,6 +222,46 @@ fn a_directory_of_kafka_is_refused_and_left_as_it_is() {
         std::fs::write(data.join(name), text).expect("written");
     }
     let before = content(&data);
+    let said = inspected(directory.path());
+    assert!(said.contains("A start would refuse it") && said.contains("orders-3"), "{said}");
     check_refused(directory.path(), &[], &["orders-3", "log.dirs"]);
     assert_eq!(content(&data), before);
+}
+
+/// What `odradek inspect` prints of the directory's data; it changes nothing.
+fn inspected(directory: &Path) -> String {
+    let data = directory.join("data");
+    let before = content(&data);
+    let output = Command::new(env!("CARGO_BIN_EXE_odradek"))
+        .args([Path::new("inspect"), &data])
+        .output()
+        .expect("it ran");
+    assert_eq!(output.status.code(), Some(0), "{}", String::from_utf8_lossy(&output.stderr));
+    assert_eq!(content(&data), before);
+    String::from_utf8(output.stdout).expect("text")
+}
+
+#[test]
+fn inspect_says_what_a_start_would_do() {
+    let directory = tempfile::tempdir().expect("a directory");
+    std::fs::create_dir(directory.path().join("data")).expect("made");
+    assert!(inspected(directory.path()).contains("A start would make it this node's"));
+    serve_once(directory.path(), Signal::SIGTERM, "2");
+    let clean = inspected(directory.path());
+    for words in [
+        "shard 1 of 2: closed cleanly",
+        "topic __cluster_metadata: id AAAAAAAAAAAAAAAAAAAAAQ, 1 partitions",
+        "A start would serve it at once",
+    ] {
+        assert!(clean.contains(words), "{words:?} is missing in {clean}");
+    }
+    let program = Program::start(directory.path(), &[]);
+    drop(program);
+    let killed = inspected(directory.path());
+    assert!(killed.contains("A start would recover it first"), "{killed}");
+    let nowhere = Command::new(env!("CARGO_BIN_EXE_odradek"))
+        .args([Path::new("inspect"), &directory.path().join("nowhere")])
+        .output()
+        .expect("it ran");
+    assert_eq!(nowhere.status.code(), Some(1));
 }

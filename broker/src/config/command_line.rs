@@ -6,6 +6,8 @@ use std::path::PathBuf;
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Command {
     Run(Invocation),
+    /// Says what is in a log directory.
+    Inspect(PathBuf),
     Help,
     Version,
 }
@@ -20,6 +22,7 @@ pub struct Invocation {
 /// What `--help` prints.
 pub const USAGE: &str = "\
 Usage: odradek [server.properties] [--override key=value]...
+       odradek inspect DIR
 
 Starts a broker. Without a file: node 1, broker and controller in one, on 127.0.0.1:9092, data in ./data,
 /health and /metrics on 127.0.0.1:9644.
@@ -30,6 +33,7 @@ Starts a broker. Without a file: node 1, broker and controller in one, on 127.0.
                            odradek.memory          bytes, or 64MiB, 2GiB (a quarter of what there is)
                            odradek.admin.listener  host:port of /health and /metrics (127.0.0.1:9644)
   --override key=value   sets a key over the file's value; may be given again
+  inspect DIR            says what is in a log directory and what a start would do, and changes nothing
   --help, --version
 
 RUST_LOG sets what is logged (info).
@@ -38,7 +42,13 @@ RUST_LOG sets what is logged (info).
 /// Reads the arguments, the program's name not among them.
 pub fn parse(arguments: impl IntoIterator<Item = String>) -> Result<Command, String> {
     let mut invocation = Invocation::default();
-    let mut arguments = arguments.into_iter();
+    let mut arguments = arguments.into_iter().peekable();
+    if arguments.next_if(|first| first == "inspect").is_some() {
+        return match (arguments.next(), arguments.next()) {
+            (Some(directory), None) => Ok(Command::Inspect(PathBuf::from(directory))),
+            _ => Err("inspect needs one directory after it".to_owned()),
+        };
+    }
     while let Some(argument) = arguments.next() {
         match argument.as_str() {
             "--help" | "-h" => return Ok(Command::Help),

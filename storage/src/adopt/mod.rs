@@ -49,28 +49,10 @@ pub async fn adopt<R: Runtime>(
     owner: impl Fn(PartitionId) -> u16,
 ) -> Result<Option<usize>, OpenError> {
     plan::carry_out(runtime, directory).await?;
+    let Some(directories) = kafkas(runtime, directory).await? else { return Ok(None) };
+    has_metadata(directory, &directories)?;
     let Some(marker) = read_marker(runtime, directory).await? else { return Ok(None) };
-    let mut old: BTreeMap<StoreName, Manifest> = manifests(runtime, directory)
-        .await?
-        .into_iter()
-        .map(|(shard, manifest)| (StoreName::Shard(shard), manifest))
-        .collect();
-    if let Some(manifest) = controllers(runtime, directory).await? {
-        old.insert(StoreName::Controller, manifest);
-    }
-    if !is_left_by_kafka(runtime, directory, &old).await? {
-        return Ok(None);
-    }
-    let directories = partitions(runtime, directory).await?;
-    let Some(first) = directories.first() else { return Ok(None) };
-    if !directories.iter().any(|found| found.topic == TOPIC) {
-        return Err(OpenError::Foreign(format!(
-            "{}: Kafka has written {} here, but there is no {METADATA}: it is one of several log.dirs, or its node had no controller beside it. \
-             Take a directory over that has the metadata, or name an empty one in log.dirs",
-            directory.display(),
-            first.name
-        )));
-    }
+    let old = all_manifests(runtime, directory).await?;
     let starts = log_starts(runtime, directory).await?;
     let names = (0..shards).map(StoreName::Shard).map(|name| (name, shards));
     let mut new: BTreeMap<StoreName, Manifest> = names
@@ -96,6 +78,45 @@ pub async fn adopt<R: Runtime>(
     Ok(Some(count))
 }
 
+/// The partitions' directories, if the directory is Kafka's to take over.
+pub(crate) async fn kafkas<R: Runtime>(
+    runtime: &R,
+    directory: &Path,
+) -> Result<Option<Vec<Found>>, OpenError> {
+    let is_marked = read_marker(runtime, directory).await?.is_some();
+    if !is_marked || !is_left_by_kafka(runtime, directory).await? {
+        return Ok(None);
+    }
+    let found = partitions(runtime, directory).await?;
+    Ok(Some(found).filter(|found| !found.is_empty()))
+}
+
+/// Refuses what holds partitions, but not the metadata that says what they are.
+pub(crate) fn has_metadata(directory: &Path, found: &[Found]) -> Result<(), OpenError> {
+    if found.iter().any(|found| found.topic == TOPIC) {
+        return Ok(());
+    }
+    let first = found.first().map_or("partitions", |first| &first.name);
+    Err(OpenError::Foreign(format!(
+        "{}: Kafka has written {first} here, but there is no {METADATA}: it is one of several log.dirs, or its node had no controller beside it. \
+         Take a directory over that has the metadata, or name an empty one in log.dirs",
+        directory.display(),
+    )))
+}
+
+async fn all_manifests<R: Runtime>(
+    runtime: &R,
+    directory: &Path,
+) -> Result<BTreeMap<StoreName, Manifest>, OpenError> {
+    let shards = manifests(runtime, directory).await?.into_iter();
+    let mut all: BTreeMap<StoreName, Manifest> =
+        shards.map(|(shard, manifest)| (StoreName::Shard(shard), manifest)).collect();
+    if let Some(manifest) = controllers(runtime, directory).await? {
+        all.insert(StoreName::Controller, manifest);
+    }
+    Ok(all)
+}
+
 async fn state<R: Runtime>(
     runtime: &R,
     directory: &Path,
@@ -114,9 +135,9 @@ const AT_ONCE: usize = 16;
 const TOPIC: &str = "__cluster_metadata";
 
 /// A partition's directory.
-struct Found {
-    name: String,
-    id: PartitionId,
+pub(crate) struct Found {
+    pub(crate) name: String,
+    pub(crate) id: PartitionId,
     topic: String,
 }
 
@@ -133,7 +154,7 @@ async fn read_marker<R: Runtime>(
     Ok(Some(Marker { inode: stat.inode, changed: stat.changed, content }))
 }
 
-async fn controllers<R: Runtime>(
+pub(crate) async fn controllers<R: Runtime>(
     runtime: &R,
     directory: &Path,
 ) -> Result<Option<Manifest>, OpenError> {
@@ -146,12 +167,8 @@ async fn controllers<R: Runtime>(
 }
 
 /// Whether what is in the files is Kafka's word, and no manifest's.
-async fn is_left_by_kafka<R: Runtime>(
-    runtime: &R,
-    directory: &Path,
-    manifests: &BTreeMap<StoreName, Manifest>,
-) -> Result<bool, OpenError> {
-    for (store, manifest) in manifests {
+async fn is_left_by_kafka<R: Runtime>(runtime: &R, directory: &Path) -> Result<bool, OpenError> {
+    for (store, manifest) in &all_manifests(runtime, directory).await? {
         let Some(marker) = &manifest.clean else { return Ok(false) };
         let other =
             matches!(marker::find_in(runtime, directory, marker).await?, MarkerFound::Another);

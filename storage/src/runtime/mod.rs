@@ -23,6 +23,7 @@ use bytes::Bytes;
 
 use crate::planted::{Bug, is};
 
+pub mod looking;
 pub mod ring;
 pub mod simulated;
 

@@ -1,0 +1,191 @@
+//! What is in a log directory, and what a start would do with it. Nothing is changed, not even the directory's lock is taken: of a
+//! directory that a broker is running on it says what was there a moment ago.
+
+use std::path::Path;
+
+use crate::adopt;
+use crate::commit_log::files::{manifest_path, number_of};
+use crate::config::StoreName;
+use crate::error::OpenError;
+use crate::manifest::{Manifest, PartitionState};
+use crate::marker::{self, MarkerFound};
+use crate::plan::PLAN;
+use crate::reshard::{manifests, served};
+use crate::runtime::Runtime;
+use crate::runtime::looking::Looking;
+use crate::units::{Offset, TopicId};
+
+/// See the head of the file.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Inspection {
+    pub stores: Vec<InspectedStore>,
+    /// As of the last manifests, in the order of their names; of Kafka's directories without offsets.
+    pub partitions: Vec<InspectedPartition>,
+    pub start: Start,
+}
+
+/// What a start would do.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Start {
+    /// There is nothing yet.
+    New,
+    /// Everything is in the segments: it serves at once.
+    Clean,
+    /// It reads the commit log first.
+    Recover,
+    /// Kafka wrote it, and left it cleanly: it is taken over where it lies.
+    TakeOver,
+    /// Manifests were being changed: the start ends that, then it is looked at again.
+    CarryOut,
+    /// It would refuse.
+    Refuse(String),
+}
+
+/// One shard's log, or the controller's.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct InspectedStore {
+    pub name: StoreName,
+    /// Of how many it is one.
+    pub shards: u32,
+    pub clean: bool,
+    pub partitions: usize,
+    pub log_files: usize,
+    pub log_bytes: u64,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct InspectedPartition {
+    /// `<topic>-<partition>`
+    pub name: String,
+    pub topic: TopicId,
+    /// Log start and end.
+    pub offsets: Option<(Offset, Offset)>,
+    pub segments: usize,
+    pub bytes: u64,
+}
+
+/// Blocks.
+pub fn inspect(directory: &Path) -> Result<Inspection, OpenError> {
+    futures::executor::block_on(look(directory))
+}
+
+async fn look(directory: &Path) -> Result<Inspection, OpenError> {
+    let runtime = Looking;
+    let names = runtime.list(directory).await.map_err(OpenError::io(directory))?;
+    let mut found: Vec<(StoreName, Manifest)> = Vec::new();
+    found
+        .extend(adopt::controllers(&runtime, directory).await?.map(|m| (StoreName::Controller, m)));
+    let shards = manifests(&runtime, directory).await?;
+    found.extend(shards.into_iter().map(|(shard, manifest)| (StoreName::Shard(shard), manifest)));
+    let kafkas = adopt::kafkas(&runtime, directory).await?;
+    let start = match &kafkas {
+        _ if names.iter().any(|name| name == PLAN) => Start::CarryOut,
+        Some(_) => match adopt::has_metadata(directory, kafkas.as_deref().unwrap_or_default()) {
+            Ok(()) => Start::TakeOver,
+            Err(error) => Start::Refuse(error.to_string()),
+        },
+        None => start_of_ours(&runtime, directory, &names, &found).await?,
+    };
+    let partitions = match kafkas {
+        Some(kafkas) => kafka_partitions(&runtime, directory, kafkas).await?,
+        None => ours(&found),
+    };
+    let stores = found.iter().map(|(name, manifest)| store(directory, &names, *name, manifest));
+    Ok(Inspection { stores: stores.collect(), partitions, start })
+}
+
+async fn start_of_ours(
+    runtime: &Looking,
+    directory: &Path,
+    names: &[String],
+    found: &[(StoreName, Manifest)],
+) -> Result<Start, OpenError> {
+    if found.is_empty() {
+        let foreign = names.iter().find(|name| crate::strays::is_partition(name));
+        return Ok(foreign.map_or(Start::New, |name| {
+            let path = directory.join(name);
+            Start::Refuse(marker::foreign(&path, "it was not written by this log").to_string())
+        }));
+    }
+    if !found.iter().any(|(name, _)| *name == StoreName::Controller) {
+        return Ok(Start::Refuse(format!(
+            "{}: it is missing, and without the metadata nothing says which partitions the data belongs to",
+            manifest_path(directory, StoreName::Controller).display()
+        )));
+    }
+    let mut start = Start::Clean;
+    for (name, manifest) in found {
+        let Some(marker) = &manifest.clean else {
+            start = Start::Recover;
+            continue;
+        };
+        let went_on = served(runtime, directory, *name, manifest.id).await?;
+        match marker::find_in(runtime, directory, marker).await? {
+            _ if went_on => start = Start::Recover,
+            MarkerFound::Ours => {}
+            MarkerFound::Removed | MarkerFound::Another => {
+                let why = "Kafka ran on it after our clean stop, or it is a copy";
+                return Ok(Start::Refuse(marker::foreign(directory, why).to_string()));
+            }
+        }
+    }
+    Ok(start)
+}
+
+fn store(
+    directory: &Path,
+    names: &[String],
+    name: StoreName,
+    manifest: &Manifest,
+) -> InspectedStore {
+    let files = names.iter().filter(|file| number_of(name, file).is_some());
+    let lengths: Vec<u64> = files
+        .map(|file| std::fs::metadata(directory.join(file)).map_or(0, |metadata| metadata.len()))
+        .collect();
+    InspectedStore {
+        name,
+        shards: manifest.shards,
+        clean: manifest.clean.is_some(),
+        partitions: manifest.partitions.len(),
+        log_files: lengths.len(),
+        log_bytes: lengths.iter().sum(),
+    }
+}
+
+fn ours(found: &[(StoreName, Manifest)]) -> Vec<InspectedPartition> {
+    let states = found.iter().flat_map(|(_, manifest)| &manifest.partitions);
+    let mut all: Vec<InspectedPartition> = states.map(of_state).collect();
+    all.sort_by(|a, b| a.name.cmp(&b.name));
+    all
+}
+
+fn of_state(state: &PartitionState) -> InspectedPartition {
+    InspectedPartition {
+        name: format!("{}-{}", state.topic, state.id.partition),
+        topic: state.id.topic,
+        offsets: Some((state.log_start, state.end)),
+        segments: state.segments.len(),
+        bytes: state.segments.iter().map(|segment| u64::from(segment.length)).sum(),
+    }
+}
+
+async fn kafka_partitions(
+    runtime: &Looking,
+    directory: &Path,
+    found: Vec<adopt::Found>,
+) -> Result<Vec<InspectedPartition>, OpenError> {
+    let mut all = Vec::with_capacity(found.len());
+    for adopt::Found { name, id, .. } in found {
+        let path = directory.join(&name);
+        let (mut segments, mut bytes) = (0, 0);
+        for file in runtime.list(&path).await.map_err(OpenError::io(&path))? {
+            if crate::strays::is_segment(&file) {
+                segments += 1;
+                bytes +=
+                    runtime.stat(&path.join(&file)).await.map_err(OpenError::io(&path))?.length;
+            }
+        }
+        all.push(InspectedPartition { name, topic: id.topic, offsets: None, segments, bytes });
+    }
+    Ok(all)
+}
