@@ -159,6 +159,15 @@ impl<R: Runtime> Commit<R> {
             let length = growing.builder.length(&self.arena.borrow());
             let fits = length + need <= growing.room
                 && self.arena.borrow().remaining() >= need.next_multiple_of(BLOCK);
+            // A group that recycling opened has room for recycling: nobody else may fill it with what is kept for that.
+            let more = block_up((length + need) as u64);
+            let is_kept = match reserve {
+                Reserve::Keep(kept) if more > block_up(length as u64) => {
+                    self.files.room_after(more).is_some_and(|left| left >= kept)
+                }
+                _ => true,
+            };
+            let fits = fits && is_kept;
             let carried = length + growing.group.extent_bytes;
             if fits && carried + payload + beside <= self.group_bytes_max {
                 return Ok(());
