@@ -63,6 +63,38 @@ pub struct StoreOptions {
     pub retention_every: Duration,
     /// Producers that were silent for so long are forgotten (`producer.id.expiration.ms`).
     pub producer_expiration_ms: i64,
+    pub cleaner: CleanerOptions,
+}
+
+/// How the cleaner of compacted logs is run.
+#[derive(Clone, Debug, PartialEq)]
+pub struct CleanerOptions {
+    /// Without it nothing is compacted.
+    pub enabled: bool,
+    /// Memory of the map of keys. With more keys than fit, a log is cleaned in several rounds.
+    pub map_bytes: usize,
+    /// How full the map may become.
+    pub map_load_factor: f64,
+    /// Reads and writes together.
+    pub bytes_per_second: f64,
+    /// One read or write.
+    pub io_bytes: usize,
+    /// How long it sleeps when nothing is to be cleaned.
+    pub backoff: Duration,
+}
+
+impl Default for CleanerOptions {
+    /// Kafka's defaults, with less memory for the map.
+    fn default() -> Self {
+        CleanerOptions {
+            enabled: true,
+            map_bytes: 1 << 20,
+            map_load_factor: 0.9,
+            bytes_per_second: f64::MAX,
+            io_bytes: 256 << 10,
+            backoff: Duration::from_secs(15),
+        }
+    }
 }
 
 impl StoreOptions {
@@ -92,6 +124,7 @@ impl StoreOptions {
             idle_after: Duration::from_millis(20),
             retention_every: Duration::from_secs(30),
             producer_expiration_ms: 86_400_000,
+            cleaner: CleanerOptions::default(),
         }
     }
 }
@@ -119,6 +152,23 @@ pub struct LogConfig {
     pub min_insync_replicas: i32,
     /// `cleanup.policy` holds `delete`. Without it nothing is removed by age or size.
     pub cleanup_delete: bool,
+    /// `cleanup.policy` holds `compact`: the latest record of each key stays.
+    pub cleanup_compact: bool,
+    /// How long a tombstone stays once the cleaner has seen it.
+    pub delete_retention_ms: i64,
+    pub min_compaction_lag_ms: i64,
+    pub max_compaction_lag_ms: i64,
+    pub min_cleanable_dirty_ratio: f64,
+}
+
+impl LogConfig {
+    /// When a segment is rolled for its age: in a compacted topic early enough for `max.compaction.lag.ms`, as in Kafka.
+    pub(crate) fn roll_ms(&self) -> i64 {
+        match self.cleanup_compact {
+            true => self.segment_ms.min(self.max_compaction_lag_ms),
+            false => self.segment_ms,
+        }
+    }
 }
 
 impl Default for LogConfig {
@@ -142,6 +192,11 @@ impl Default for LogConfig {
             message_timestamp_after_max_ms: 3_600_000,
             min_insync_replicas: 1,
             cleanup_delete: true,
+            cleanup_compact: false,
+            delete_retention_ms: 86_400_000,
+            min_compaction_lag_ms: 0,
+            max_compaction_lag_ms: i64::MAX,
+            min_cleanable_dirty_ratio: 0.5,
         }
     }
 }

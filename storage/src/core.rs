@@ -58,7 +58,7 @@ pub(crate) struct Core<R: Runtime> {
     pub(crate) births: Cell<u64>,
     /// Nothing may be appended any more.
     pub(crate) closing: Cell<bool>,
-    /// The recycler runs.
+    /// The recycler and the cleaner run.
     pub(crate) serving: Cell<bool>,
     /// A sync is wanted now: somebody waits for the durable mark under `written`.
     pub(crate) sync_wanted: Cell<bool>,
@@ -68,6 +68,8 @@ pub(crate) struct Core<R: Runtime> {
     pub(crate) sync_within: Cell<Duration>,
     /// The manifest is being written.
     pub(crate) recording: Cell<bool>,
+    /// A log is being compacted.
+    pub(crate) cleaning: Cell<bool>,
     /// The tasks are to end.
     pub(crate) stopped: Cell<bool>,
     /// The manifest of the clean stop is being written, or was: there is none after it.
@@ -118,6 +120,10 @@ pub(crate) struct Counts {
     pub(crate) recycled: Cell<u64>,
     pub(crate) relogged: Cell<u64>,
     pub(crate) refused: Cell<u64>,
+    /// Of compaction: rounds, bytes of the segments that they went through, records that they removed.
+    pub(crate) rounds: Cell<u64>,
+    pub(crate) cleaned_bytes: Cell<u64>,
+    pub(crate) removed_records: Cell<u64>,
 }
 
 /// Adds to a counter.

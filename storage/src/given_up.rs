@@ -86,15 +86,20 @@ async fn rename<R: Runtime>(core: &Rc<Core<R>>, given_up: GivenUp<R>) -> io::Res
     core.runtime.sync_directory(&given_up.parent).await?;
     core.renaming.borrow_mut().retain(|name| name.since != since);
     let paths: Vec<PathBuf> = given_up.renames.into_iter().map(|(_, to)| to).collect();
+    remove_later(core, paths, given_up.unlink_after);
+    Ok(())
+}
+
+/// Removes what was renamed after this time, or when the store closes.
+pub(crate) fn remove_later<R: Runtime>(core: &Rc<Core<R>>, paths: Vec<PathBuf>, after: Duration) {
     core.to_remove.borrow_mut().extend(paths.iter().cloned());
     let later = Rc::clone(core);
     core.runtime.spawn(async move {
-        later.runtime.sleep(given_up.unlink_after).await;
+        later.runtime.sleep(after).await;
         for path in paths {
             remove_renamed(&later, path).await;
         }
     });
-    Ok(())
 }
 
 /// Removes what was renamed and whose time has not come yet. A start after a clean stop looks at no partition's directory: what the stop

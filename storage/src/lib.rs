@@ -8,7 +8,7 @@
 //! - what is in the bytes: [`units`], [`batch`], [`index`], [`producer`], [`epochs`], [`checkpoint`]: no I/O, no clock;
 //! - the machine: [`runtime`], real and simulated;
 //! - the life of a batch: `log/append`, `commit_log`, `segment/drain`, `segment/finish`, `recycle`, `log/read`;
-//! - what ends: `retention`, `given_up`, `memory`;
+//! - what ends: `retention`, `compaction`, `given_up`, `memory`;
 //! - what comes back: `manifest`, `recovery`, `strays`, `marker`; `reshard` and `adopt`, which go by a `plan`.
 //!
 //! # Not obvious
@@ -17,6 +17,8 @@
 //! - The list of segments is the manifest's and the log's, never the directory's.
 //! - A block that holds acknowledged bytes is not written again, unless the log has those bytes: a torn write would take them.
 //! - The lock of a directory lives in the ring, since writes of a killed process go on landing for seconds.
+//! - A finished segment's files never change, but compaction puts others in their place, of the same name: what was looked up before
+//!   that (positions, a cached file) is worth nothing afterwards. [`Log`]'s lookups begin anew then.
 //! - A client's records may contain what looks like a group of the commit log; only groups of known ids are believed.
 
 pub mod batch;
@@ -30,6 +32,7 @@ pub mod units;
 mod adopt;
 mod buffers;
 mod commit_log;
+mod compaction;
 mod config;
 mod core;
 mod error;
@@ -55,7 +58,7 @@ mod strays;
 mod tail;
 
 pub use adopt::adopt;
-pub use config::{Durability, LogConfig, StoreName, StoreOptions};
+pub use config::{CleanerOptions, Durability, LogConfig, StoreName, StoreOptions};
 pub use core::{Advance, OnAdvance};
 pub use error::{AppendError, Offline, OpenError, ReadError, StorageError};
 pub use inspect::{InspectedPartition, InspectedStore, Inspection, Start, inspect};

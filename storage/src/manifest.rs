@@ -8,12 +8,15 @@
 //!          u128 topic id, i32 partition, u16 + topic name, i64 log start, i64 LEO,
 //!          u64 + u32 the entry from which its replay starts,
 //!          u32 epochs, each i32 epoch, i64 start offset;  u32 + bytes of the producers' state at the LEO (`producer::snapshot`)
+//!          i64 first dirty offset, i64 base of the first segment that compaction has not written anew
 //!          u32 segments, each: i64 base, i64 next offset, u32 length, u32 filed, i64 first timestamp, i64 max timestamp,
 //!            i64 its offset, i64 opened, u64 + u64 bytes of index entries, i64 newest indexed timestamp,
-//!            u32 bytes since the last entry, u8 finished, u32 + bytes of further entries of each index
+//!            u32 bytes since the last entry, u8 finished (bit 0), swapping (bit 1),
+//!            u32 + bytes of further entries of each index
 //! ```
 //! All little endian. `filed` is where the segment's file ends for certain; what is behind it is in the log, from the
-//! partition's entry on.
+//! partition's entry on. `swapping`: compaction made the segment, and where its files with `.cleaned` names are, they count instead of
+//! those with its own. Version 01, from before compaction, has neither offset and is read, too.
 
 use std::path::Path;
 
@@ -28,7 +31,9 @@ use crate::segment::Segment;
 use crate::segment::index_tail::IndexTail;
 use crate::units::{Epoch, Offset, PartitionId, Timestamp, TopicId};
 
-const MAGIC: u64 = u64::from_le_bytes(*b"ODRMAN01");
+const MAGIC: u64 = u64::from_le_bytes(*b"ODRMAN02");
+/// Before compaction.
+const MAGIC_1: u64 = u64::from_le_bytes(*b"ODRMAN01");
 const HEAD_BYTES: usize = 16;
 
 /// Our clean-shutdown marker as it was when we wrote it: Kafka removes it at its start and writes it anew.
@@ -61,6 +66,8 @@ pub(crate) struct PartitionState {
     pub(crate) replay: EntryId,
     pub(crate) epochs: Vec<EpochStart>,
     pub(crate) producers: Vec<u8>,
+    pub(crate) cleaned_to: Offset,
+    pub(crate) rewritten: Offset,
     pub(crate) segments: Vec<SegmentState>,
 }
 
@@ -80,6 +87,7 @@ pub(crate) struct SegmentState {
     pub(crate) indexed_timestamp: Timestamp,
     pub(crate) since_entry: u32,
     pub(crate) finished: bool,
+    pub(crate) swapping: bool,
     /// Index entries that are not in the files.
     pub(crate) more_offsets: Vec<u8>,
     pub(crate) more_times: Vec<u8>,
@@ -101,6 +109,7 @@ impl SegmentState {
             indexed_timestamp: segment.indexed_timestamp,
             since_entry: segment.since_entry,
             finished: segment.finished,
+            swapping: segment.swapping,
             more_offsets: segment.offsets.unwritten().to_vec(),
             more_times: segment.times.unwritten().to_vec(),
         }
@@ -120,6 +129,7 @@ impl SegmentState {
         segment.indexed_timestamp = self.indexed_timestamp;
         segment.since_entry = self.since_entry;
         segment.finished = self.finished;
+        segment.swapping = self.swapping;
         segment.settle(self.filed);
         segment
     }
@@ -167,9 +177,10 @@ impl Manifest {
         let (magic, length, checksum) =
             (u64::from_le_bytes(head.take()?), head.number()?, head.number()?);
         let body = bytes.get(HEAD_BYTES..HEAD_BYTES + length as usize)?;
-        if magic != MAGIC || crc32c::crc32c(body) != checksum {
+        if (magic != MAGIC && magic != MAGIC_1) || crc32c::crc32c(body) != checksum {
             return None;
         }
+        let compacts = magic == MAGIC;
         let mut body = Reader(body);
         let id = LogId(u128::from_le_bytes(body.take()?));
         let first = GroupSequence(u64::from_le_bytes(body.take()?));
@@ -185,7 +196,7 @@ impl Manifest {
             }),
         };
         let partitions = (0..body.number()?)
-            .map(|_| PartitionState::decode(&mut body))
+            .map(|_| PartitionState::decode(&mut body, compacts))
             .collect::<Option<_>>()?;
         Some(Manifest { id, first, previous, mark, shards, clean, partitions })
     }
@@ -206,13 +217,15 @@ impl PartitionState {
             out.put(&epoch.start.0.to_le_bytes());
         }
         out.bytes(&self.producers);
+        out.put(&self.cleaned_to.0.to_le_bytes());
+        out.put(&self.rewritten.0.to_le_bytes());
         out.count(self.segments.len());
         for segment in &self.segments {
             segment.encode(out);
         }
     }
 
-    fn decode(body: &mut Reader<'_>) -> Option<PartitionState> {
+    fn decode(body: &mut Reader<'_>, compacts: bool) -> Option<PartitionState> {
         let topic = TopicId(Uuid::from_bytes(body.take()?));
         let id = PartitionId { topic, partition: i32::from_le_bytes(body.take()?) };
         let topic = String::from_utf8(body.bytes()?.to_vec()).ok()?;
@@ -227,9 +240,24 @@ impl PartitionState {
         };
         let epochs = (0..body.number()?).map(|_| epoch(body)).collect::<Option<_>>()?;
         let producers = body.bytes()?.to_vec();
+        let (cleaned_to, rewritten) = match compacts {
+            true => (Offset(body.long()?), Offset(body.long()?)),
+            false => (Offset(0), Offset(0)),
+        };
         let segments =
             (0..body.number()?).map(|_| SegmentState::decode(body)).collect::<Option<_>>()?;
-        Some(PartitionState { id, topic, log_start, end, replay, epochs, producers, segments })
+        Some(PartitionState {
+            id,
+            topic,
+            log_start,
+            end,
+            replay,
+            epochs,
+            producers,
+            cleaned_to,
+            rewritten,
+            segments,
+        })
     }
 }
 
@@ -247,13 +275,13 @@ impl SegmentState {
         out.put(&self.times.to_le_bytes());
         out.put(&self.indexed_timestamp.0.to_le_bytes());
         out.put(&self.since_entry.to_le_bytes());
-        out.put(&[u8::from(self.finished)]);
+        out.put(&[u8::from(self.finished) | u8::from(self.swapping) << 1]);
         out.bytes(&self.more_offsets);
         out.bytes(&self.more_times);
     }
 
     fn decode(body: &mut Reader<'_>) -> Option<SegmentState> {
-        Some(SegmentState {
+        let mut segment = SegmentState {
             base: Offset(body.long()?),
             next: Offset(body.long()?),
             length: body.number()?,
@@ -266,10 +294,16 @@ impl SegmentState {
             times: u64::from_le_bytes(body.take()?),
             indexed_timestamp: Timestamp(body.long()?),
             since_entry: body.number()?,
-            finished: body.take::<1>()? != [0],
-            more_offsets: body.bytes()?.to_vec(),
-            more_times: body.bytes()?.to_vec(),
-        })
+            finished: false,
+            swapping: false,
+            more_offsets: Vec::new(),
+            more_times: Vec::new(),
+        };
+        let [flags] = body.take()?;
+        (segment.finished, segment.swapping) = (flags & 1 != 0, flags & 2 != 0);
+        segment.more_offsets = body.bytes()?.to_vec();
+        segment.more_times = body.bytes()?.to_vec();
+        Some(segment)
     }
 }
 

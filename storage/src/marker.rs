@@ -31,6 +31,8 @@ pub struct CheckpointLine {
     pub log_start: Offset,
     /// Base of the first segment: a log start above it must be said.
     pub first_base: Offset,
+    /// The first dirty offset of a log that was compacted.
+    pub first_dirty: Option<Offset>,
 }
 
 impl CheckpointLine {
@@ -41,6 +43,8 @@ impl CheckpointLine {
             end: partition.end,
             log_start: partition.log_start,
             first_base: partition.segments.front().map_or(partition.end, |segment| segment.base),
+            first_dirty: Some(partition.cleaned_to)
+                .filter(|to| partition.config.cleanup_compact && to.0 > 0),
         }
     }
 }
@@ -67,6 +71,11 @@ pub fn write_marker(
     write_synced(
         &directory.join("log-start-offset-checkpoint"),
         OffsetCheckpoint { offsets: starts }.print(),
+    )?;
+    let dirty = lines.iter().filter_map(|line| Some((key(line), line.first_dirty?))).collect();
+    write_synced(
+        &directory.join("cleaner-offset-checkpoint"),
+        OffsetCheckpoint { offsets: dirty }.print(),
     )?;
     let content = CleanShutdown { broker_epoch }.print();
     let path = directory.join(MARKER_FILE);

@@ -54,6 +54,19 @@ pub(crate) struct Partition {
     pub(crate) preparing: bool,
     /// For `flush.messages`: records since the last sync that this topic asked for.
     pub(crate) unflushed: i64,
+    /// Compaction: the first dirty offset. What is below was cleaned.
+    pub(crate) cleaned_to: Offset,
+    /// The base of the first segment that the cleaner has never written anew. Positions that the commit log names in older ones are
+    /// those of files that are gone.
+    pub(crate) rewritten: Offset,
+    /// How many times the cleaner has put a segment in the place of others.
+    pub(crate) swaps: u64,
+    /// The last of them is done, and no manifest says so yet.
+    pub(crate) swap_unrecorded: bool,
+    /// Damage was met: it is not cleaned any more.
+    pub(crate) uncleanable: bool,
+    /// Up to this end nothing can be cleaned, for want of a transaction's end.
+    pub(crate) undecided: Option<Offset>,
 }
 
 impl Partition {
@@ -88,6 +101,12 @@ impl Partition {
             draining: false,
             preparing: false,
             unflushed: 0,
+            cleaned_to: Offset(0),
+            rewritten: Offset(0),
+            swaps: 0,
+            swap_unrecorded: false,
+            uncleanable: false,
+            undecided: None,
         }
     }
 

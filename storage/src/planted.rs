@@ -49,6 +49,26 @@ pub(crate) enum Bug {
     DirectoryIsList,
     /// Batches go where the log's state ends, not to the segment and position that their entries name.
     EntryWithoutPlace,
+    /// A cleaned segment takes its place before its bytes are synced.
+    CleanedUnsynced,
+    /// A cleaned segment takes its place before its files' names are durable.
+    CleanedDirectoryUnsynced,
+    /// The cleaned segment's files get their names before a manifest says so.
+    SwappedBeforeManifest,
+    /// Recovery does not give them their names.
+    SwapNotCompleted,
+    /// The next round does not wait until a manifest says that the swaps are done.
+    SwapsUnrecorded,
+    /// A full map of keys forgets those that come later, and goes on.
+    KeyMapForgets,
+    /// A tombstone goes with what it deletes.
+    TombstonesGoAtOnce,
+    /// Entries of the commit log that name a place in a segment that was cleaned since are replayed.
+    EntriesOfCleanedReplayed,
+    /// Memory keeps what it has of segments that were cleaned.
+    TailKeptBySwap,
+    /// A reader goes on with positions from before a swap.
+    ReaderNotDisturbed,
 }
 
 #[cfg(test)]

@@ -370,6 +370,8 @@ impl PartitionState {
             } else {
                 partition.producers.remembered()
             },
+            cleaned_to: partition.cleaned_to,
+            rewritten: partition.rewritten,
             segments: partition.segments.iter().map(SegmentState::of).collect(),
         }
     }

@@ -87,7 +87,7 @@ impl Partition {
                 expired.roll = too_old || too_much;
                 break;
             }
-            if !segment.finished {
+            if !segment.finished || segment.swapping {
                 break;
             }
             expired.start = Some(segment.next.max(self.log_start));
@@ -141,7 +141,11 @@ impl Partition {
         self.epochs.truncate_start(start);
         self.producers.advance_log_start(start);
         let mut gone = Vec::new();
-        while self.segments.len() > 1 && self.segments[0].next <= start && self.segments[0].finished
+        // While its files change their names, a segment stays: the next look takes it.
+        while self.segments.len() > 1
+            && self.segments[0].next <= start
+            && self.segments[0].finished
+            && !self.segments[0].swapping
         {
             gone.extend(self.segments.pop_front().map(|segment| segment.base));
         }

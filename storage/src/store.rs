@@ -1,11 +1,12 @@
 //! The store: all logs of one shard in one log directory, and the tasks that serve them.
 //!
-//! - [`Store::open`] takes the directory's lock, recovers, and starts the tasks but for one: [`Store::serve`] starts the recycler.
+//! - [`Store::open`] takes the directory's lock, recovers, and starts the tasks but for two: [`Store::serve`] starts the recycler and
+//!   the cleaner.
 //! - [`Store::close`] drains everything and cuts the files; [`Closed::seal`] then says in the manifest that the stop was
 //!   clean, once the directory's marker is written ([`crate::write_marker`]).
 //!
-//! The tasks: the committer (one group at a time), the syncs (under `written`), four drains, the recycler, retention, and
-//! the renaming of what was given up. All end when the store is closed or goes offline.
+//! The tasks: the committer (one group at a time), the syncs (under `written`), four drains, the recycler, retention, the
+//! renaming of what was given up, and the cleaner of compacted logs. All end when the store is closed or goes offline.
 
 use std::cell::{Cell, RefCell};
 use std::collections::BTreeSet;
@@ -61,6 +62,12 @@ pub struct StoreStats {
     pub recycled: u64,
     pub relogged: u64,
     pub refused: u64,
+    /// Rounds of the cleaner, bytes of the segments that they went through, records that they removed.
+    pub cleanings: u64,
+    pub cleaned_bytes: u64,
+    pub removed_records: u64,
+    /// Logs in which the cleaner has met damage.
+    pub uncleanable: usize,
     pub dirty_bytes: usize,
     pub kept_bytes: usize,
     pub log_files: usize,
@@ -107,6 +114,10 @@ impl<R: Runtime> Store<R> {
         let core = &self.0;
         if !core.serving.replace(true) {
             core.runtime.spawn(crate::recycle::run(Rc::clone(core)));
+            // It writes manifests, too.
+            if core.options.cleaner.enabled {
+                core.runtime.spawn(crate::compaction::run(Rc::clone(core)));
+            }
         }
     }
 
@@ -237,6 +248,10 @@ impl<R: Runtime> Store<R> {
             recycled: counts.recycled.get(),
             relogged: counts.relogged.get(),
             refused: counts.refused.get(),
+            cleanings: counts.rounds.get(),
+            cleaned_bytes: counts.cleaned_bytes.get(),
+            removed_records: counts.removed_records.get(),
+            uncleanable: crate::compaction::uncleanable(&self.0),
             dirty_bytes: counts.dirty_bytes.get(),
             kept_bytes: counts.kept_bytes.get(),
             log_files: self.0.commit.borrow().files.count(),
@@ -260,6 +275,15 @@ impl<R: Runtime> Store<R> {
         core.events.room.notify();
         let last = core.commit.borrow().last_content;
         core.durable(last).await?;
+        // A swap of segments that has begun comes to its end.
+        loop {
+            let settled = core.events.settled.listen();
+            core.check_online()?;
+            if !core.cleaning.get() {
+                break;
+            }
+            settled.await;
+        }
         let closed = self.drain_all().await;
         if let Err(error) = closed {
             core.go_offline(&format!("the log cannot be drained: {error}"));
@@ -393,6 +417,7 @@ pub(crate) fn new_core<R: Runtime>(
         record_wanted: Cell::new(false),
         sync_within: Cell::new(Duration::MAX),
         recording: Cell::new(false),
+        cleaning: Cell::new(false),
         sealed: Cell::new(false),
         stopped: Cell::new(false),
     }

@@ -17,6 +17,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::rc::Rc;
 
+use crate::compaction::CLEANED;
 use crate::core::Core;
 use crate::given_up::remove;
 use crate::log::Log;
@@ -163,7 +164,8 @@ async fn is_stray<R: Runtime>(core: &Core<R>, path: &Path) -> io::Result<bool> {
 
 /// What a partition's directory may hold.
 fn is_ours(name: &str) -> bool {
-    let name = name.strip_suffix(".deleted").or(name.strip_suffix(".tmp")).unwrap_or(name);
+    let added = [".deleted", ".tmp", CLEANED];
+    let name = added.iter().find_map(|suffix| name.strip_suffix(suffix)).unwrap_or(name);
     let base = Kind::ALL.iter().find_map(|kind| name.strip_suffix(kind.suffix()));
     base.is_some_and(|base| base.parse::<u64>().is_ok())
         || ["partition.metadata", "leader-epoch-checkpoint"].contains(&name)
@@ -192,6 +194,7 @@ mod tests {
             ("00000000000000000042.log", true),
             ("00000000000000000042.snapshot.deleted", true),
             ("partition.metadata.tmp", true),
+            ("00000000000000000042.timeindex.cleaned", true),
             ("leader-epoch-checkpoint", true),
             ("notes.log", false),
             ("2024.tar", false),

@@ -1,10 +1,9 @@
 //! Makes batches: for what the broker itself writes (metadata, control records), and for tests, in the bytes that Kafka's
 //! Java client would write where the codec leaves no choice.
 
-use std::io::Write;
-
 use bytes::Bytes;
 
+use crate::batch::deflate::Deflate;
 use crate::batch::varint::{put_int, put_long};
 use crate::batch::{
     Attributes, Batch, BatchHeader, Codec, ControlType, EndTransaction, HEADER_BYTES,
@@ -207,7 +206,7 @@ pub(crate) fn seal(mut header: BatchHeader, payload: &[u8]) -> Batch {
 }
 
 /// A length as the format holds it. What we build is far below the limit: a batch is built in memory by ourselves.
-fn count(length: usize) -> i32 {
+pub(super) fn count(length: usize) -> i32 {
     i32::try_from(length).expect("a batch that we build has less than 2 GiB")
 }
 
@@ -220,41 +219,12 @@ fn put_nullable(out: &mut Vec<u8>, bytes: Option<&[u8]>) {
     out.extend_from_slice(bytes.unwrap_or_default());
 }
 
-/// Compresses as Kafka's Java client does. Writing to memory does not fail.
+/// Compresses as Kafka's Java client does.
 pub(crate) fn deflate(codec: Codec, records: Vec<u8>) -> Vec<u8> {
-    const MEMORY: &str = "writing to memory does not fail";
-    match codec {
-        Codec::None => records,
-        Codec::Gzip => {
-            let mut encoder =
-                flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::default());
-            encoder.write_all(&records).expect(MEMORY);
-            encoder.finish().expect(MEMORY)
-        }
-        Codec::Snappy => deflate_snappy(&records),
-        Codec::Lz4 => {
-            let info = lz4_flex::frame::FrameInfo::new()
-                .block_size(lz4_flex::frame::BlockSize::Max64KB)
-                .block_mode(lz4_flex::frame::BlockMode::Independent);
-            let mut encoder = lz4_flex::frame::FrameEncoder::with_frame_info(info, Vec::new());
-            encoder.write_all(&records).expect(MEMORY);
-            encoder.finish().expect(MEMORY)
-        }
-        Codec::Zstd => {
-            let mut encoder = zstd::stream::write::Encoder::new(Vec::new(), 3).expect(MEMORY);
-            encoder.write_all(&records).expect(MEMORY);
-            encoder.finish().expect(MEMORY)
-        }
+    if codec == Codec::None {
+        return records;
     }
-}
-
-fn deflate_snappy(records: &[u8]) -> Vec<u8> {
-    let mut out = b"\x82SNAPPY\0\0\0\0\x01\0\0\0\x01".to_vec();
-    for block in records.chunks(32 << 10) {
-        let compressed =
-            snap::raw::Encoder::new().compress_vec(block).expect("a small block can be compressed");
-        out.extend(count(compressed.len()).to_be_bytes());
-        out.extend(compressed);
-    }
-    out
+    let mut stream = Deflate::new(codec);
+    stream.write(&records);
+    stream.finish()
 }

@@ -28,10 +28,12 @@
 
 mod builder;
 mod control;
+mod deflate;
 mod error;
 mod header;
 mod inflate;
 mod record;
+mod retained;
 pub mod scan;
 mod skim;
 mod stamp;
@@ -53,6 +55,7 @@ pub use header::{
 };
 pub use inflate::INFLATED_BYTES_MAX;
 pub use record::{Header, Headers, PlainRecords, Record, RecordFields, Records};
+pub(crate) use retained::{Retained, emptied};
 pub use stamp::{Checked, Rewrite, copy_stamped, stamp};
 pub use validate::{Progress, Rules, Validation};
 

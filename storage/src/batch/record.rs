@@ -53,6 +53,11 @@ impl<'a> Headers<'a> {
     pub fn is_empty(&self) -> bool {
         self.count == 0
     }
+
+    /// How many there are, and their bytes as they stand in the record.
+    pub(crate) fn raw(&self) -> (i32, &'a [u8]) {
+        (self.count, self.bytes)
+    }
 }
 
 impl<'a> Iterator for Headers<'a> {

@@ -162,7 +162,10 @@ impl MaxTimestampScan {
                 return true;
             }
             at += header.size() as u64;
-            if header.max_timestamp > found.map_or(Timestamp::NONE, |(timestamp, _)| timestamp) {
+            // One that was emptied keeps its time, but has no record of it.
+            if header.count > 0
+                && header.max_timestamp > found.map_or(Timestamp::NONE, |(timestamp, _)| timestamp)
+            {
                 *found = Some((header.max_timestamp, header.last_offset()));
             }
             false

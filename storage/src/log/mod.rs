@@ -11,6 +11,7 @@ use std::rc::Rc;
 use crate::batch::BatchInfo;
 use crate::core::{Advance, Core};
 use crate::partition::Partition;
+use crate::planted::{Bug, is};
 use crate::producer::{SequenceCheck, SequenceError};
 use crate::runtime::Runtime;
 use crate::units::{Epoch, Offset, PartitionId, Timestamp};
@@ -107,6 +108,16 @@ impl<R: Runtime> Log<R> {
             crate::config::Durability::Written => state.written,
         };
         Advance { id: self.0.id, written: state.written, durable: state.durable, acknowledged }
+    }
+
+    /// How many swaps of segments there were: to be compared when a lookup is done ([`Log::is_disturbed`]).
+    fn swaps(&self) -> u64 {
+        self.state().swaps
+    }
+
+    /// Whether compaction has changed segments since: what was looked up meanwhile may be of two minds.
+    fn is_disturbed(&self, swaps: u64) -> bool {
+        self.swaps() != swaps && !is(Bug::ReaderNotDisturbed)
     }
 
     /// What its segments and its tail hold.

@@ -2,7 +2,8 @@
 //!
 //! What is in the tail is answered without suspending. Below it, the offset index says where to look, and the plan names
 //! ranges of the segment's file that end at what is complete in it: bytes below `filed` never change. A range may end
-//! inside a batch, as Kafka's do, but never holds a byte of a batch at or above `up_to`.
+//! inside a batch, as Kafka's do, but never holds a byte of a batch at or above `up_to`. Where compaction puts another segment in the
+//! place of one that is being looked at, the lookup begins anew; a plan that is made keeps its files.
 
 use std::io;
 
@@ -89,7 +90,13 @@ impl<R: Runtime> Log<R> {
                 return Ok(from_tail(&state, from, up_to, max_bytes, at_least_one));
             }
         }
-        self.read_files(from, up_to, max_bytes, at_least_one).await
+        loop {
+            let swaps = self.swaps();
+            let plan = self.read_files(from, up_to, max_bytes, at_least_one).await;
+            if !self.is_disturbed(swaps) {
+                return plan;
+            }
+        }
     }
 
     /// A plan that begins below the tail, and may go on into it.

@@ -28,6 +28,20 @@ impl<R: Runtime> Log<R> {
         timestamp: Timestamp,
         up_to: Offset,
     ) -> Result<Option<FoundOffset>, ReadError> {
+        loop {
+            let swaps = self.swaps();
+            let found = self.seek_timestamp(timestamp, up_to).await;
+            if !self.is_disturbed(swaps) {
+                return found;
+            }
+        }
+    }
+
+    async fn seek_timestamp(
+        &self,
+        timestamp: Timestamp,
+        up_to: Offset,
+    ) -> Result<Option<FoundOffset>, ReadError> {
         let candidates: Vec<Offset> = {
             let state = self.state();
             let candidates =
@@ -78,6 +92,24 @@ impl<R: Runtime> Log<R> {
         &self,
         up_to: Offset,
     ) -> Result<Option<FoundOffset>, ReadError> {
+        loop {
+            let swaps = self.swaps();
+            let found = match self.seek_max(up_to, false).await {
+                // Compaction may have emptied the batch that has it: then the batches are asked.
+                Ok(None) if self.state().rewritten > Offset(0) => self.seek_max(up_to, true).await,
+                other => other,
+            };
+            if !self.is_disturbed(swaps) {
+                return found;
+            }
+        }
+    }
+
+    async fn seek_max(
+        &self,
+        up_to: Offset,
+        exactly: bool,
+    ) -> Result<Option<FoundOffset>, ReadError> {
         let mut best: Option<(Timestamp, Offset)> = None;
         let segments: Vec<(Offset, Offset, Timestamp)> = {
             let state = self.state();
@@ -91,7 +123,7 @@ impl<R: Runtime> Log<R> {
             if base >= up_to || best.is_some_and(|(timestamp, _)| timestamp >= max) || max.0 < 0 {
                 continue;
             }
-            let found = if next <= up_to {
+            let found = if next <= up_to && !exactly {
                 Some((max, base))
             } else {
                 self.max_in_segment(base, up_to).await?

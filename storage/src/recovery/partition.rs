@@ -5,7 +5,8 @@ use crate::partition::Partition;
 use crate::units::Offset;
 
 impl Partition {
-    /// As [`Partition::start_at`], for segments that may not have been finished when the process stopped.
+    /// As [`Partition::start_at`], for segments that may not have been finished when the process stopped. Those whose files were changing
+    /// their names go, too: the files may have gone already, under either name.
     pub(super) fn start_at_replayed(&mut self, start: Offset) {
         let active = self.active().base;
         for segment in self
@@ -14,6 +15,7 @@ impl Partition {
             .filter(|segment| segment.base != active && segment.next <= start)
         {
             segment.finished = true;
+            segment.swapping = false;
         }
         self.start_at(start);
     }

@@ -132,6 +132,7 @@ impl Replay<'_> {
         );
         partition.producers = producers.unwrap_or_else(|_| ProducerStates::new(state.end));
         partition.segments = state.segments.iter().map(|segment| segment.open()).collect();
+        (partition.cleaned_to, partition.rewritten) = (state.cleaned_to, state.rewritten);
         partition.has_directory =
             state.segments.iter().any(|segment| segment.filed > 0 || segment.finished);
         self.starts.insert(state.id, (state.replay, state.end));
@@ -182,6 +183,12 @@ impl Replay<'_> {
             return Ok(());
         }
         let Some(partition) = self.out.partitions.get_mut(&entry.id) else { return Ok(()) };
+        let has_place = matches!(entry.kind, Kind::Batch | Kind::Fragment | Kind::Extent);
+        if has_place && entry.segment < partition.rewritten {
+            // Compaction has written the segment anew since, and all that it held was durable.
+            self.report.hit(Row::EntryOfCleaned);
+            return Ok(());
+        }
         let row = match entry.kind {
             Kind::Batch if is(Bug::EntryWithoutPlace) => {
                 let entry = partition.at_its_end(entry, known);

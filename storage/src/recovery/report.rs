@@ -59,6 +59,10 @@ pub enum Row {
     EntrySkipped,
     /// Entry: of a partition that is not placed here any more.
     EntryForeign,
+    /// Entry: names a place in a segment that compaction has written anew since.
+    EntryOfCleaned,
+    /// Segment: compaction had put it in the place of others, and its files did not have its names yet. They get them.
+    SwapCompleted,
     /// Partition: the log names it. It gets a higher leader epoch.
     PartitionReplayed,
     /// Partition: only the manifest names it.
@@ -70,7 +74,7 @@ pub enum Row {
 }
 
 impl Row {
-    pub const ALL: [Row; 29] = [
+    pub const ALL: [Row; 31] = [
         Row::NewDirectory,
         Row::NeverServed,
         Row::CleanStop,
@@ -96,6 +100,8 @@ impl Row {
         Row::Deleted,
         Row::EntrySkipped,
         Row::EntryForeign,
+        Row::EntryOfCleaned,
+        Row::SwapCompleted,
         Row::PartitionReplayed,
         Row::PartitionUntouched,
         Row::PartitionNew,
@@ -119,6 +125,10 @@ pub struct RecoveryReport {
 impl RecoveryReport {
     pub(crate) fn hit(&mut self, row: Row) {
         self.rows[row as usize] += 1;
+    }
+
+    pub(crate) fn add(&mut self, row: Row, times: u64) {
+        self.rows[row as usize] += times;
     }
 
     /// Whether the stop before was clean, or there was none.

@@ -16,6 +16,7 @@ use crate::commit_log::files::{Used, manifest_path};
 use crate::commit_log::marks::Marks;
 use crate::commit_log::scan::Chain;
 use crate::commit_log::{GroupSequence, LogId};
+use crate::compaction::CLEANED;
 use crate::core::{Core, GroupMemory};
 use crate::error::OpenError;
 use crate::given_up::{is_waiting, or_gone};
@@ -102,6 +103,12 @@ pub(super) async fn resume<R: Runtime>(
     }
     crate::recycle::unlink(core, other_sizes).await.map_err(OpenError::io(&directory))?;
     core.commit.borrow_mut().marks.recorded(chain.end);
+    let logs: Vec<Log<R>> = core.logs.borrow().values().cloned().collect();
+    for log in &logs {
+        let completed = crate::compaction::complete(core, log).await;
+        let directory = log.state().directory.clone();
+        report.add(Row::SwapCompleted, completed.map_err(OpenError::io(&directory))?);
+    }
     if !after_clean_stop {
         let renamed = crate::strays::rename_predecessors(core, &replayed.deleted).await;
         renamed.map_err(OpenError::io(&core.options.directory))?;
@@ -322,12 +329,13 @@ pub(crate) async fn remove_unknown_files<R: Runtime>(
     };
     let known: BTreeSet<String> = {
         let state = log.state();
-        let used = state.segments.iter().filter(|segment| segment.length > 0);
+        // The cleaner may have left a segment without batches; it keeps the place of those that it was made from.
+        let used = state.segments.iter().filter(|segment| segment.length > 0 || segment.finished);
         let bases = used.map(|segment| segment.base);
         bases.flat_map(|base| FileKind::ALL.map(|kind| file_name(base, kind))).collect()
     };
     let is_segment = |name: &String| FileKind::ALL.iter().any(|kind| name.ends_with(kind.suffix()));
-    let is_deleted = |name: &&String| name.ends_with(".deleted");
+    let is_deleted = |name: &&String| name.ends_with(".deleted") || name.ends_with(CLEANED);
     let mut deleted: Vec<_> = names.iter().filter(is_deleted).map(|n| directory.join(n)).collect();
     let before = deleted.len();
     for name in names.iter().filter(|name| is_segment(name) && !known.contains(*name)) {

@@ -31,6 +31,8 @@ fn partition(number: u128) -> PartitionState {
         replay: EntryId::default(),
         epochs: Vec::new(),
         producers: vec![1, 2, 3],
+        cleaned_to: Offset(2),
+        rewritten: Offset(1),
         segments: Vec::new(),
     }
 }

@@ -12,6 +12,7 @@ use std::path::{Path, PathBuf};
 use futures::future::join_all;
 
 use crate::checkpoint::PartitionMetadata;
+use crate::compaction::CLEANED;
 use crate::core::Core;
 use crate::log::Log;
 use crate::planted::{Bug, is};
@@ -65,11 +66,14 @@ struct Key {
     base: Offset,
     kind: Kind,
     writes: bool,
+    /// Tells a segment from the one in whose place compaction has put it.
+    generation: u64,
 }
 
 impl Key {
     fn of<R: Runtime>(log: &Log<R>, base: Offset, kind: Kind, writes: bool) -> Self {
-        Key { id: log.id(), birth: log.birth(), base, kind, writes }
+        let generation = log.state().segment(base).map_or(0, |segment| segment.generation);
+        Key { id: log.id(), birth: log.birth(), base, kind, writes, generation }
     }
 }
 
@@ -171,8 +175,27 @@ impl<R: Runtime> FileCache<R> {
         if let Some(file) = self.cached(key) {
             return Ok(file);
         }
-        let path = log.state().directory.join(file_name(base, kind));
-        let file = core.runtime.open(&path, How::Read).await?;
+        let (directory, swapping) = {
+            let state = log.state();
+            let swapping = state.segment(base).is_some_and(|segment| segment.swapping);
+            (state.directory.clone(), swapping)
+        };
+        let own = directory.join(file_name(base, kind));
+        let opened = match swapping {
+            // Until it has its own name. What has that name before is another's, and never looked at.
+            true => {
+                let cleaned = directory.join(format!("{}{CLEANED}", file_name(base, kind)));
+                match core.runtime.open(&cleaned, How::Read).await {
+                    Err(error) if error.kind() == io::ErrorKind::NotFound => None,
+                    other => Some(other?),
+                }
+            }
+            false => None,
+        };
+        let file = match opened {
+            Some(file) => file,
+            None => core.runtime.open(&own, How::Read).await?,
+        };
         self.keep(key, file.clone());
         Ok(file)
     }
@@ -220,7 +243,7 @@ impl<R: Runtime> FileCache<R> {
 }
 
 /// Makes the partition's directory, with the file that says which topic it belongs to. One task does it, others wait.
-async fn ensure_directory<R: Runtime>(core: &Core<R>, log: &Log<R>) -> io::Result<()> {
+pub(crate) async fn ensure_directory<R: Runtime>(core: &Core<R>, log: &Log<R>) -> io::Result<()> {
     loop {
         let settled = core.events.settled.listen();
         let is_ready = {

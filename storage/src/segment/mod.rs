@@ -6,7 +6,8 @@
 //! ```
 //! `filed` may be read from the file. Blocks below `assigned` are never written again. `length` is what was appended.
 //! A segment is *rolled* when a later one exists, and *finished* when its file has its last block, is cut to its length, and
-//! its indexes are closed: from then on its files never change.
+//! its indexes are closed: from then on its files never change. The cleaner of compacted logs puts another segment in the place of
+//! finished ones ([`crate::compaction`]).
 //!
 //! Read in this order: this file, [`index_tail`], [`files`] (names, and the cache of open files), [`drain`] (how bytes get
 //! into the file), [`finish`] (how it becomes final).
@@ -57,6 +58,10 @@ pub(crate) struct Segment {
     pub(crate) allocated: u64,
     /// Its transaction index, once somebody has asked.
     pub(crate) aborted: Option<Rc<[u8]>>,
+    /// Which of the segments that had this base offset it is: 0, or the partition's count of swaps when the cleaner made it.
+    pub(crate) generation: u64,
+    /// The cleaner made it, and its files still have (or may have, after a crash) the names under which it wrote them.
+    pub(crate) swapping: bool,
 }
 
 impl Segment {
@@ -79,6 +84,8 @@ impl Segment {
             finished: false,
             allocated: 0,
             aborted: None,
+            generation: 0,
+            swapping: false,
         }
     }
 
@@ -102,7 +109,7 @@ impl Segment {
         };
         let index_bytes = u64::try_from(config.segment_index_bytes).unwrap_or(0);
         self.length > bytes_max.saturating_sub(size)
-            || since > config.segment_ms - config.segment_jitter_ms
+            || since > config.roll_ms() - config.segment_jitter_ms
             || self.offsets.length() + OFFSET_ENTRY_BYTES > index_bytes
             || self.times.length() + 2 * TIME_ENTRY_BYTES > index_bytes
             || last.0 - self.base.0 > i64::from(i32::MAX)

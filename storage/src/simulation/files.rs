@@ -5,10 +5,12 @@ use std::cell::RefCell;
 use std::path::Path;
 use std::rc::Rc;
 
+use super::compacted::Walk;
 use super::model::{Log, Model};
 use crate::batch::scan::Batches;
 use crate::config::StoreOptions;
 use crate::index::{OffsetIndex, TimeIndex};
+use crate::runtime::Runtime;
 use crate::runtime::simulated::{Disk, Simulated};
 use crate::store::Store;
 use crate::units::{Offset, PartitionId};
@@ -30,6 +32,7 @@ pub(super) fn check(
     }
     let ids: Vec<PartitionId> = model.borrow().logs.keys().copied().collect();
     let logs: Vec<Log> = model.borrow().logs.values().cloned().collect();
+    let now = runtime.now();
     for name in disk.names(&options.directory) {
         let known = name.starts_with("odradek-")
             || name.ends_with("-delete")
@@ -40,7 +43,7 @@ pub(super) fn check(
             model.borrow_mut().fail(format!("{name} is left in the directory"));
         }
     }
-    for (id, log) in ids.into_iter().zip(logs) {
+    for (id, mut log) in ids.into_iter().zip(logs) {
         let directory = options.directory.join(format!("{}-0", log.topic));
         let Some(own) = store.log(id) else { continue };
         let own: Vec<i64> = {
@@ -48,13 +51,19 @@ pub(super) fn check(
             let used = state.segments.iter().filter(|segment| segment.length > 0);
             used.map(|segment| segment.base.0).collect()
         };
-        if let Err(what) = partition(disk, &directory, &log, &own) {
+        if let Err(what) = partition(disk, &directory, &mut log, &own, now) {
             model.borrow_mut().fail(format!("{}: {what}", log.topic));
         }
     }
 }
 
-fn partition(disk: &Disk, directory: &Path, log: &Log, own: &[i64]) -> Result<(), String> {
+fn partition(
+    disk: &Disk,
+    directory: &Path,
+    log: &mut Log,
+    own: &[i64],
+    now: i64,
+) -> Result<(), String> {
     let names = disk.names(directory);
     if let Some(name) = names.iter().find(|name| name.ends_with(".deleted")) {
         return Err(format!("{name} would stay for good"));
@@ -73,15 +82,18 @@ fn partition(disk: &Disk, directory: &Path, log: &Log, own: &[i64]) -> Result<()
     if filled != own {
         return Err(format!("the files are {filled:?}, the log's segments {own:?}"));
     }
+    if let Some(name) = names.iter().find(|name| name.ends_with(".cleaned")) {
+        return Err(format!("{name} is left"));
+    }
     let mut next = bases.first().copied().map_or(log.end, Offset);
     if next > log.start {
         return Err(format!("the first segment is {next:?}, the log starts at {:?}", log.start));
     }
     for base in bases.into_iter().map(Offset) {
-        if base != next {
+        if base != next && !(log.compaction.on && base > next) {
             return Err(format!("segment {base:?} after one that ends at {next:?}"));
         }
-        next = segment(disk, directory, log, base)?;
+        next = segment(disk, directory, log, base, now)?;
     }
     if next == log.end {
         Ok(())
@@ -90,7 +102,13 @@ fn partition(disk: &Disk, directory: &Path, log: &Log, own: &[i64]) -> Result<()
     }
 }
 
-fn segment(disk: &Disk, directory: &Path, log: &Log, base: Offset) -> Result<Offset, String> {
+fn segment(
+    disk: &Disk,
+    directory: &Path,
+    log: &mut Log,
+    base: Offset,
+    now: i64,
+) -> Result<Offset, String> {
     let read = |suffix: &str| {
         disk.content(&directory.join(format!("{:020}{suffix}", base.0))).unwrap_or_default()
     };
@@ -113,7 +131,10 @@ fn segment(disk: &Disk, directory: &Path, log: &Log, base: Offset) -> Result<Off
         let expected = log.from(batch.base_offset()).first();
         let right =
             expected.is_some_and(|e| e.base == batch.base_offset() && e.payload == batch.payload());
-        if batch.base_offset() != next || !right {
+        if log.compaction.on && !(right && batch.base_offset() == next) {
+            let what = |what| format!("segment {base:?} at {position}: {what}");
+            log.check_compacted(&batch, next, now, &mut Walk::default()).map_err(what)?;
+        } else if batch.base_offset() != next || !right {
             return Err(format!("segment {base:?} has {:?} at {position}", batch.header()));
         }
         starts.push((position, batch.last_offset(), batch.max_timestamp()));

@@ -12,7 +12,7 @@ use super::model::Model;
 use super::{opening, topics, workload};
 use crate::commit_log::GroupSequence;
 use crate::commit_log::group::GroupHeader;
-use crate::config::{Durability, StoreName, StoreOptions};
+use crate::config::{CleanerOptions, Durability, StoreName, StoreOptions};
 use crate::error::OpenError;
 use crate::manifest::Manifest;
 use crate::recovery::Row;
@@ -31,12 +31,16 @@ pub(super) struct Verdict {
     pub(super) rows: [u64; Row::ALL.len()],
     pub(super) lives: u64,
     pub(super) steps: u64,
+    pub(super) cleanings: u64,
+    pub(super) removed: u64,
 }
 
 impl Verdict {
     pub(super) fn add(&mut self, more: &Verdict) {
         self.lives += more.lives;
         self.steps += more.steps;
+        self.cleanings += more.cleanings;
+        self.removed += more.removed;
         for (sum, more) in self.rows.iter_mut().zip(more.rows) {
             *sum += more;
         }
@@ -69,6 +73,17 @@ pub(crate) fn options(seed: u64, durability: Durability) -> StoreOptions {
         idle_after: Duration::from_millis(random.random_range(1..10)),
         retention_every: Duration::from_millis(50),
         producer_expiration_ms: i64::MAX,
+        cleaner: CleanerOptions {
+            // Room for a few keys, or for all.
+            map_bytes: if random.random_ratio(1, 2) {
+                24 * random.random_range(2..12)
+            } else {
+                1 << 12
+            },
+            io_bytes: 4096 << random.random_range(0..3),
+            backoff: Duration::from_millis(random.random_range(1..30)),
+            ..CleanerOptions::default()
+        },
     }
 }
 
@@ -93,6 +108,9 @@ pub(super) fn run_seed(seed: u64, tell: bool) -> Verdict {
         clock = runtime.clock();
         verdict.steps += runtime.steps();
         verdict.lives += 1;
+        let (cleanings, removed) = std::mem::take(&mut model.borrow_mut().cleaned);
+        (verdict.cleanings, verdict.removed) =
+            (verdict.cleanings + cleanings, verdict.removed + removed);
         finish_life(runtime, end, &model);
         if model.borrow().failure.is_some() {
             break;
@@ -178,6 +196,7 @@ fn finish_life(runtime: Simulated, end: End, model: &Rc<RefCell<Model>>) {
     let mut model = model.borrow_mut();
     let end = if model.offline { End::PowerCut } else { end };
     for log in model.logs.values_mut() {
+        log.compaction.missing.clear();
         if end == End::PowerCut {
             log.written = log.durable;
         }

@@ -9,8 +9,9 @@
 //! `scripts/simulate` is the way to all three; `ODRADEK_SEEDS` and `ODRADEK_FIRST_SEED` change the range.
 //!
 //! Not here: a change of the number of shards (`reshard/tests.rs`), several stores in one directory, which share no file; Kafka on our
-//! directory after a clean stop; and what does not exist yet: truncation, compaction, several log directories, spare files.
+//! directory after a clean stop; and what does not exist yet: truncation, several log directories, spare files.
 
+mod compacted;
 mod files;
 pub(crate) mod hand;
 pub(crate) mod life;
@@ -48,6 +49,7 @@ fn nothing_is_lost() {
         total.add(&verdict);
     }
     let Verdict { lives, steps, .. } = total;
+    println!("{} rounds of the cleaner removed {} records", total.cleanings, total.removed);
     println!("{seeds} seeds, {lives} lives, {steps} steps; rows of the recovery table:");
     for row in Row::ALL {
         println!("{:>10} {row:?}", total.rows[row as usize]);
@@ -120,6 +122,16 @@ const PLANTED: &[(Bug, bool)] = &[
     (Bug::NoMarkInManifest, true),
     (Bug::DirectoryIsList, true),
     (Bug::EntryWithoutPlace, true),
+    (Bug::CleanedUnsynced, false),
+    (Bug::CleanedDirectoryUnsynced, true),
+    (Bug::SwappedBeforeManifest, true),
+    (Bug::SwapNotCompleted, true),
+    (Bug::SwapsUnrecorded, true),
+    (Bug::KeyMapForgets, true),
+    (Bug::TombstonesGoAtOnce, true),
+    (Bug::EntriesOfCleanedReplayed, true),
+    (Bug::TailKeptBySwap, true),
+    (Bug::ReaderNotDisturbed, true),
 ];
 
 #[test]

@@ -1,10 +1,11 @@
 //! What must be true of the logs, whatever happens: every batch by its offsets, and how much of it was promised.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use bytes::Bytes;
 
+use super::compacted::{Compaction, Keyed};
 use crate::config::LogConfig;
 use crate::units::{Offset, PartitionId, Timestamp};
 
@@ -15,7 +16,10 @@ pub(super) struct Appended {
     pub(super) last: Offset,
     /// Everything behind the header.
     pub(super) payload: Bytes,
+    pub(super) records: Vec<Keyed>,
     pub(super) timestamp: Timestamp,
+    /// By the machine's clock.
+    pub(super) appended_at: i64,
     pub(super) producer: i64,
 }
 
@@ -39,12 +43,20 @@ pub(super) struct Log {
     pub(super) retains: bool,
     /// Next sequence number of its one idempotent producer.
     pub(super) sequence: i32,
+    pub(super) compaction: Compaction,
 }
 
 impl Log {
     pub(super) fn new(topic: &str, config: Arc<LogConfig>, birth: u64) -> Self {
+        let compaction = Compaction {
+            on: config.cleanup_compact,
+            delete_retention_ms: config.delete_retention_ms,
+            gone: BTreeSet::new(),
+            missing: BTreeSet::new(),
+        };
         Log {
             birth,
+            compaction,
             topic: topic.to_owned(),
             config,
             batches: Vec::new(),
@@ -87,6 +99,8 @@ pub(super) struct Model {
     pub(super) logs: BTreeMap<PartitionId, Log>,
     pub(super) failure: Option<String>,
     pub(super) story: Option<Vec<String>>,
+    /// Rounds of the cleaner, and records that it removed, in this life.
+    pub(super) cleaned: (u64, u64),
     /// The process said that it is offline: nothing more is promised in this life.
     pub(super) offline: bool,
     /// The life ended in a clean stop.

@@ -2,6 +2,7 @@
 
 use bytes::{Bytes, BytesMut};
 
+use super::compacted::Walk;
 use super::model::Model;
 use super::workload::{Life, LogOf, Shared};
 use crate::batch::scan::Batches;
@@ -12,23 +13,45 @@ use crate::units::{Offset, PartitionId, Timestamp};
 
 /// Reads a whole log and compares it.
 pub(super) async fn read_all(runtime: &Simulated, log: &LogOf, id: PartitionId, model: &Shared) {
-    let mut at = log.log_start();
-    while at < log.end() {
-        match read_some(runtime, log, id, at, 20_000, model).await {
-            Some(next) if next > at => at = next,
-            _ => return,
+    loop {
+        let (start, swaps) = (log.log_start(), log.state().swaps);
+        let mut walk = Walk::default();
+        let mut at = start;
+        while at < log.end() {
+            match read_some(runtime, log, id, (at, 20_000), model, &mut walk).await {
+                Some(next) if next > at => at = next,
+                _ => return,
+            }
         }
+        let is_same = (start, swaps) == (log.log_start(), log.state().swaps);
+        let mut model = model.borrow_mut();
+        let Some(expected) = model.logs.get_mut(&id).filter(|_| is_same) else {
+            // A reader that is overtaken by the cleaner sees something of before and something of after.
+            if model.logs.contains_key(&id) {
+                continue;
+            }
+            return;
+        };
+        if swaps == 0 {
+            // As recovery found it, and so as it stays.
+            expected.compaction.gone.extend(walk.absent.iter().copied());
+        }
+        if let Err(what) = expected.check_latest(start, &walk) {
+            print_state(log, &model);
+            model.fail(format!("{id:?}: {what}"));
+        }
+        return;
     }
 }
 
-/// Reads from an offset and compares; where to go on.
+/// Reads from an offset, at most so many bytes, and compares; where to go on.
 async fn read_some(
     runtime: &Simulated,
     log: &LogOf,
     id: PartitionId,
-    from: Offset,
-    max_bytes: usize,
+    (from, max_bytes): (Offset, usize),
     model: &Shared,
+    walk: &mut Walk,
 ) -> Option<Offset> {
     let up_to = log.end();
     let plan = match log.read(from, up_to, max_bytes, true).await {
@@ -54,16 +77,20 @@ async fn read_some(
     for (index, batch) in batches.by_ref().enumerate() {
         let Ok(batch) = batch else { break };
         let mut model = model.borrow_mut();
-        let expected = model.logs.get(&id)?;
-        let found = expected.from(next).first().filter(|found| {
+        let expected = model.logs.get_mut(&id)?;
+        let is_whole = expected.from(next).first().is_some_and(|found| {
             found.base == batch.base_offset()
                 && found.last == batch.last_offset()
                 && found.payload == batch.payload()
         });
-        if found.is_none() {
+        let checked = match is_whole || expected.compaction.on {
+            true => expected.check_compacted(&batch, next, runtime.now(), walk),
+            false => Err("not what was appended".to_owned()),
+        };
+        if let Err(what) = checked {
             print_state(log, &model);
             model.fail(format!(
-                "{id:?}: batch {index} after {from:?} is {:?}, not what was appended at {next:?}",
+                "{id:?}: batch {index} after {from:?} is {:?}, at {next:?}: {what}",
                 batch.header()
             ));
             return None;
@@ -71,6 +98,7 @@ async fn read_some(
         next = batch.last_offset().next();
     }
     if next == from && from < up_to && from >= log.log_start() && log.core().log(id).is_some() {
+        print_state(log, &model.borrow());
         model.borrow_mut().fail(format!(
             "{id:?}: nothing readable at {from:?} below {up_to:?} in {} bytes",
             bytes.len()
@@ -142,7 +170,11 @@ impl Life {
                 .and_then(|log| log.from(from).first().map(|found| found.base));
             let from = base.unwrap_or(from).max(start);
             let bytes = 1 + self.draw(30_000) as usize;
-            read_some(&self.runtime, &log, id, from, bytes, &self.model).await;
+            let mut walk = Walk::default();
+            read_some(&self.runtime, &log, id, (from, bytes), &self.model, &mut walk).await;
+            if self.draw(8) == 0 {
+                read_all(&self.runtime, &log, id, &self.model).await;
+            }
         }
     }
 
@@ -161,6 +193,7 @@ impl Life {
             .find(|batch| batch.timestamp >= target)
             .map(|batch| batch.base.max(start));
         match found {
+            Ok(_) if expected.compaction.on => {}
             Ok(found) if found.map(|found| found.offset) == want => {}
             Err(_) if log.core().check_online().is_err() => {}
             other => model.fail(format!("{id:?}: {target:?} is at {want:?}, found {other:?}")),

@@ -25,6 +25,11 @@ fn config(random: &mut impl Rng) -> Arc<LogConfig> {
             i64::MAX
         },
         flush_ms: if random.random_ratio(1, 8) { 3 } else { i64::MAX },
+        cleanup_compact: random.random_ratio(1, 2),
+        delete_retention_ms: [0, 5, 100, i64::MAX / 2][random.random_range(0..4)],
+        min_compaction_lag_ms: if random.random_ratio(1, 4) { 30 } else { 0 },
+        max_compaction_lag_ms: if random.random_ratio(1, 4) { 50 } else { i64::MAX },
+        min_cleanable_dirty_ratio: [0.0, 0.3, 0.6][random.random_range(0..3)],
         ..LogConfig::default()
     })
 }
@@ -131,6 +136,9 @@ impl Life {
         self.store.set_config(id, Arc::clone(&config));
         if let Some(log) = self.model.borrow_mut().logs.get_mut(&id) {
             log.retains |= config.retention_ms >= 0 || config.retention_bytes >= 0;
+            log.compaction.on |= config.cleanup_compact;
+            let shorter = log.compaction.delete_retention_ms.min(config.delete_retention_ms);
+            log.compaction.delete_retention_ms = shorter;
             log.config = config;
         }
     }

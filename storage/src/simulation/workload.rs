@@ -5,11 +5,13 @@ use std::path::Path;
 use std::rc::Rc;
 use std::time::Duration;
 
+use bytes::Bytes;
 use rand::Rng;
 
+use super::compacted::Keyed;
 use super::model::{Appended, Model};
 use super::opening::open;
-use crate::batch::{BatchBuilder, Checked, HEADER_BYTES};
+use crate::batch::{Batch, BatchBuilder, Checked, Codec, HEADER_BYTES};
 use crate::config::StoreOptions;
 use crate::error::{AppendError, OpenError, StorageError};
 use crate::log::{Log, Stamp};
@@ -75,6 +77,14 @@ impl Life {
 
     /// One operation. True after a clean stop.
     async fn step(&self) -> bool {
+        let stats = self.store.stats();
+        {
+            let mut model = self.model.borrow_mut();
+            model.cleaned = (stats.cleanings, stats.removed_records);
+            if stats.uncleanable > 0 {
+                model.fail("a log is taken for damaged by the cleaner".to_owned());
+            }
+        }
         if self.model.borrow().stopping {
             return self.stop().await;
         }
@@ -109,10 +119,16 @@ impl Life {
             let sequence = self.model.borrow().logs[&id].sequence;
             builder = builder.producer(ProducerId(7), ProducerEpoch(0), Sequence(sequence));
         }
+        if self.draw(4) == 0 {
+            builder = builder.codec(Codec::ALL[self.draw(5) as usize]);
+        }
         for _ in 0..records {
+            // Of most keys there are several records, of some many.
+            let key = [b"k"[0], u8::try_from(self.draw(1 << self.draw(6))).expect("a byte")];
             let fill = u8::try_from(self.draw(256)).expect("a byte");
             let value = vec![fill; (size / records) as usize];
-            builder = builder.record(now, None, Some(&value));
+            let value = Some(&value[..]).filter(|_| self.draw(6) > 0);
+            builder = builder.record(now, Some(&key), value);
         }
         let batch = builder.build();
         if idempotent && !matches!(log.check_sequence(batch.info()), Ok(SequenceCheck::Append)) {
@@ -170,6 +186,8 @@ impl Life {
             base: appended.base_offset,
             last: appended.last_offset,
             payload: batch.bytes().slice(HEADER_BYTES..),
+            records: keyed(batch),
+            appended_at: self.runtime.now(),
             timestamp: batch.max_timestamp(),
             producer: batch.producer_id().0,
         });
@@ -255,4 +273,18 @@ impl Life {
         }
         true
     }
+}
+
+/// The records of a batch, all of which have keys.
+fn keyed(batch: &Batch) -> Vec<Keyed> {
+    let mut records = batch.records();
+    let mut found = Vec::new();
+    while let Some(record) = records.next_record().expect("a batch of ours") {
+        found.push(Keyed {
+            key: Bytes::copy_from_slice(record.key.expect("all have keys")),
+            value: record.value.map(Bytes::copy_from_slice),
+            timestamp: record.timestamp,
+        });
+    }
+    found
 }

@@ -58,6 +58,8 @@ fn replayed(
         replay: EntryId { group: first, ordinal: 0 },
         epochs: Vec::new(),
         producers: Vec::new(),
+        cleaned_to: Offset(0),
+        rewritten: Offset(0),
         segments,
     };
     let manifest = Manifest {

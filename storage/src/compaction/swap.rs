@@ -1,0 +1,187 @@
+//! How a cleaned segment takes the place of those that it was made from, so that a crash at any point leaves the old ones or the new one.
+//!
+//! 1. The new files are on stable storage, under names that recovery does not take for a segment's ([`super::output`]).
+//! 2. In memory, in one instant, the list of segments has the new one. It is *swapping*: its files have those other names. Readers that
+//!    hold a plan keep their open files; those that are still looking begin anew ([`crate::log`]).
+//! 3. A manifest that says so is durable. **This decides**: before it the old segments are in force, whatever else is there; after it the
+//!    new one is, and recovery goes on with step 4.
+//! 4. The files get their own names; those of the first source are replaced, the others renamed to `.deleted`. The directory is synced.
+//!
+//! A cleaning of the same base offset may write the other names again only when a manifest says that step 4 is done: recovery would take
+//! half of a file for a cleaned one. So before a round a manifest is written if there was a swap since the last
+//! ([`crate::partition::Partition::swap_unrecorded`]).
+
+use std::io;
+use std::path::PathBuf;
+use std::rc::Rc;
+use std::time::Duration;
+
+use super::choice::Source;
+use super::output::{KINDS, cleaned_name};
+use super::{Trouble, output};
+use crate::core::Core;
+use crate::given_up::{or_gone, remove_later};
+use crate::log::Log;
+use crate::partition::Partition;
+use crate::planted::{Bug, is};
+use crate::recycle::{let_go, record, take_alone};
+use crate::runtime::{Runtime, is_full};
+use crate::segment::Segment;
+use crate::segment::drain::FULL_DISK_PAUSE;
+use crate::segment::files::{Kind, file_name};
+use crate::units::Offset;
+
+/// Steps 2 to 4. The sources are neighbours, oldest first.
+pub(super) async fn swap<R: Runtime>(
+    core: &Rc<Core<R>>,
+    log: &Log<R>,
+    sources: &[Source],
+    segment: Segment,
+) -> Result<(), Trouble> {
+    let base = segment.base;
+    if !log.state_mut().put_in_place(sources, segment) {
+        output::discard(core, log, base).await;
+        return Err(Trouble::Moved);
+    }
+    for source in sources {
+        core.files.forget(log, Some(source.base));
+    }
+    if !is(Bug::SwappedBeforeManifest) {
+        record_it(core).await?;
+    }
+    let others: Vec<Offset> = sources[1..].iter().map(|source| source.base).collect();
+    loop {
+        take_alone(core, log).await.map_err(|_| Trouble::Stopped)?;
+        let renamed = if log.state().deleted {
+            Err(Trouble::Moved)
+        } else {
+            take_names(core, log, base, &others).await.map_err(Trouble::Write)
+        };
+        if renamed.is_ok() {
+            log.state_mut().has_its_names(base);
+        }
+        let_go(core, log);
+        match renamed {
+            Err(Trouble::Write(error)) if is_full(&error) && !core.closing.get() => {
+                core.runtime.sleep(FULL_DISK_PAUSE).await;
+            }
+            other => return other,
+        }
+    }
+}
+
+/// A manifest of the state of now is durable when this returns.
+pub(super) async fn record_it<R: Runtime>(core: &Rc<Core<R>>) -> Result<(), Trouble> {
+    loop {
+        match record(core, None).await {
+            Err(error) if is_full(&error) && !core.closing.get() => {
+                core.runtime.sleep(FULL_DISK_PAUSE).await;
+            }
+            Err(error) => return Err(Trouble::Write(error)),
+            // It has ended, and nothing was written.
+            Ok(()) if core.stopped.get() => return Err(Trouble::Stopped),
+            Ok(()) => return Ok(()),
+        }
+    }
+}
+
+/// Step 4. May be done again.
+async fn take_names<R: Runtime>(
+    core: &Rc<Core<R>>,
+    log: &Log<R>,
+    base: Offset,
+    others: &[Offset],
+) -> io::Result<()> {
+    let directory = log.state().directory.clone();
+    rename_cleaned(core, &directory, base).await?;
+    let mut gone: Vec<PathBuf> = Vec::new();
+    for name in others.iter().flat_map(|base| Kind::ALL.map(|kind| file_name(*base, kind))) {
+        let to = directory.join(format!("{name}.deleted"));
+        or_gone(core.runtime.rename(&directory.join(name), &to).await)?;
+        gone.push(to);
+    }
+    core.runtime.sync_directory(&directory).await?;
+    let delay = u64::try_from(log.state().config.file_delete_delay_ms).unwrap_or(0);
+    remove_later(core, gone, Duration::from_millis(delay));
+    Ok(())
+}
+
+async fn rename_cleaned<R: Runtime>(
+    core: &Core<R>,
+    directory: &std::path::Path,
+    base: Offset,
+) -> io::Result<()> {
+    for kind in KINDS {
+        let (from, to) = (cleaned_name(base, kind), file_name(base, kind));
+        or_gone(core.runtime.rename(&directory.join(from), &directory.join(to)).await)?;
+    }
+    Ok(())
+}
+
+/// What a crash has left between steps 3 and 4, before anything is served. The files of the other sources are not the log's any more, and
+/// go with whatever else is not.
+/// Returns how many segments there were.
+pub(crate) async fn complete<R: Runtime>(core: &Core<R>, log: &Log<R>) -> io::Result<u64> {
+    let bases: Vec<Offset> = {
+        let state = log.state();
+        state
+            .segments
+            .iter()
+            .filter(|segment| segment.swapping)
+            .map(|segment| segment.base)
+            .collect()
+    };
+    if bases.is_empty() || is(Bug::SwapNotCompleted) {
+        return Ok(0);
+    }
+    let directory = log.state().directory.clone();
+    for base in &bases {
+        rename_cleaned(core, &directory, *base).await?;
+    }
+    core.runtime.sync_directory(&directory).await?;
+    for base in &bases {
+        log.state_mut().has_its_names(*base);
+    }
+    Ok(bases.len() as u64)
+}
+
+impl Partition {
+    /// Puts a cleaned segment in the place of its sources; false if those are not the log's any more.
+    fn put_in_place(&mut self, sources: &[Source], mut segment: Segment) -> bool {
+        let Some(first) = sources.first() else { return false };
+        let Ok(at) = self.segments.binary_search_by_key(&first.base, |segment| segment.base) else {
+            return false;
+        };
+        let there = self.segments.range(at..).take(sources.len());
+        let same = there.clone().count() == sources.len()
+            && there.zip(sources).all(|(segment, source)| {
+                segment.base == source.base
+                    && segment.generation == source.generation
+                    && segment.finished
+                    && !segment.swapping
+            });
+        // The one that comes after them: the last is active, and never cleaned.
+        let after = self.segments.get(at + sources.len()).map(|segment| segment.base);
+        let Some(after) = after.filter(|_| same && !self.deleted) else { return false };
+        self.swaps += 1;
+        segment.generation = self.swaps;
+        segment.swapping = true;
+        self.segments.drain(at..at + sources.len());
+        self.segments.insert(at, segment);
+        if !is(Bug::EntriesOfCleanedReplayed) {
+            self.rewritten = self.rewritten.max(after);
+        }
+        if !is(Bug::TailKeptBySwap) {
+            // What memory has of the sources lies at other positions, and is more than there is now.
+            self.tail.drop_below(after, 0);
+        }
+        true
+    }
+
+    fn has_its_names(&mut self, base: Offset) {
+        self.swap_unrecorded = true;
+        if let Some(segment) = self.segment_mut(base) {
+            segment.swapping = false;
+        }
+    }
+}
