@@ -339,13 +339,14 @@ impl Partition {
         if part.from >= up_to || (bytes_max == 0 && !at_least_one) {
             return Ok(read(storage::ReadPlan::default(), None));
         }
+        // First what was aborted: when compaction has removed the data, it is no longer listed.
+        let aborted = match part.read_committed {
+            true => self.log.aborted(part.from, up_to).await.map_err(refusal)?,
+            false => Vec::new(),
+        };
         let plan =
             self.log.read(part.from, up_to, bytes_max, at_least_one).await.map_err(refusal)?;
-        let mut read = read(plan, None);
-        if part.read_committed {
-            read.aborted = self.log.aborted(part.from, up_to).await.map_err(refusal)?;
-        }
-        Ok(read)
+        Ok(Read { aborted, ..read(plan, None) })
     }
 
     /// The offset that a ListOffsets request seeks; `None` where no record answers it.

@@ -283,6 +283,22 @@ fn store_samples(store: &StoreStats, shard: usize) -> Vec<Sample> {
         ),
         counter("odradek_drain_bytes_total", "Bytes moved into segments", store.drain_bytes),
         counter("odradek_refused_appends_total", "Appends refused for want of room", store.refused),
+        counter(
+            "odradek_cleaned_bytes_total",
+            "Bytes of segments that compaction went through",
+            store.cleaned_bytes,
+        ),
+        counter(
+            "odradek_cleaned_records_removed_total",
+            "Records that compaction removed",
+            store.removed_records,
+        ),
+        counter("odradek_cleanings_total", "Rounds of compaction", store.cleanings),
+        gauge(
+            "odradek_uncleanable_partitions",
+            "Partitions in which compaction has met damage",
+            store.uncleanable,
+        ),
         gauge(
             "odradek_tail_dirty_bytes",
             "Bytes in memory that no segment has yet",

@@ -102,7 +102,6 @@ fn unknown_keys_and_bad_values_are_refused_with_their_place_and_what_would_be_ri
     check_refused("controller.quorum.voters=2@localhost:9093", &["not node 1"]);
     check_refused("log.dirs=/a,/b", &["more than one directory"]);
     check_refused("log.retention.ms=0", &["unlimited (-1)"]);
-    check_refused("log.cleanup.policy=compact", &["not built yet"]);
     check_refused("compression.type=zstd", &["not built yet"]);
     check_refused("authorizer.class.name=org.example.Authorizer", &["not built yet"]);
     check_refused("max.connections.per.ip=0", &["can be set to zero only if"]);

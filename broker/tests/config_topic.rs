@@ -129,13 +129,8 @@ fn refusals_are_kafkas() {
 #[test]
 fn what_is_not_built_is_refused_and_says_so() {
     for overrides in [
-        "cleanup.policy=compact",
-        "cleanup.policy=compact,delete",
         "compression.type=zstd",
         "compression.gzip.level=5",
-        "delete.retention.ms=5",
-        "min.cleanable.dirty.ratio=0.1",
-        "max.compaction.lag.ms=7",
         "local.retention.ms=7",
         "remote.log.copy.disable=true",
         "unclean.leader.election.enable=true",
@@ -153,6 +148,15 @@ fn what_is_in_force_is_taken() {
         .expect("taken");
     assert_eq!((config.retention_ms, config.retention_bytes), (-1, 10));
     assert_eq!((config.message_bytes_max, config.log_append_time), (5, true));
+    let config = checked(
+        "cleanup.policy=compact,delete;delete.retention.ms=5;min.cleanable.dirty.ratio=0.1;max.compaction.lag.ms=7;min.compaction.lag.ms=6",
+    )
+    .expect("taken");
+    assert!(config.cleanup_compact && config.cleanup_delete);
+    assert_eq!((config.min_compaction_lag_ms, config.max_compaction_lag_ms), (6, 7));
+    assert_eq!((config.delete_retention_ms, config.min_cleanable_dirty_ratio), (5, 0.1));
+    let config = checked("cleanup.policy=compact").expect("taken");
+    assert!(config.cleanup_compact && !config.cleanup_delete);
     assert_eq!(checked("internal.segment.bytes=1000").expect("taken").segment_bytes, 1000);
     assert!(checked("preallocate= TRUE ").expect("taken").preallocate);
     // Keys without effect yet take their defaults, and a policy of nothing keeps everything.

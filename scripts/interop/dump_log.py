@@ -4,16 +4,15 @@ The tool says most faults in its output and exits with 0, so its output is searc
 """
 
 import re
-import shutil
 import sys, pathlib
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "lib"))
 
 from confluent_kafka import Producer
 
-from broker import SCRATCH, kafka
+from broker import kafka
 from check import case, equal, main
+from dump import dump, sound
 
-FAULTS = re.compile(r"isvalid: false|invalid bytes|mismatch|Exception", re.I)
 PARTITIONS = 4
 # Two segments and a half for each partition: the newest may still have no file of its own.
 RECORDS = 24000
@@ -28,30 +27,6 @@ def fill(broker, topic, codec, **config):
         producer.produce(topic, value=b"%08d" % n + bytes((n * k) % 251 for k in range(400)), key=b"%d" % n, partition=n % PARTITIONS)
         producer.poll(0)
     equal(producer.flush(60), 0, "records left unsent")
-
-
-def dump(files, *options):
-    """Runs the tool over copies of files and answers its output."""
-    place = SCRATCH / "dump"
-    shutil.rmtree(place, ignore_errors=True)
-    copies = []
-    for file in files:
-        copy = place / file.parent.name / file.name
-        copy.parent.mkdir(parents=True, exist_ok=True)
-        shutil.copyfile(file, copy)
-        copies.append(copy)
-    # An index is checked against the log beside it.
-    for file in files:
-        log = file.with_suffix(".log")
-        if file.suffix in (".index", ".timeindex") and log.exists():
-            shutil.copyfile(log, place / file.parent.name / log.name)
-    done = kafka("dump-log", "--files", ",".join(map(str, copies)), *options, timeout=300)
-    return done.stdout + done.stderr
-
-
-def sound(text, what):
-    bad = [line for line in text.splitlines() if FAULTS.search(line)]
-    equal(bad[:5], [], f"faults in {what}")
 
 
 def counted(text):

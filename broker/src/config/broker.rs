@@ -7,7 +7,7 @@ use std::net::{IpAddr, SocketAddr};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use storage::Durability;
+use storage::{CleanerOptions, Durability};
 
 use super::listeners::{Advertised, Listener};
 use super::memory::{Memory, ShardMemory};
@@ -63,6 +63,8 @@ pub struct Config {
     pub producer_id_expiration_ms: i64,
     pub producer_id_expiration_check_ms: u64,
     pub retention_check_ms: u64,
+    /// `log.cleaner.*`, for all shards together.
+    pub(super) cleaner: CleanerOptions,
 
     pub metadata: MetadataLog,
 

@@ -3,15 +3,17 @@
 use std::net::{SocketAddr, ToSocketAddrs};
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::time::Duration;
 
-use storage::Durability;
 use storage::units::TopicId;
+use storage::{CleanerOptions, Durability};
 
 use super::broker::{Config, MetadataLog};
-use super::key::InvalidValue;
+use super::key::{InvalidValue, Value};
 use super::listeners::{Fault, ListenerKeys, endpoints};
 use super::memory::{Memory, SHARD_BYTES_MIN, parse_size};
 use super::settings::{Settings, Source};
+use super::table::BROKER_KEYS;
 use super::topic::TopicConfig;
 
 /// All that is wrong is told, not only the first.
@@ -95,6 +97,7 @@ fn config(
         producer_id_expiration_ms: number.long("producer.id.expiration.ms"),
         producer_id_expiration_check_ms: number.time("producer.id.expiration.check.interval.ms"),
         retention_check_ms: number.time("log.retention.check.interval.ms"),
+        cleaner: cleaner(&settings),
         metadata: metadata(&number),
         topic_defaults: Arc::new(TopicConfig::of_broker(&settings)),
         settings,
@@ -107,6 +110,26 @@ fn buffer(settings: &Settings, name: &str) -> Option<usize> {
     let (_, source) = settings.text(name)?;
     let bytes = settings.int(name).filter(|_| source != Source::Default)?;
     usize::try_from(bytes).ok()
+}
+
+fn cleaner(settings: &Settings) -> CleanerOptions {
+    let number = Numbers(settings);
+    let real = |name: &str, default: f64| match BROKER_KEYS
+        .get(name)
+        .and_then(|key| settings.value(key))
+    {
+        Some(Value::Real(value)) => value,
+        _ => default,
+    };
+    let defaults = CleanerOptions::default();
+    CleanerOptions {
+        enabled: settings.boolean("log.cleaner.enable").unwrap_or(true),
+        map_bytes: number.size("log.cleaner.dedupe.buffer.size"),
+        map_load_factor: real("log.cleaner.io.buffer.load.factor", defaults.map_load_factor),
+        bytes_per_second: real("log.cleaner.io.max.bytes.per.second", defaults.bytes_per_second),
+        io_bytes: number.size("log.cleaner.io.buffer.size"),
+        backoff: Duration::from_millis(number.time("log.cleaner.backoff.ms")),
+    }
 }
 
 fn metadata(number: &Numbers<'_>) -> MetadataLog {

@@ -6,7 +6,7 @@ use std::time::Duration;
 use net::connection::Limits;
 use storage::batch::{Rules, TimestampType};
 use storage::units::Timestamp;
-use storage::{LogConfig, StoreName, StoreOptions};
+use storage::{CleanerOptions, LogConfig, StoreName, StoreOptions};
 
 use super::broker::Config;
 use super::settings::{Layer, Settings};
@@ -58,6 +58,12 @@ impl Config {
             extent_bytes_min: self.extent_bytes,
             retention_every: Duration::from_millis(self.retention_check_ms),
             producer_expiration_ms: self.producer_id_expiration_ms,
+            cleaner: CleanerOptions {
+                map_bytes: self.cleaner_map_bytes().min(memory.cleaner_bytes),
+                bytes_per_second: self.cleaner.bytes_per_second / f64::from(self.shards),
+                io_bytes: self.cleaner.io_bytes / usize::from(self.shards),
+                ..self.cleaner.clone()
+            },
             ..StoreOptions::new(
                 self.log_directory().to_owned(),
                 name,
@@ -66,6 +72,11 @@ impl Config {
                 0,
             )
         }
+    }
+
+    /// One shard's share of `log.cleaner.dedupe.buffer.size`.
+    fn cleaner_map_bytes(&self) -> usize {
+        self.cleaner.map_bytes / usize::from(self.shards)
     }
 
     /// What one shard allows a connection, and how many it takes.
@@ -92,7 +103,7 @@ impl TopicConfig {
             before_max_ms: self.message_timestamp_before_max_ms,
             after_max_ms: self.message_timestamp_after_max_ms,
             message_bytes_max: self.message_bytes_max,
-            compacted: false,
+            compacted: self.cleanup_compact,
             now,
         }
     }
@@ -117,6 +128,11 @@ impl TopicConfig {
             message_timestamp_after_max_ms: self.message_timestamp_after_max_ms,
             min_insync_replicas: self.min_insync_replicas,
             cleanup_delete: self.cleanup_delete,
+            cleanup_compact: self.cleanup_compact,
+            delete_retention_ms: self.delete_retention_ms,
+            min_compaction_lag_ms: self.min_compaction_lag_ms,
+            max_compaction_lag_ms: self.max_compaction_lag_ms,
+            min_cleanable_dirty_ratio: self.min_cleanable_dirty_ratio,
         })
     }
 

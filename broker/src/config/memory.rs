@@ -1,7 +1,7 @@
 //! How much memory there is, and how a shard divides its share.
 //!
-//! `odradek.memory` covers what grows with load: the tail cache (bytes not yet in a segment, and bytes kept for readers) and the receive
-//! buffers. Everything that divides it is here and nowhere else.
+//! `odradek.memory` covers what grows with load: the tail cache (bytes not yet in a segment, and bytes kept for readers), the
+//! cleaner's map of keys, and the receive buffers. Everything that divides it is here and nowhere else.
 
 use std::fs;
 use std::path::Path;
@@ -19,6 +19,8 @@ pub struct ShardMemory {
     pub dirty_bytes: usize,
     /// In a segment, kept for readers near the end.
     pub clean_bytes: usize,
+    /// The cleaner's map of keys, while it cleans.
+    pub cleaner_bytes: usize,
     /// Requests on their way in. At least enough for one request of the largest size beside a quarter for small ones, whatever the memory.
     pub receive_bytes: usize,
 }
@@ -34,14 +36,17 @@ impl Memory {
         Memory { bytes: limit.map_or(machine, |limit| limit.min(machine)) / 4 }
     }
 
-    /// The share of one of `shards`. An eighth is for requests, half of the rest for what is not yet in segments.
+    /// The share of one of `shards`. An eighth is for requests, a sixteenth for the cleaner, half of the rest for what is not yet
+    /// in segments.
     pub fn shard(self, shards: usize, request_bytes_max: usize) -> ShardMemory {
         let share = usize::try_from(self.bytes).unwrap_or(usize::MAX) / shards.max(1);
         let one_request = request_bytes_max.saturating_add(request_bytes_max / 3).saturating_add(1);
-        let tail = share - share / 8;
+        let cleaner_bytes = share / 16;
+        let tail = share - share / 8 - cleaner_bytes;
         ShardMemory {
             dirty_bytes: tail / 2,
             clean_bytes: tail - tail / 2,
+            cleaner_bytes,
             receive_bytes: (share / 8).max(one_request),
         }
     }
@@ -124,7 +129,8 @@ mod tests {
     #[test]
     fn shares_add_up() {
         let shard = Memory { bytes: 8 << 30 }.shard(2, 100 << 20);
-        assert_eq!(shard.dirty_bytes + shard.clean_bytes + shard.receive_bytes, 4 << 30);
+        let tail = shard.dirty_bytes + shard.clean_bytes;
+        assert_eq!(tail + shard.cleaner_bytes + shard.receive_bytes, 4 << 30);
         let small = Memory { bytes: 64 << 20 }.shard(2, 100 << 20);
         assert!(
             small.receive_bytes * 3 / 4 >= 100 << 20,

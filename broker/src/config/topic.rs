@@ -38,6 +38,12 @@ pub struct TopicConfig {
     pub min_insync_replicas: i32,
     /// Whether old segments are deleted (an empty `cleanup.policy` keeps everything).
     pub cleanup_delete: bool,
+    /// Whether the latest record of each key is kept.
+    pub cleanup_compact: bool,
+    pub delete_retention_ms: i64,
+    pub min_compaction_lag_ms: i64,
+    pub max_compaction_lag_ms: i64,
+    pub min_cleanable_dirty_ratio: f64,
 }
 
 /// A topic's overrides, key to text, as the metadata image holds them.
@@ -73,7 +79,15 @@ impl TopicConfig {
             message_timestamp_before_max_ms: in_force.int("message.timestamp.before.max.ms"),
             message_timestamp_after_max_ms: in_force.int("message.timestamp.after.max.ms"),
             min_insync_replicas: small(in_force.int("min.insync.replicas")),
-            cleanup_delete: matches!(in_force.value("cleanup.policy"), Some(Value::List(l)) if l.iter().any(|p| p == "delete")),
+            cleanup_delete: in_force.cleans_by("delete"),
+            cleanup_compact: in_force.cleans_by("compact"),
+            delete_retention_ms: in_force.int("delete.retention.ms"),
+            min_compaction_lag_ms: in_force.int("min.compaction.lag.ms"),
+            max_compaction_lag_ms: in_force.int("max.compaction.lag.ms"),
+            min_cleanable_dirty_ratio: match in_force.value("min.cleanable.dirty.ratio") {
+                Some(Value::Real(ratio)) => ratio,
+                _ => 0.5,
+            },
         }
     }
 }
@@ -91,6 +105,11 @@ struct InForce<'a> {
 impl InForce<'_> {
     fn value(&self, name: &str) -> Option<Value> {
         value_in_force(TOPIC_KEYS.get(name)?, self.settings, self.overrides)
+    }
+
+    /// Whether `cleanup.policy` names this.
+    fn cleans_by(&self, policy: &str) -> bool {
+        matches!(self.value("cleanup.policy"), Some(Value::List(list)) if list.iter().any(|entry| entry == policy))
     }
 
     fn int(&self, name: &str) -> i64 {
@@ -226,8 +245,7 @@ fn built(key: &Key, settings: &Settings, overrides: &Overrides) -> Result<(), In
     let Some(text) = overrides.get(key.name) else { return Ok(()) };
     let asked = key.parse(text)?;
     let harmless = [value_in_force(key, settings, &Overrides::new()), key.default_value()];
-    let keeps_everything = key.name == "cleanup.policy" && asked == Value::List(Vec::new());
-    if harmless.contains(&Some(asked.clone())) || keeps_everything {
+    if harmless.contains(&Some(asked.clone())) {
         return Ok(());
     }
     let default = key.default.unwrap_or("none");

@@ -7,7 +7,9 @@ use bytes::{Bytes, BytesMut};
 use storage::batch::{Batch, Checked};
 use storage::runtime::Runtime;
 use storage::units::{Epoch, Offset, PartitionId, TopicId};
-use storage::{AppendError, Durability, Log, LogConfig, Slice, Stamp, StoreName, StoreOptions};
+use storage::{
+    AppendError, CleanerOptions, Durability, Log, LogConfig, Slice, Stamp, StoreName, StoreOptions,
+};
 
 use super::refusal::Unwritten;
 use crate::config::Config;
@@ -40,6 +42,7 @@ pub fn options(config: &Config) -> StoreOptions {
         log_files: LOG_FILES,
         extent_bytes_min: usize::MAX,
         files_max: FILES_MAX,
+        cleaner: CleanerOptions { enabled: false, ..CleanerOptions::default() },
         ..StoreOptions::new(directory, StoreName::Controller, SHARDS, Durability::Sync, memory)
     }
 }

@@ -42,7 +42,20 @@ pub(super) async fn state<R: Runtime>(
     let producers = producers.at(end).await?.snapshot();
     let epochs = epochs.entries().to_vec();
     let replay = EntryId::default();
-    Ok(PartitionState { id, topic, log_start, end, replay, epochs, producers, segments })
+    // Whatever Kafka's cleaner has done is found out anew, and nothing here names a place in a file.
+    let (cleaned_to, rewritten) = (log_start, Offset(0));
+    Ok(PartitionState {
+        id,
+        topic,
+        log_start,
+        end,
+        replay,
+        epochs,
+        producers,
+        cleaned_to,
+        rewritten,
+        segments,
+    })
 }
 
 /// The segments' base offsets, in order.

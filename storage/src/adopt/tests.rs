@@ -95,6 +95,8 @@ fn write_partition(disk: &Disk, random: &mut SmallRng, number: i32) -> Written {
         replay: EntryId::default(),
         epochs: if first < end { vec![start] } else { Vec::new() },
         producers: states.snapshot(),
+        cleaned_to: first,
+        rewritten: Offset(0),
         segments,
     };
     Written { path, expected }

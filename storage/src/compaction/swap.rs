@@ -5,7 +5,8 @@
 //!    hold a plan keep their open files; those that are still looking begin anew ([`crate::log`]).
 //! 3. A manifest that says so is durable. **This decides**: before it the old segments are in force, whatever else is there; after it the
 //!    new one is, and recovery goes on with step 4.
-//! 4. The files get their own names; those of the first source are replaced, the others renamed to `.deleted`. The directory is synced.
+//! 4. The files get their own names; those of the first source are replaced, the others, and its transaction index, renamed to `.deleted`:
+//!    no data of aborted transactions is left. The directory is synced.
 //!
 //! A cleaning of the same base offset may write the other names again only when a manifest says that step 4 is done: recovery would take
 //! half of a file for a cleaned one. So before a round a manifest is written if there was a swap since the last
@@ -95,7 +96,8 @@ async fn take_names<R: Runtime>(
     let directory = log.state().directory.clone();
     rename_cleaned(core, &directory, base).await?;
     let mut gone: Vec<PathBuf> = Vec::new();
-    for name in others.iter().flat_map(|base| Kind::ALL.map(|kind| file_name(*base, kind))) {
+    let others = others.iter().flat_map(|base| Kind::ALL.map(|kind| file_name(*base, kind)));
+    for name in others.chain([file_name(base, Kind::TransactionIndex)]) {
         let to = directory.join(format!("{name}.deleted"));
         or_gone(core.runtime.rename(&directory.join(name), &to).await)?;
         gone.push(to);
@@ -137,6 +139,8 @@ pub(crate) async fn complete<R: Runtime>(core: &Core<R>, log: &Log<R>) -> io::Re
     let directory = log.state().directory.clone();
     for base in &bases {
         rename_cleaned(core, &directory, *base).await?;
+        let aborted = directory.join(file_name(*base, Kind::TransactionIndex));
+        or_gone(core.runtime.unlink(&aborted).await)?;
     }
     core.runtime.sync_directory(&directory).await?;
     for base in &bases {
@@ -166,6 +170,8 @@ impl Partition {
         self.swaps += 1;
         segment.generation = self.swaps;
         segment.swapping = true;
+        // Aborted data is gone, and so is what told readers of it.
+        segment.aborted = Some(Rc::from([]));
         self.segments.drain(at..at + sources.len());
         self.segments.insert(at, segment);
         if !is(Bug::EntriesOfCleanedReplayed) {

@@ -19,30 +19,30 @@ keys! { pub(crate) LOG:
         "Log directories that get no new partitions."
     "create.topic.policy.class.name", Class = null, Any, Low, ReadOnly, Public, NotBuilt;
         "The class that may veto a new topic."
-    "log.cleaner.backoff.ms", Long = "15000", AtLeast(0), Medium, ClusterWide, Public, Later;
+    "log.cleaner.backoff.ms", Long = "15000", AtLeast(0), Medium, ClusterWide, Public, Used;
         "How long the cleaner sleeps when nothing is to clean."
-    "log.cleaner.dedupe.buffer.size", Long = "134217728", Any, Medium, ClusterWide, Public, Later;
-        "Memory for the cleaner's offset maps."
-    "log.cleaner.delete.retention.ms", Long = "86400000", AtLeast(0), Medium, ClusterWide, Public, Later;
+    "log.cleaner.dedupe.buffer.size", Long = "134217728", Any, Medium, ClusterWide, Public, Used;
+        "Memory for the cleaners' offset maps, all shards together; a shard takes a sixteenth of its memory at most."
+    "log.cleaner.delete.retention.ms", Long = "86400000", AtLeast(0), Medium, ClusterWide, Public, Used;
         "How long tombstones stay in compacted topics."
-    "log.cleaner.enable", Boolean = "true", Any, Medium, ReadOnly, Public, Later;
-        "Whether the cleaner runs."
-    "log.cleaner.io.buffer.load.factor", Double = "0.9", Any, Medium, ClusterWide, Public, Later;
+    "log.cleaner.enable", Boolean = "true", Any, Medium, ReadOnly, Public, Used;
+        "Whether compacted topics are compacted; without it they only grow."
+    "log.cleaner.io.buffer.load.factor", Double = "0.9", Any, Medium, ClusterWide, Public, Used;
         "How full the cleaner's offset map may become."
-    "log.cleaner.io.buffer.size", Int = "524288", AtLeast(0), Medium, ClusterWide, Public, Later;
-        "Memory for the cleaner's reads and writes."
-    "log.cleaner.io.max.bytes.per.second", Double = "1.7976931348623157E308", Any, Medium, ClusterWide, Public, Later;
-        "The most bytes per second that the cleaner reads and writes."
-    "log.cleaner.max.compaction.lag.ms", Long = "9223372036854775807", AtLeast(1), Medium, ClusterWide, Public, Later;
+    "log.cleaner.io.buffer.size", Int = "524288", AtLeast(0), Medium, ClusterWide, Public, Used;
+        "Memory for the cleaners' reads and writes, all shards together."
+    "log.cleaner.io.max.bytes.per.second", Double = "1.7976931348623157E308", Any, Medium, ClusterWide, Public, Used;
+        "The most bytes per second that the cleaners of all shards read and write."
+    "log.cleaner.max.compaction.lag.ms", Long = "9223372036854775807", AtLeast(1), Medium, ClusterWide, Public, Used;
         "How long a record may stay uncompacted."
-    "log.cleaner.min.cleanable.ratio", Double = "0.5", Fraction(0.0, 1.0), Medium, ClusterWide, Public, Later;
+    "log.cleaner.min.cleanable.ratio", Double = "0.5", Fraction(0.0, 1.0), Medium, ClusterWide, Public, Used;
         "The share of a log that must be dirty before it is cleaned."
-    "log.cleaner.min.compaction.lag.ms", Long = "0", AtLeast(0), Medium, ClusterWide, Public, Later;
+    "log.cleaner.min.compaction.lag.ms", Long = "0", AtLeast(0), Medium, ClusterWide, Public, Used;
         "How long a record stays uncompacted at least."
-    "log.cleaner.threads", Int = "1", AtLeast(0), Medium, ClusterWide, Public, Later;
-        "Threads that clean."
-    "log.cleanup.policy", List = "delete", EntriesOf(&["compact", "delete"]), Medium, ClusterWide, Public, NotBuilt;
-        "What becomes of old segments: delete, compact or both."
+    "log.cleaner.threads", Int = "1", AtLeast(0), Medium, ClusterWide, Public, Unneeded;
+        "Threads that clean in Kafka; here each shard cleans its own logs."
+    "log.cleanup.policy", List = "delete", EntriesOf(&["compact", "delete"]), Medium, ClusterWide, Public, Used;
+        "What becomes of old records: delete goes by age and size, compact keeps the latest of each key; or both."
     "log.dir.failure.timeout.ms", Long = "30000", AtLeast(1), Low, ReadOnly, Public, Later;
         "How long a broker goes on when it cannot tell the controller of a failed directory."
     "log.dirs", List = null, SOME_ENTRIES, High, ReadOnly, Public, Used;

@@ -3,8 +3,8 @@
 use super::*;
 
 keys! { pub(crate) TOPIC:
-    "cleanup.policy", List = "delete", EntriesOf(&["compact", "delete"]), Medium, ClusterWide, Public, NotBuilt;
-        "What becomes of old segments: delete, compact or both."
+    "cleanup.policy", List = "delete", EntriesOf(&["compact", "delete"]), Medium, ClusterWide, Public, Used;
+        "What becomes of old records: delete goes by age and size, compact keeps the latest of each key; or both."
     "compression.gzip.level", Int = "-1", GzipLevel, Medium, ClusterWide, Public, NotBuilt;
         "The gzip level when the broker compresses."
     "compression.lz4.level", Int = "9", Between(1, 17), Medium, ClusterWide, Public, NotBuilt;
@@ -13,7 +13,7 @@ keys! { pub(crate) TOPIC:
         "How batches are stored: as the producer sent them, or recompressed with this codec."
     "compression.zstd.level", Int = "3", Between(-131_072, 22), Medium, ClusterWide, Public, NotBuilt;
         "The zstd level when the broker compresses."
-    "delete.retention.ms", Long = "86400000", AtLeast(0), Medium, ClusterWide, Public, NotBuilt;
+    "delete.retention.ms", Long = "86400000", AtLeast(0), Medium, ClusterWide, Public, Used;
         "How long tombstones stay in a compacted topic."
     "file.delete.delay.ms", Long = "60000", AtLeast(0), Medium, ClusterWide, Public, Used;
         "How long a deleted segment's file stays on disk."
@@ -33,7 +33,7 @@ keys! { pub(crate) TOPIC:
         "Bytes kept locally when the topic is tiered; -2 means as retention.bytes."
     "local.retention.ms", Long = "-2", AtLeast(-2), Medium, ClusterWide, Public, NotBuilt;
         "Time kept locally when the topic is tiered; -2 means as retention.ms."
-    "max.compaction.lag.ms", Long = "9223372036854775807", AtLeast(1), Medium, ClusterWide, Public, NotBuilt;
+    "max.compaction.lag.ms", Long = "9223372036854775807", AtLeast(1), Medium, ClusterWide, Public, Used;
         "How long a record may stay uncompacted."
     "max.message.bytes", Int = "1048588", AtLeast(0), Medium, ClusterWide, Public, Used;
         "The largest batch of records that is taken, compressed if it comes compressed."
@@ -43,9 +43,9 @@ keys! { pub(crate) TOPIC:
         "How far in the past a record's timestamp may lie."
     "message.timestamp.type", String = "CreateTime", OneOf(&["CreateTime", "LogAppendTime"]), Medium, ClusterWide, Public, Used;
         "Whose clock stamps a record: the producer's (CreateTime) or the broker's (LogAppendTime)."
-    "min.cleanable.dirty.ratio", Double = "0.5", Fraction(0.0, 1.0), Medium, ClusterWide, Public, NotBuilt;
+    "min.cleanable.dirty.ratio", Double = "0.5", Fraction(0.0, 1.0), Medium, ClusterWide, Public, Used;
         "The share of a log that must be dirty before it is cleaned."
-    "min.compaction.lag.ms", Long = "0", AtLeast(0), Medium, ClusterWide, Public, NotBuilt;
+    "min.compaction.lag.ms", Long = "0", AtLeast(0), Medium, ClusterWide, Public, Used;
         "How long a record stays uncompacted at least."
     "min.insync.replicas", Int = "1", AtLeast(1), Medium, ClusterWide, Public, Used;
         "How many replicas must be in sync for a produce with acks=all to be taken."
