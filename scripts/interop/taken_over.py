@@ -5,6 +5,7 @@ has written to them and stopped, with what Kafka gives again.
 """
 
 import sys, pathlib
+import time
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "lib"))
 
 from confluent_kafka import Consumer, KafkaError, OFFSET_BEGINNING, Producer, TopicPartition
@@ -13,6 +14,13 @@ from broker import SCRATCH, Broker, BrokerError, kafka
 from check import case, contains, equal, main
 
 CODECS = ("none", "gzip", "snappy", "lz4", "zstd")
+
+
+def wait_for(is_so, what, seconds=60):
+    end = time.monotonic() + seconds
+    while not is_so():
+        assert time.monotonic() < end, f"{what}: not within {seconds} s"
+        time.sleep(0.5)
 
 
 class Directory:
@@ -112,12 +120,19 @@ def offsets_of(broker, topics):
     return found
 
 
+def latest(records):
+    """What compaction must keep: of each key the last record, at its offset."""
+    return sorted({key: (offset, key, value, time) for offset, key, value, time in records}.values())
+
+
 def compare(before, after, who):
     for isolation, partitions in before.items():
         for place, records in partitions.items():
             got = after[isolation][place]
+            if place[0].startswith("compacted"):
+                records, got = latest(records), latest(got)
             equal(len(got), len(records), f"records of {place} as {who} gives them, {isolation}")
-            for expected, record in zip(records, got):
+            for expected, record in zip(records, got, strict=True):
                 equal(record, expected, f"a record of {place} as {who} gives it, {isolation}")
 
 
@@ -140,6 +155,21 @@ def codecs_segments_and_a_moved_start(context):
     assert any(before["read_committed"]["__consumer_offsets", p] for p in range(50)), "no group has committed"
     broker.stop()
     directory.back_and_forth(topics, before)
+
+
+@case
+def compacted_topics(context):
+    directory = Directory(context, "compacted")
+    broker = directory.kafka()
+    config = {"cleanup.policy": "compact", "segment.bytes": 1048576, "min.cleanable.dirty.ratio": 0.01, "delete.retention.ms": 0}
+    create(broker, "compacted", **config)
+    for codec in ("none", "zstd"):
+        fill(broker, "compacted", 4000, codec=codec, size=1000, keys=100)
+    wait_for(lambda: sum(map(len, read(broker, ["compacted"], "read_committed").values())) < 5000, "Kafka's cleaner")
+    before = everything(broker, ["compacted"])
+    equal([len(latest(found)) for found in before["read_committed"].values()], [50, 50], "keys")
+    broker.stop()
+    directory.back_and_forth(["compacted"], before)
 
 
 @case
