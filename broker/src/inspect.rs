@@ -95,7 +95,8 @@ fn what_a_start_does(found: &Inspection) -> String {
             bytes(log)
         ),
         Start::TakeOver => {
-            "take it over where it lies: Kafka wrote it, and stopped cleanly".to_owned()
+            "take it over where it lies, if this node can serve all of it: Kafka wrote it, and stopped cleanly"
+                .to_owned()
         }
         Start::CarryOut => "first end a change of its manifests that was begun".to_owned(),
         Start::Refuse(why) => format!("refuse it: {why}"),

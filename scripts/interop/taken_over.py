@@ -215,11 +215,7 @@ def what_is_not_left_cleanly_is_refused(context):
     broker.kill()
     if context.kind == "kafka":
         return
-    try:
-        directory.ours()
-        raise AssertionError("it started on what a killed Kafka left")
-    except BrokerError as error:
-        contains(str(error), "start Kafka on it once more")
+    contains(refusal(directory), "start Kafka on it once more")
     broker = directory.kafka()
     equal(sum(map(len, read(broker, ["t"], "read_committed").values())), 100, "records that Kafka recovers")
     broker.stop()
@@ -227,6 +223,70 @@ def what_is_not_left_cleanly_is_refused(context):
     equal(sum(map(len, read(broker, ["t"], "read_committed").values())), 100, "records then")
     broker.stop()
     broker.remove()
+
+
+@case
+def what_is_refused_is_left_as_it_is(context):
+    if context.kind == "kafka":
+        return
+    directory = Directory(context, "refused")
+    broker = directory.kafka()
+    create(broker, "t", **{"compression.type": "gzip"})
+    fill(broker, "t", 100)
+    broker.stop()
+    before = content(directory.path)
+    for _ in range(2):
+        contains(refusal(directory), "topics have configs that are not served: t: ")
+        equal(content(directory.path), before, "files after the refusal")
+    broker = directory.kafka()
+    kafka("configs", "--bootstrap-server", broker.address, "--alter", "--entity-type", "topics", "--entity-name", "t", "--delete-config", "compression.type")
+    broker.stop()
+    broker = directory.ours()
+    equal(sum(map(len, read(broker, ["t"], "read_committed").values())), 100, "records after the fix")
+    broker.stop()
+    broker.remove()
+
+
+@case
+def kafka_after_a_crash_of_ours_is_noticed(context):
+    if context.kind == "kafka":
+        return
+    directory = Directory(context, "diverged")
+    broker = directory.kafka()
+    create(broker, "t", partitions=1)
+    fill(broker, "t", 100, partitions=1)
+    broker.stop()
+    broker = directory.ours()
+    fill(broker, "t", 70, partitions=1)
+    broker.kill()
+    # It cannot know of the 70, which are in our commit log.
+    broker = directory.kafka()
+    fill(broker, "t", 30, partitions=1)
+    kafkas = everything(broker, ["t"])
+    broker.kill()
+    contains(refusal(directory), "Kafka ran on this directory after Odradek had stopped uncleanly")
+    broker = directory.kafka()
+    broker.stop()
+    contains(refusal(directory), "Kafka ran on")
+    for file in directory.path.glob("odradek-*"):
+        file.unlink()
+    broker = directory.ours()
+    compare(kafkas, everything(broker, ["t"]), "the broker, which goes on with what Kafka has")
+    broker.stop()
+    broker.remove()
+
+
+def refusal(directory):
+    try:
+        directory.ours()
+    except BrokerError as error:
+        return str(error)
+    raise AssertionError("it started")
+
+
+def content(path):
+    """Of every file but those that say who runs."""
+    return {str(file.relative_to(path)): file.read_bytes() for file in sorted(path.rglob("*")) if file.is_file() and file.name not in ("kafka.log", ".lock")}
 
 
 main("taken-over")

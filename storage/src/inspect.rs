@@ -121,7 +121,7 @@ async fn start_of_ours(
         };
         let went_on = served(runtime, directory, *name, manifest.id).await?;
         match marker::find_in(runtime, directory, marker).await? {
-            _ if went_on => start = Start::Recover,
+            MarkerFound::Ours | MarkerFound::Removed if went_on => start = Start::Recover,
             MarkerFound::Ours => {}
             MarkerFound::Removed | MarkerFound::Another => {
                 let why = "Kafka ran on it after our clean stop, or it is a copy";

@@ -57,7 +57,7 @@ mod store;
 mod strays;
 mod tail;
 
-pub use adopt::adopt;
+pub use adopt::{adopt, metadata_of_kafka};
 pub use config::{CleanerOptions, Durability, LogConfig, StoreName, StoreOptions};
 pub use core::{Advance, OnAdvance};
 pub use error::{AppendError, Offline, OpenError, ReadError, StorageError};

@@ -80,7 +80,8 @@ pub enum LedgerError {
     #[error(transparent)]
     Unwritten(#[from] Unwritten),
     #[error(
-        "the directory was written with metadata.version {found}; this version serves {SERVED_METADATA_VERSION} only"
+        "the directory was written with metadata.version {found}; this version serves {SERVED_METADATA_VERSION} only: change it with Kafka's \
+         tools (kafka-features), then stop Kafka cleanly"
     )]
     Version { found: i16 },
     #[error("a record cannot be encoded: {0}")]
@@ -126,6 +127,22 @@ impl<L: MetadataLog> Ledger<L> {
         ledger.elect(state.voters_in_log, now).await?;
         ledger.activate(now).await?;
         Ok(ledger)
+    }
+
+    /// What the log says, if a node could go on with it; nothing is written.
+    pub async fn look(
+        log: &L,
+        directory: &MetadataDirectory,
+        site: &Site,
+    ) -> Result<Image, LedgerError> {
+        let state = Loaded::read(log, directory, site).await?;
+        let voters = state.voters.unwrap_or_else(|| voter_set(site));
+        quorum(site, &voters, directory.election()?, state.epoch, log.end())?;
+        let image = state.replay.image().clone();
+        match image.feature(METADATA_VERSION) {
+            0 | SERVED_METADATA_VERSION => Ok(image),
+            found => Err(LedgerError::Version { found }),
+        }
     }
 
     /// What counts, as of the last commit.

@@ -12,6 +12,7 @@ pub mod create;
 pub mod delete;
 pub mod desk;
 pub mod dice;
+mod kafka_log;
 pub mod ledger;
 mod names;
 pub mod producer_ids;

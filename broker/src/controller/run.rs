@@ -20,6 +20,7 @@ use storage::{DirectoryLock, Marker, Store};
 
 use super::desk::{Desk, Followers};
 use super::dice::Dice;
+use super::kafka_log::KafkaLog;
 use super::ledger::{Ledger, Site, SnapshotRules};
 use super::registration::{self, Registration};
 use super::servable;
@@ -162,9 +163,19 @@ impl Worker {
         let now = clock::wall();
         let site = site(&self.own);
         let runtime = RingRuntime::new(self.ring.clone(), self.own.lock.clone());
+        let log_directory = self.own.config.log_directory();
+        if let Some((start, bytes)) =
+            storage::metadata_of_kafka(&runtime, log_directory).await.map_err(text)?
+        {
+            // What is refused is left as it is.
+            let directory = MetadataDirectory::open(log_directory).map_err(text)?;
+            let log = KafkaLog::new(start, bytes);
+            let image = Ledger::look(&log, &directory, &site).await.map_err(text)?;
+            servable::check(&image, &site, &self.own.config)?;
+        }
         self.prepare(&runtime).await?;
         let (store, log) = open_store(runtime.clone(), &self.own.config).await?;
-        let directory = MetadataDirectory::open(self.own.config.log_directory()).map_err(text)?;
+        let directory = MetadataDirectory::open(log_directory).map_err(text)?;
         let log = StoreLog::new(runtime, log);
         let ledger = Ledger::open(log, directory, &site, now).await.map_err(text)?;
         tracing::info!(

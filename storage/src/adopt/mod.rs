@@ -7,7 +7,8 @@
 //!
 //! It is done for a directory with Kafka's marker and
 //! - no manifest at all: it was never ours; or
-//! - manifests that are all clean, under another marker: Kafka ran on it after our clean stop.
+//! - manifests that are all clean, under another marker, with logs that say nothing but that a start began: Kafka ran on it after our
+//!   clean stop, or after a take-over that came to nothing.
 //!
 //! Without its marker Kafka was killed, or runs: the directory is refused where it always was, when a store is opened.
 //!
@@ -22,18 +23,21 @@ use std::collections::BTreeMap;
 use std::io;
 use std::path::Path;
 
+use bytes::{Bytes, BytesMut};
 use futures::{StreamExt, stream};
 
 use crate::checkpoint::{OffsetCheckpoint, PartitionMetadata};
 use crate::commit_log::EntryId;
-use crate::commit_log::files::manifest_path;
+use crate::commit_log::files::{manifest_path, number_of};
+use crate::commit_log::scan::Scan;
 use crate::config::StoreName;
 use crate::error::OpenError;
 use crate::manifest::{Manifest, Marker, PartitionState};
 use crate::marker::{self, MARKER_FILE, MarkerFound};
-use crate::plan;
+use crate::plan::{self, PLAN};
 use crate::reshard::{fresh, manifests, served};
 use crate::runtime::{Runtime, read_file};
+use crate::segment::files::{Kind, file_name};
 use crate::strays::{METADATA, is_partition, is_segment};
 use crate::units::{Offset, PartitionId, TopicId};
 
@@ -172,11 +176,54 @@ async fn is_left_by_kafka<R: Runtime>(runtime: &R, directory: &Path) -> Result<b
         let Some(marker) = &manifest.clean else { return Ok(false) };
         let other =
             matches!(marker::find_in(runtime, directory, marker).await?, MarkerFound::Another);
-        if !other || served(runtime, directory, *store, manifest.id).await? {
+        if !other || went_on(runtime, directory, *store, manifest).await? {
             return Ok(false);
         }
     }
     Ok(true)
+}
+
+/// Whether the store's log holds anything that may have been acknowledged: a start that came to nothing leaves none.
+async fn went_on<R: Runtime>(
+    runtime: &R,
+    directory: &Path,
+    store: StoreName,
+    manifest: &Manifest,
+) -> Result<bool, OpenError> {
+    if !served(runtime, directory, store, manifest.id).await? {
+        return Ok(false);
+    }
+    let mut scan = Scan::new(manifest.id, manifest.first);
+    let names = runtime.list(directory).await.map_err(OpenError::io(directory))?;
+    for name in names.iter().filter(|name| number_of(store, name).is_some()) {
+        let path = directory.join(name);
+        scan.look_at(&read_file(runtime, &path).await.map_err(OpenError::io(&path))?);
+    }
+    scan.follow_links();
+    let chain = scan.chain(manifest.id, manifest.first, manifest.previous);
+    Ok(chain.holds_more_than_a_start())
+}
+
+/// The metadata log of a directory that is Kafka's to take over, to be looked at before: its start, and all its batches.
+pub async fn metadata_of_kafka<R: Runtime>(
+    runtime: &R,
+    directory: &Path,
+) -> Result<Option<(Offset, Bytes)>, OpenError> {
+    let names = runtime.list(directory).await.map_err(OpenError::io(directory))?;
+    if names.iter().any(|name| name == PLAN) {
+        return Ok(None);
+    }
+    let Some(found) = kafkas(runtime, directory).await? else { return Ok(None) };
+    has_metadata(directory, &found)?;
+    let path = directory.join(METADATA);
+    let names = runtime.list(&path).await.map_err(OpenError::io(&path))?;
+    let bases = partition::bases(&names);
+    let mut bytes = BytesMut::new();
+    for base in &bases {
+        let path = path.join(file_name(*base, Kind::Log));
+        bytes.extend_from_slice(&read_file(runtime, &path).await.map_err(OpenError::io(&path))?);
+    }
+    Ok(Some((bases.first().copied().unwrap_or_default(), bytes.freeze())))
 }
 
 /// The directories that hold a partition, in the order of their names.

@@ -59,7 +59,7 @@ pub(super) async fn state<R: Runtime>(
 }
 
 /// The segments' base offsets, in order.
-fn bases(names: &[String]) -> Vec<Offset> {
+pub(super) fn bases(names: &[String]) -> Vec<Offset> {
     let logs = names.iter().filter(|name| is_segment(name));
     let mut bases: Vec<Offset> =
         logs.filter_map(|name| offset_of(name, Kind::Log.suffix())).collect();

@@ -18,7 +18,7 @@ use crate::runtime::{How, Runtime, read_file, replace_file};
 use crate::segment::Segment;
 use crate::segment::files::{Kind, file_name};
 use crate::segment::index_tail::IndexTail;
-use crate::units::Offset;
+use crate::units::{Offset, Timestamp};
 
 /// Bytes of a segment that are read at once.
 const WINDOW: usize = 1 << 20;
@@ -37,7 +37,7 @@ pub(super) async fn scan<R: Runtime>(
     let times = TimeIndex::new(base, &times);
     let may_be_believed = offsets.check(file.length).is_ok()
         && times.check(Offset(i64::MAX)).is_ok()
-        && (offsets.is_empty() || !times.is_empty());
+        && (offsets.is_empty() || !times.is_empty() || is_timeless(&mut file).await?);
     let read = if may_be_believed {
         from_indexes(&mut file, base, offsets, times).await.ok()
     } else {
@@ -52,6 +52,11 @@ pub(super) async fn scan<R: Runtime>(
     segment.finished = !last;
     segment.settle(segment.length);
     Ok(segment)
+}
+
+/// Records without timestamps have no entry in the time index.
+async fn is_timeless<R: Runtime>(file: &mut SegmentFile<'_, R>) -> Result<bool, OpenError> {
+    Ok(file.header(0).await?.is_some_and(|first| first.max_timestamp == Timestamp::NONE))
 }
 
 /// Fails where the indexes do not lead to batches.

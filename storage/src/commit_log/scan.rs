@@ -8,9 +8,10 @@ use std::ops::Range;
 
 use bytes::Bytes;
 
-use super::entry::{Kind, Link};
+use super::entry::{Entry, Kind, Link};
 use super::group::{Group, GroupHeader};
 use super::{EntryId, GroupSequence, LogId};
+use crate::batch::BatchHeader;
 use crate::planted::{Bug, is};
 use crate::runtime::BLOCK;
 use crate::units::PartitionId;
@@ -59,6 +60,19 @@ pub(crate) struct Chain {
     pub(crate) outranked: bool,
     /// The last group is a link.
     pub(crate) ends_with_link: bool,
+}
+
+impl Chain {
+    /// Whether the log says more than that a start began: links, and what a controller writes when it is elected.
+    pub(crate) fn holds_more_than_a_start(&self) -> bool {
+        let entries = self.groups.iter().flat_map(|linked| &linked.group.entries);
+        let is_start = |entry: &Entry, payload: &Bytes| match entry.kind {
+            Kind::Link => true,
+            Kind::Batch => BatchHeader::read(payload).is_some_and(|header| header.is_control()),
+            _ => false,
+        };
+        entries.into_iter().any(|(entry, payload)| !is_start(entry, payload))
+    }
 }
 
 impl Scan {

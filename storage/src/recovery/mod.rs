@@ -8,6 +8,7 @@
 //! 3. The first bad group or extent ends the log, **if** it lies above every mark that any good group, or the manifest,
 //!    carries: a tear, cut. Otherwise it is rot, and the directory is refused.
 //! 4. Each partition replays from its own entry ([`replay`]). What the log holds below an extent goes to the segment again.
+//!    Where Kafka has written since, nothing is served ([`foreign`]).
 //! 5. The log goes on under a new id, whose first group, a link, is durable before anything else is written ([`resume`]).
 //!
 //! Every decision is one [`Row`] of a table; the report counts how often each was taken.
@@ -33,6 +34,7 @@ use crate::runtime::{How, Runtime};
 use crate::store::{Placed, end, new_core};
 
 mod extents;
+mod foreign;
 mod partition;
 mod replay;
 mod report;
@@ -70,6 +72,7 @@ pub(crate) async fn recover<R: Runtime>(
             check_shards(&core, &manifest)?;
             let chain = find_chain(&core, &manifest, &files, &placed, &mut report).await?;
             let replayed = replay::replay(&core, &manifest, &chain, &placed, &mut report)?;
+            foreign::check(&core, &replayed, chain.holds_more_than_a_start()).await?;
             resume::resume(&core, &manifest, chain, (replayed, placed), files, &mut report).await?;
         }
     }

@@ -383,3 +383,52 @@ fn what_was_in_flight_below_the_manifest_is_known_when_it_comes_again() {
         assert_eq!(log.check_sequence(sent(7).info()).unwrap(), SequenceCheck::Append);
     });
 }
+
+/// Kafka begins with a record of its own at the end of the metadata log's file, whatever our commit log holds beside it.
+#[test]
+fn what_kafka_wrote_after_a_crash_of_ours_is_found_and_not_written_over() {
+    let path = file(0);
+    for (seed, kafkas, refused) in [
+        (1, None, false),
+        (2, Some((false, &b"a batch"[..])), true),
+        (3, Some((false, &[0; 5000][..])), false),
+        (4, Some((true, &b"a batch"[..])), true),
+    ] {
+        let disk = disk();
+        let controllers = || StoreOptions {
+            name: StoreName::Controller,
+            extent_bytes_min: usize::MAX,
+            ..options(0, Durability::Sync)
+        };
+        let placed = || vec![(id(1), "t".to_owned(), Arc::new(LogConfig::default()))];
+        let life = run(seed, &disk, async move |runtime| {
+            let opened = Store::open(runtime.clone(), controllers(), placed()).await;
+            let (store, _) = opened.expect("it can be opened");
+            store.serve();
+            let log = store.log(id(1)).expect("it is placed here");
+            append(&store, &log, 12_000).await.ticket.await.unwrap();
+            log.request_drain();
+            runtime.sleep(Duration::from_millis(100)).await;
+            // These stay in the commit log alone.
+            append(&store, &log, 100).await.ticket.await.unwrap();
+        });
+        life.kill();
+        if let Some((rolled, bytes)) = kafkas {
+            let path = if rolled { file(1) } else { path.clone() };
+            let content = disk.content(&path).unwrap_or_default();
+            disk.put(&path, &[&content[..], bytes].concat()).unwrap();
+        }
+        let files = disk.clone();
+        let before = disk.content(&path);
+        let path = path.clone();
+        run(seed, &disk, async move |runtime| {
+            let opened = Store::open(runtime.clone(), controllers(), placed()).await;
+            let said = opened.err().map(|error| error.to_string());
+            assert_eq!(said.is_some(), refused, "{seed}: {said:?}");
+            if let Some(said) = said {
+                assert!(said.contains("Kafka ran on this directory"), "{said}");
+                assert_eq!(files.content(&path), before);
+            }
+        });
+    }
+}
