@@ -80,7 +80,7 @@ async fn look(directory: &Path) -> Result<Inspection, OpenError> {
     let kafkas = adopt::kafkas(&runtime, directory).await?;
     let start = match &kafkas {
         _ if names.iter().any(|name| name == PLAN) => Start::CarryOut,
-        Some(_) => match adopt::has_metadata(directory, kafkas.as_deref().unwrap_or_default()) {
+        Some(kafkas) => match adopt::has_metadata(directory, kafkas) {
             Ok(()) => Start::TakeOver,
             Err(error) => Start::Refuse(error.to_string()),
         },

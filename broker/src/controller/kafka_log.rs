@@ -12,21 +12,22 @@ use crate::metadata::log::MetadataLog;
 pub(super) struct KafkaLog {
     start: Offset,
     end: Offset,
-    /// All batches, in order.
+    /// Of each batch its last offset, and where it ends in `bytes`.
+    batches: Vec<(Offset, usize)>,
     bytes: Bytes,
 }
 
 impl KafkaLog {
     /// `bytes` are the segments', one after another, the first of which begins at `start`.
     pub(super) fn new(start: Offset, bytes: Bytes) -> KafkaLog {
-        let mut log = KafkaLog { start, end: start, bytes };
+        let mut batches = Vec::new();
         let mut position = 0;
-        while let Front::Whole(header) = front(&log.bytes[position..]) {
-            log.end = header.last_offset().next();
+        while let Front::Whole(header) = front(&bytes[position..]) {
             position += header.size();
+            batches.push((header.last_offset(), position));
         }
-        log.bytes.truncate(position);
-        log
+        let end = batches.last().map_or(start, |(last, _)| last.next());
+        KafkaLog { start, end, batches, bytes }
     }
 }
 
@@ -48,21 +49,12 @@ impl MetadataLog for KafkaLog {
     }
 
     async fn read(&self, from: Offset, bytes_max: usize) -> Result<Bytes, String> {
-        let (mut begin, mut end) = (None, 0);
-        let mut position = 0;
-        while let Front::Whole(header) = front(&self.bytes[position..]) {
-            if begin.is_none() && header.last_offset() >= from {
-                begin = Some(position);
-            }
-            position += header.size();
-            if let Some(begin) = begin {
-                if end > begin && position - begin > bytes_max {
-                    break;
-                }
-                end = position;
-            }
-        }
-        Ok(begin.map_or_else(Bytes::new, |begin| self.bytes.slice(begin..end)))
+        let first = self.batches.partition_point(|(last, _)| *last < from);
+        let Some((_, one)) = self.batches.get(first) else { return Ok(Bytes::new()) };
+        let begin = first.checked_sub(1).map_or(0, |before| self.batches[before].1);
+        let fits = self.batches[first..].partition_point(|(_, end)| end - begin <= bytes_max);
+        let end = fits.checked_sub(1).map_or(*one, |last| self.batches[first + last].1);
+        Ok(self.bytes.slice(begin..end))
     }
 
     async fn trim(&self, _: Offset) -> Result<(), Unwritten> {

@@ -172,6 +172,7 @@ impl Worker {
             let log = KafkaLog::new(start, bytes);
             let image = Ledger::look(&log, &directory, &site).await.map_err(text)?;
             servable::check(&image, &site, &self.own.config)?;
+            self.take_over(&runtime).await?;
         }
         self.prepare(&runtime).await?;
         let (store, log) = open_store(runtime.clone(), &self.own.config).await?;
@@ -207,14 +208,20 @@ impl Worker {
         Ok(())
     }
 
-    /// The directory is made ours, and one of as many shards as there are now. No store of it is open yet.
-    async fn prepare(&self, runtime: &RingRuntime) -> Result<(), String> {
+    async fn take_over(&self, runtime: &RingRuntime) -> Result<(), String> {
         let (directory, shards) = (self.own.config.log_directory(), self.own.config.shards());
         let owner = |id| u16::try_from(shard_of(id, shards)).unwrap_or(0);
         let adopted = storage::adopt(runtime, directory, shards, owner).await.map_err(text)?;
         if let Some(partitions) = adopted {
             tracing::info!(partitions, "what Kafka has written was taken over");
         }
+        Ok(())
+    }
+
+    /// What was decided of the directory is carried out, and it is made one of as many shards as there are now. No store of it is open yet.
+    async fn prepare(&self, runtime: &RingRuntime) -> Result<(), String> {
+        let (directory, shards) = (self.own.config.log_directory(), self.own.config.shards());
+        let owner = |id| u16::try_from(shard_of(id, shards)).unwrap_or(0);
         let old = storage::reshard(runtime, directory, shards, owner).await.map_err(text)?;
         if let Some(old) = old {
             tracing::info!(

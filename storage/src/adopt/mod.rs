@@ -87,6 +87,13 @@ pub(crate) async fn kafkas<R: Runtime>(
     runtime: &R,
     directory: &Path,
 ) -> Result<Option<Vec<Found>>, OpenError> {
+    // The usual start of ours ends here: the metadata's manifest names the marker that is there, or the stop was not clean.
+    if let Some(manifest) = controllers(runtime, directory).await? {
+        let Some(marker) = &manifest.clean else { return Ok(None) };
+        if matches!(marker::find_in(runtime, directory, marker).await?, MarkerFound::Ours) {
+            return Ok(None);
+        }
+    }
     let is_marked = read_marker(runtime, directory).await?.is_some();
     if !is_marked || !is_left_by_kafka(runtime, directory).await? {
         return Ok(None);
@@ -290,7 +297,7 @@ fn damaged(path: &Path, position: u64, what: &str) -> OpenError {
     ))
 }
 
-/// The greatest offset that has been given in this row of states is below the next.
+/// The offset that a log with these segments gives next.
 fn next_offset(segments: &[crate::manifest::SegmentState]) -> Offset {
     segments.last().map_or(Offset(0), |last| last.next)
 }

@@ -91,9 +91,8 @@ fn fragment_of(segment: i64, bytes: &Bytes) -> (Entry, Bytes) {
     (entry, bytes.clone())
 }
 
-/// The end of a segment is logged again after the next one was begun.
-#[test]
-fn a_fragment_of_an_older_segment_follows_a_batch_of_the_next() {
+/// A manifest with a segment of one batch, none of it in its file, and the one after it; the batch; the entry of the next one's first.
+fn a_segment_and_a_batch_of_the_next() -> (Vec<SegmentState>, Bytes, (Entry, Bytes)) {
     let old = batch_at(0, 100).bytes().clone();
     let batch = batch_at(1, 50);
     let entry = Entry {
@@ -104,7 +103,14 @@ fn a_fragment_of_an_older_segment_follows_a_batch_of_the_next() {
         ..Entry::new(Kind::Batch, id(1))
     };
     let segments = vec![segment(0, 1, length(&old)), segment(1, 1, 0)];
-    let entries = vec![(entry, batch.bytes().clone()), fragment_of(0, &old)];
+    (segments, old, (entry, batch.bytes().clone()))
+}
+
+/// The end of a segment is logged again after the next one was begun.
+#[test]
+fn a_fragment_of_an_older_segment_follows_a_batch_of_the_next() {
+    let (segments, old, next) = a_segment_and_a_batch_of_the_next();
+    let entries = vec![next, fragment_of(0, &old)];
     replayed(segments, entries, |replayed, report| {
         let pieces: Vec<_> = replayed.partitions[&id(1)]
             .tail
@@ -143,18 +149,9 @@ fn a_fragment_has_what_lies_below_an_extent_before_it() {
 /// with what had come behind it. The next segment was begun by then, and what that was is in no group any more that replay reads.
 #[test]
 fn a_fragment_reaches_further_than_the_one_before_it() {
-    let old = batch_at(0, 100).bytes().clone();
-    let batch = batch_at(1, 50);
-    let entry = Entry {
-        segment: Offset(1),
-        payload: length(batch.bytes()),
-        base: Offset(1),
-        next: Offset(2),
-        ..Entry::new(Kind::Batch, id(1))
-    };
-    let segments = vec![segment(0, 1, length(&old)), segment(1, 1, 0)];
+    let (segments, old, next) = a_segment_and_a_batch_of_the_next();
     let entries = vec![
-        (entry, batch.bytes().clone()),
+        next,
         fragment_of(0, &old.slice(..60)),
         fragment_of(0, &old),
         fragment_of(0, &old.slice(..80)),
