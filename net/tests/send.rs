@@ -89,7 +89,9 @@ fn memory() {
 #[test]
 fn warm_files_by_sendfile() {
     let report = transfer(FilePath::Auto, b'F', false);
-    assert_eq!((report.sendfile_bytes, report.read_bytes), (ROUNDS * FILE, 0), "{report:?}");
+    assert_eq!(report.sendfile_bytes + report.read_bytes, ROUNDS * FILE, "{report:?}");
+    // The kernel may take a page back at any time, and a chunk that misses one is read: a few chunks, not a path.
+    assert!(report.read_bytes < FILE / 16, "{report:?}");
 }
 
 #[test]
