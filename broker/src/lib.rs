@@ -16,6 +16,7 @@ mod clock;
 pub mod config;
 pub mod controller;
 mod deadline;
+pub mod directories;
 mod doors;
 mod guard;
 pub mod inspect;

@@ -1,9 +1,10 @@
 //! How a shard begins, follows the metadata, and ends.
 //!
-//! - [`Shard::open`]: the log directory is recovered with the partitions placed here. What it returns must get a higher leader
+//! - [`Shard::open`]: the log directories are recovered with the partitions placed here, each with those that are in it. What it returns must get a higher leader
 //!   epoch before it is served: an unclean stop may have lost offsets that somebody read.
 //! - [`Shard::begin`]: that is recorded. The log may forget what it said of the time before, and connections are accepted.
 //! - [`Shard::apply`]: the shard does what a newer image asks for, created and deleted partitions, epochs and configs.
+//! - [`Shard::leave`]: a log directory has failed. Its partitions are served no more, the others go on (KIP-112).
 //! - [`Shard::stop`]: no new connection, no new request; what is in flight is finished; the log is drained into the segments.
 
 use std::rc::Rc;
@@ -11,55 +12,121 @@ use std::sync::Arc;
 
 use storage::runtime::ring::RingRuntime;
 use storage::units::PartitionId;
-use storage::{Advance, CheckpointLine, Closed, DirectoryLock, StoreName};
+use storage::{Advance, CheckpointLine, Closed, OpenError, StoreName};
 
+use crate::controller::ControllerRequest;
+use crate::directories::{InUse, LogDirectory};
 use crate::doors;
+use crate::message::Opened;
 use crate::metadata::image::{Delta, Image, Topic};
 use crate::partition::Partition;
-use crate::shard::{Runtime, Shard};
+use crate::shard::{Place, Runtime, Shard};
 
 impl Shard {
-    /// Recovers the log directory. Returns the partitions that its log names after an unclean stop.
+    /// Recovers the log directories. A directory of Kafka's, or one that is not as it was left, ends the start; one that cannot be
+    /// read is left out.
     pub(crate) async fn open(
         self: &Rc<Self>,
         image: Arc<Image>,
-        lock: DirectoryLock,
-    ) -> Result<Vec<PartitionId>, String> {
-        let runtime = RingRuntime::new(self.ring.clone(), lock);
-        let mut placed = Vec::new();
-        for topic in image.topics() {
-            let log = self.config.topic_config(&image, topic).log();
-            placed.extend(
-                self.own_partitions(topic).map(|id| (id, topic.name.to_string(), Arc::clone(&log))),
-            );
-        }
-        let name = StoreName::Shard(u16::try_from(self.number).unwrap_or(u16::MAX));
-        let opened = storage::Store::open(runtime, self.config.store(name), placed).await;
-        let (store, report) = opened.map_err(|error| error.to_string())?;
-        let weak = Rc::downgrade(self);
-        store.on_advance(Rc::new(move |advances| {
-            if let Some(shard) = weak.upgrade() {
-                shard.advanced(advances);
+        directories: &InUse,
+    ) -> Result<Opened, String> {
+        let mut found = Opened::default();
+        let mut places = Vec::with_capacity(directories.len());
+        for (number, directory) in directories.iter().enumerate() {
+            let Ok(directory) = directory else {
+                places.push(None);
+                continue;
+            };
+            match self.open_place(&image, number, directory).await {
+                Ok((place, raise_epochs)) => {
+                    places.push(Some(place));
+                    found.raise_epochs.extend(raise_epochs);
+                }
+                Err(error @ OpenError::Io { .. }) => {
+                    places.push(None);
+                    found.failed.push((number, error.to_string()));
+                }
+                Err(error) => return Err(error.to_string()),
             }
-        }));
-        if self.store.set(store).is_err() {
-            return Err("the log directory is open already".to_owned());
+        }
+        if self.places.set(places).is_err() {
+            return Err("the log directories are open already".to_owned());
         }
         let topics: Vec<_> = image.topics().map(Arc::clone).collect();
         self.set_image(image);
         for topic in topics {
             self.lead(&topic).await;
         }
-        tracing::info!(shard = self.number, partitions = self.partitions.borrow().len(), %report, "log directory open");
-        Ok(report.raise_epochs)
+        Ok(found)
+    }
+
+    async fn open_place(
+        self: &Rc<Self>,
+        image: &Image,
+        number: usize,
+        directory: &LogDirectory,
+    ) -> Result<(Place, Vec<PartitionId>), OpenError> {
+        let runtime = RingRuntime::new(self.ring.clone(), directory.lock.clone());
+        let me = self.config.node_id();
+        let mut placed = Vec::new();
+        for topic in image.topics() {
+            let log = self.config.topic_config(image, topic).log();
+            let is_here = |id: &PartitionId| {
+                topic.partition(id.partition).and_then(|state| state.directory(me))
+                    == Some(directory.id)
+            };
+            let here = self.own_partitions(topic).filter(is_here);
+            placed.extend(here.map(|id| (id, topic.name.to_string(), Arc::clone(&log))));
+        }
+        let name = StoreName::Shard(u16::try_from(self.number).unwrap_or(u16::MAX));
+        let (partitions, options) = (placed.len(), self.config.store(name, &directory.path));
+        let (store, report) = storage::Store::open(runtime, options, placed).await?;
+        let weak = Rc::downgrade(self);
+        store.on_advance(Rc::new(move |advances| {
+            if let Some(shard) = weak.upgrade() {
+                shard.advanced(number, advances);
+            }
+        }));
+        let weak = Rc::downgrade(self);
+        store.on_offline(Rc::new(move |offline| {
+            if let Some(shard) = weak.upgrade() {
+                shard.directory_failed(number, offline.0.clone());
+            }
+        }));
+        tracing::info!(shard = self.number, directory = %directory.path.display(), partitions, %report, "log directory open");
+        Ok((Place { directory: directory.clone(), store }, report.raise_epochs))
     }
 
     /// The raised epochs are in the metadata: accepts connections.
     pub(crate) fn begin(self: &Rc<Self>) -> Result<(), String> {
-        if let Some(store) = self.store.get() {
-            store.serve();
-        }
+        self.online().for_each(|place| place.store.serve());
         doors::open(self)
+    }
+
+    /// The directories that have not failed.
+    fn online(&self) -> impl Iterator<Item = &Place> {
+        let all = self.places.get().into_iter().flatten().flatten();
+        all.filter(|place| place.store.offline().is_none())
+    }
+
+    /// A write or a sync in a directory failed: the controller tells every shard.
+    fn directory_failed(self: &Rc<Self>, number: usize, why: String) {
+        let shard = Rc::clone(self);
+        self.spawn(async move {
+            shard.leave(number);
+            // It is answered when everybody follows, or by nobody when the node stops.
+            let _ = shard.controller(ControllerRequest::DirectoryFailed { number, why }).await;
+        });
+    }
+
+    /// The partitions in a directory are served no more: their fetches are told, and find an error.
+    pub(crate) fn leave(&self, number: usize) {
+        let is_in = |partition: &Rc<Partition>| partition.directory() == number;
+        let left: Vec<_> =
+            self.partitions.borrow_mut().extract_if(|_, partition| is_in(partition)).collect();
+        let mut moved = Vec::new();
+        left.iter().for_each(|(_, partition)| partition.disturb(&mut moved));
+        self.tell_moved(moved);
     }
 
     fn own_partitions(&self, topic: &Topic) -> impl Iterator<Item = PartitionId> {
@@ -101,8 +168,9 @@ impl Shard {
     }
 
     async fn lead_partition(self: &Rc<Self>, topic: &Topic, id: PartitionId) {
-        let Some(store) = self.store.get() else { return };
         let Some(state) = topic.partition(id.partition) else { return };
+        let Some((number, place)) = self.place_of(state) else { return };
+        let store = &place.store;
         // As Kafka's stop leaves it, until this start elects a leader.
         if !state.isr.contains(&self.config.node_id()) {
             return;
@@ -118,7 +186,7 @@ impl Shard {
                 }
             },
         };
-        let partition = Partition::new(log, config, state, self.config.node_id());
+        let partition = Partition::new(log, number, config, state, self.config.node_id());
         self.partitions.borrow_mut().insert(id, Rc::new(partition));
     }
 
@@ -137,8 +205,8 @@ impl Shard {
     fn reconfigure(&self, image: &Image, topic: &Topic) {
         let config = self.config.topic_config(image, topic);
         for id in self.own_partitions(topic) {
-            if let (Some(partition), Some(store)) = (self.partition(id), self.store.get()) {
-                store.set_config(id, config.log());
+            self.online().for_each(|place| place.store.set_config(id, config.log()));
+            if let Some(partition) = self.partition(id) {
                 partition.configure(Arc::clone(&config));
             }
         }
@@ -154,10 +222,12 @@ impl Shard {
             }
         }
         self.tell_moved(moved);
-        let Some(store) = self.store.get() else { return };
         // Together: each deletion is an entry of the log, and one group carries them all.
-        let deletions =
-            self.own_partitions(topic).map(|id| async move { (id, store.delete(id).await) });
+        let all: Vec<PartitionId> = self.own_partitions(topic).collect();
+        let deletions = self.online().flat_map(|place| {
+            let here = all.iter().filter(|id| place.store.log(**id).is_some());
+            here.map(|id| async { (*id, place.store.delete(*id).await) })
+        });
         for (id, deleted) in futures::future::join_all(deletions).await {
             if let Err(error) = deleted {
                 tracing::error!(topic = %topic.name, partition = id.partition, %error, "the partition cannot be deleted");
@@ -167,40 +237,57 @@ impl Shard {
 
     /// A deletion is answered when the topic's name can be used again, by any shard.
     async fn free_names(&self) {
-        let Some(store) = self.store.get() else { return };
-        if let Err(error) = store.names_are_free().await {
-            tracing::error!(%error, "the directories of deleted partitions keep their names");
+        for place in self.online() {
+            if let Err(error) = place.store.names_are_free().await {
+                tracing::error!(directory = %place.directory.path.display(), %error, "the directories of deleted partitions keep their names");
+            }
         }
     }
 
     /// A group was completed: the watermarks follow.
-    fn advanced(&self, advances: &[Advance]) {
+    fn advanced(&self, number: usize, advances: &[Advance]) {
         let mut moved = Vec::new();
         for advance in advances {
-            if let Some(partition) = self.partition(advance.id) {
+            if let Some(partition) =
+                self.partition(advance.id).filter(|partition| partition.directory() == number)
+            {
                 partition.advance(advance.acknowledged, &mut moved);
             }
         }
         self.tell_moved(moved);
     }
 
-    /// Finishes what is in flight and drains the log.
-    pub(crate) async fn stop(self: &Rc<Self>) -> Result<Vec<CheckpointLine>, String> {
+    /// Finishes what is in flight and drains the logs. `None` for a directory that is offline, or goes offline now.
+    pub(crate) async fn stop(self: &Rc<Self>) -> Vec<Option<Vec<CheckpointLine>>> {
         self.stopping.set(true);
         doors::close(self).await;
-        let Some(store) = self.store.get() else { return Ok(Vec::new()) };
-        let closed = store.close().await.map_err(|error| error.to_string())?;
-        let lines = closed.checkpoint_lines();
-        *self.closed.borrow_mut() = Some(closed);
-        Ok(lines)
+        let places = self.places.get().map(Vec::as_slice).unwrap_or_default();
+        let closes = places.iter().map(|place| async move {
+            let place = place.as_ref()?;
+            match place.store.close().await {
+                Ok(closed) => Some(closed),
+                Err(error) => {
+                    tracing::error!(shard = self.number, directory = %place.directory.path.display(), %error, "the log could not be drained: the next start recovers it");
+                    None
+                }
+            }
+        });
+        let closed = futures::future::join_all(closes).await;
+        let lines = closed.iter().map(|closed| Some(closed.as_ref()?.checkpoint_lines())).collect();
+        *self.closed.borrow_mut() = closed;
+        lines
     }
 
-    /// The directory's marker is written: the manifest may say that it is clean.
-    pub(crate) async fn seal(self: &Rc<Self>, marker: storage::Marker) -> Result<(), String> {
-        let closed: Option<Closed<Runtime>> = self.closed.borrow_mut().take();
-        match closed {
-            Some(closed) => closed.seal(marker).await.map_err(|error| error.to_string()),
-            None => Ok(()),
-        }
+    /// The directories' markers are written: the manifests may say that they are clean.
+    pub(crate) async fn seal(
+        self: &Rc<Self>,
+        markers: Vec<Option<storage::Marker>>,
+    ) -> Result<(), String> {
+        let closed: Vec<Option<Closed<Runtime>>> = std::mem::take(&mut *self.closed.borrow_mut());
+        let pairs =
+            closed.into_iter().zip(markers).filter_map(|(closed, marker)| closed.zip(marker));
+        let seals = pairs.map(|(closed, marker)| closed.seal(marker));
+        let sealed = futures::future::join_all(seals).await.into_iter().collect::<Result<(), _>>();
+        sealed.map_err(|error| error.to_string())
     }
 }

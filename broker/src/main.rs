@@ -43,6 +43,13 @@ fn main() -> ExitCode {
     }
 }
 
+/// The node cannot go on. It stops at once, as Kafka's broker does: a clean stop would need what is gone.
+fn end(why: &str) {
+    tracing::error!(why, "the node ends");
+    let _ = writeln!(std::io::stderr(), "odradek: {why}");
+    std::process::exit(1);
+}
+
 fn inspect(directory: &Path) -> ExitCode {
     match broker::inspect::report(directory) {
         Ok(text) => say(&text),
@@ -63,7 +70,7 @@ fn run(loaded: Loaded, begun: Instant) -> anyhow::Result<()> {
     preflight::prepare(&loaded.config)?;
     let config = Arc::new(loaded.config);
     let admin = config.admin.map(Admin::start).transpose()?;
-    let node = Node::start(Arc::clone(&config))?;
+    let node = Node::start_with(Arc::clone(&config), Arc::new(end))?;
     signals.serving();
     if let Some(admin) = &admin {
         admin.serving(source(&node));
@@ -101,7 +108,12 @@ fn ready_line(config: &Config, node: &Node, admin: Option<&Admin>, begun: Instan
         ready.shards,
         begun.elapsed().as_millis(),
         config.node_id(),
-        config.log_directory().display(),
+        config
+            .log_dirs()
+            .iter()
+            .map(|path| path.display().to_string())
+            .collect::<Vec<_>>()
+            .join(","),
     )
 }
 

@@ -12,6 +12,7 @@ use storage::index::AbortedTransaction;
 use storage::units::{Epoch, Offset, PartitionId, Timestamp};
 
 use crate::controller::{ControllerAnswer, ControllerRequest};
+use crate::directories::InUse;
 use crate::metadata::image::Image;
 use crate::metrics::Sample;
 use crate::partition::{AppendRefusal, ReadRefusal};
@@ -38,8 +39,8 @@ pub enum Ask {
     Read(ReadAsk),
     Offsets(Vec<OffsetsPart>),
     EpochEnds(Vec<EpochEndPart>),
-    /// The first image: open the log directory with the partitions placed on this shard.
-    Open(Arc<Image>),
+    /// The first image: open the log directories with the partitions placed on this shard.
+    Open(Arc<Image>, InUse),
     /// A newer metadata image; answered when the partitions of the shard follow it.
     Apply(Arc<Image>),
     /// Listen: answered when connections are accepted.
@@ -49,8 +50,10 @@ pub enum Ask {
     Samples,
     /// Stop: finish what is in flight, drain the log into the segments. Answered when everything of the executor is on disk.
     Stop,
-    /// The clean-shutdown marker of the directory is written: the shard's manifest may say that it is clean.
-    Seal(storage::Marker),
+    /// The clean-shutdown markers of the directories are written: the shard's manifests may say that they are clean.
+    Seal(Vec<Option<storage::Marker>>),
+    /// A log directory has failed, and why: the shard's part of it goes offline.
+    Fail(usize, String),
 }
 
 /// The answer to an [`Ask`], of the same name.
@@ -59,15 +62,24 @@ pub enum Answer {
     Read(Vec<Result<Read, ReadRefusal>>),
     Offsets(Vec<Result<Option<FoundOffset>, ReadRefusal>>),
     EpochEnds(Vec<Result<(Epoch, Offset), ReadRefusal>>),
-    /// The partitions that the log names after an unclean stop: their leader epoch is to be raised before they are served.
-    Opened(Result<Vec<PartitionId>, String>),
+    Opened(Result<Opened, String>),
     Applied,
     Serving(Result<(), String>),
     Control(Box<ControllerAnswer>),
     Samples(Vec<Sample>),
-    /// The offsets for the directory's checkpoints.
-    Stopped(Result<Vec<storage::CheckpointLine>, String>),
+    /// The offsets for the checkpoints of each directory; `None` for one that is offline.
+    Stopped(Vec<Option<Vec<storage::CheckpointLine>>>),
     Sealed(Result<(), String>),
+    Failed,
+}
+
+/// What a shard has found in its parts of the log directories.
+#[derive(Debug, Default)]
+pub struct Opened {
+    /// The partitions that the logs name after an unclean stop: their leader epoch is to be raised before they are served.
+    pub raise_epochs: Vec<PartitionId>,
+    /// Directories that could not be opened, and why.
+    pub failed: Vec<(usize, String)>,
 }
 
 /// One partition's batch of a Produce request.

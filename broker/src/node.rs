@@ -12,20 +12,19 @@ use std::sync::mpsc;
 use std::thread::JoinHandle;
 use std::time::Duration;
 
-use anyhow::{Context, anyhow, bail};
+use anyhow::{anyhow, bail};
 use glommio::{LocalExecutor, LocalExecutorBuilder, Placement};
 use net::mesh::{self, Port as MeshPort};
 use ring::{Ring, RingOptions};
-use storage::DirectoryLock;
 
 use crate::calls::QUEUE;
 use crate::config::Config;
-use crate::controller;
+use crate::controller::{self, OnFatal};
+use crate::directories::Directories;
 use crate::guard::{self, Guarded, Pulse};
 use crate::message::{Answer, Ask, Message};
 use crate::outside::Outside;
 use crate::ports;
-use crate::preflight::directory;
 use crate::shard::{Own, Shard};
 
 /// What each of glommio's own three rings registers, and so locks, of memory: its least. Files and sockets go through our rings; the 2 MiB
@@ -61,15 +60,14 @@ type Born = mpsc::Sender<anyhow::Result<Guarded>>;
 impl Node {
     /// Starts everything; returns when connections are accepted.
     pub fn start(config: Arc<Config>) -> anyhow::Result<Node> {
-        let directory = config.log_directory();
-        let lock = DirectoryLock::acquire(directory)
-            .with_context(|| format!("log directory {}", directory.display()))?;
+        Node::start_with(config, Arc::new(|why| tracing::error!(why, "the node cannot go on")))
+    }
+
+    /// The same; `on_fatal` is told, on any thread, when the node cannot go on: its metadata, or its last log directory, is gone. Nothing
+    /// that is acknowledged depends on what it does, but nothing is served any more.
+    pub fn start_with(config: Arc<Config>, on_fatal: OnFatal) -> anyhow::Result<Node> {
+        let directories = Directories::find(&config)?;
         let count = usize::from(config.shards());
-        let identity = directory::identify(
-            config.log_directory(),
-            config.node_id(),
-            config.cluster_id.as_deref(),
-        )?;
         let bound = ports::bind(config.listeners(), count)?;
         let listeners = bound.addresses.clone();
         let mut ends = mesh::mesh::<Message>(count + 2, QUEUE);
@@ -79,14 +77,14 @@ impl Node {
         let mut threads = Vec::with_capacity(count + 1);
         let (born, births) = mpsc::channel();
         for (number, (end, ports)) in ends.into_iter().zip(bound.by_shard).enumerate() {
-            let own = Own { number, lock: lock.clone(), pulse: Arc::default(), ports };
+            let own = Own { number, pulse: Arc::default(), ports };
             threads.push(spawn_shard(own, Arc::clone(&config), end, born.clone())?);
         }
         threads.push(spawn_controller(
             controller::Own {
                 config,
-                lock,
-                identity,
+                directories,
+                on_fatal,
                 listeners: listeners.clone(),
                 pulse: Arc::default(),
             },
@@ -106,7 +104,7 @@ impl Node {
         let guard = std::thread::Builder::new()
             .name("guard".into())
             .spawn(move || guard::watch(&guarded, &stops))?;
-        let node = Node {
+        let mut node = Node {
             ready: Ready { listeners, shards: count },
             outside: Outside::start(outside)?,
             threads,
@@ -116,7 +114,11 @@ impl Node {
         };
         match node.outside.ask(node.controller, Ask::Serve)? {
             Answer::Serving(Ok(())) => Ok(node),
-            Answer::Serving(Err(error)) => bail!(error),
+            Answer::Serving(Err(error)) => {
+                // Its locks are free for whoever tries again.
+                node.leave()?;
+                bail!(error)
+            }
             _ => bail!("the controller's executor gave another answer than was asked"),
         }
     }
@@ -133,9 +135,15 @@ impl Node {
     /// Ends everything; returns when all that was accepted is in the segments and the clean stop is marked.
     pub fn stop(mut self) -> anyhow::Result<()> {
         let stopped = match self.outside.ask(self.controller, Ask::Stop)? {
-            Answer::Stopped(stopped) => stopped,
+            Answer::Sealed(stopped) => stopped,
             _ => bail!("the controller's executor gave another answer than was asked"),
         };
+        self.leave()?;
+        stopped.map_err(|error| anyhow!(error))
+    }
+
+    /// Ends the executors and their guard.
+    fn leave(&mut self) -> anyhow::Result<()> {
         for executor in 0..=self.controller {
             self.outside.post(executor, Message::Leave);
         }
@@ -146,7 +154,7 @@ impl Node {
         if let Some(guard) = self.guard.take() {
             guard.join().map_err(|_| anyhow!("the guard panicked"))?;
         }
-        stopped.map(drop).map_err(|error| anyhow!(error))
+        Ok(())
     }
 }
 

@@ -4,7 +4,7 @@
 //! its offsets; it is acknowledged when the log says that it is as durable as the node was told to make it. The high watermark
 //! follows what is acknowledged, and wakes the fetches and the duplicates that wait for it.
 
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::rc::Rc;
 use std::sync::Arc;
 
@@ -76,7 +76,9 @@ pub enum ReadRefusal {
 
 /// One partition that this shard owns.
 pub(crate) struct Partition {
-    pub log: Log,
+    log: RefCell<Log>,
+    /// Where in `log.dirs` the log is.
+    directory: Cell<usize>,
     config: RefCell<Arc<TopicConfig>>,
     leader: RefCell<Leader>,
     turnstile: Rc<Turnstile>,
@@ -116,7 +118,14 @@ impl PendingAppend {
 }
 
 impl Partition {
-    pub(crate) fn new(log: Log, config: Arc<TopicConfig>, state: &State, me: i32) -> Partition {
+    /// `directory`: where in `log.dirs` the log is.
+    pub(crate) fn new(
+        log: Log,
+        directory: usize,
+        config: Arc<TopicConfig>,
+        state: &State,
+        me: i32,
+    ) -> Partition {
         let acknowledged = log.acknowledged();
         let leader = Leader::new(
             me,
@@ -127,13 +136,22 @@ impl Partition {
             log.log_start(),
         );
         Partition {
-            log,
+            log: RefCell::new(log),
+            directory: Cell::new(directory),
             config: RefCell::new(config),
             leader: RefCell::new(leader),
             turnstile: Rc::default(),
             watchers: RefCell::default(),
             duplicates: RefCell::default(),
         }
+    }
+
+    pub(crate) fn log(&self) -> Log {
+        self.log.borrow().clone()
+    }
+
+    pub(crate) fn directory(&self) -> usize {
+        self.directory.get()
     }
 
     pub(crate) fn configure(&self, config: Arc<TopicConfig>) {
@@ -143,7 +161,7 @@ impl Partition {
     /// The controller changed the partition.
     pub(crate) fn follow(&self, state: &State, me: i32) {
         let mut leader = self.leader.borrow_mut();
-        let (end, high_watermark) = (self.log.acknowledged(), leader.high_watermark());
+        let (end, high_watermark) = (self.log().acknowledged(), leader.high_watermark());
         *leader =
             Leader::new(me, state.leader_epoch, &state.replicas, &state.isr, end, high_watermark);
     }
@@ -172,7 +190,7 @@ impl Partition {
         if !turn.is_front() {
             turn.come().await;
         }
-        let invalid = |error| AppendRefusal::Invalid { error, log_start: self.log.log_start() };
+        let invalid = |error| AppendRefusal::Invalid { error, log_start: self.log().log_start() };
         let batch = Batch::parse(part.records.clone()).map_err(invalid)?;
         let config = Arc::clone(&self.config.borrow());
         self.admit(part, &batch, &config)?;
@@ -184,15 +202,15 @@ impl Partition {
                 Progress::More => ring.yield_now().await,
             }
         };
-        let refused = |error| AppendRefusal::Sequence { error, log_start: self.log.log_start() };
+        let refused = |error| AppendRefusal::Sequence { error, log_start: self.log().log_start() };
         if let SequenceCheck::Duplicate { base_offset, last_offset, timestamp } =
-            self.log.check_sequence(batch.info()).map_err(refused)?
+            self.log().check_sequence(batch.info()).map_err(refused)?
         {
             return Ok(self.duplicate(base_offset, last_offset, timestamp));
         }
         let append_time = config.log_append_time.then_some(now);
         let stamp = Stamp { leader_epoch: self.epoch(), append_time };
-        let appended = self.log.append(&batch, &checked, stamp)?;
+        let appended = self.log().append(&batch, &checked, stamp)?;
         Ok(PendingAppend {
             appended: Appended {
                 base_offset: appended.base_offset,
@@ -247,7 +265,7 @@ impl Partition {
             appended: Appended {
                 base_offset,
                 append_time: Some(timestamp),
-                log_start: self.log.log_start(),
+                log_start: self.log().log_start(),
             },
             wait,
         }
@@ -313,9 +331,9 @@ impl Partition {
     ) -> Result<Read, ReadRefusal> {
         self.check_epoch(part.current_epoch)?;
         let high_watermark = self.high_watermark();
-        let last_stable = self.log.last_stable(high_watermark);
+        let last_stable = self.log().last_stable(high_watermark);
         let up_to = if part.read_committed { last_stable } else { high_watermark };
-        let log_start = self.log.log_start();
+        let log_start = self.log().log_start();
         let read = |plan, diverging| Read {
             high_watermark,
             last_stable,
@@ -333,7 +351,7 @@ impl Partition {
                 return Ok(read(storage::ReadPlan::default(), Some((epoch, end))));
             }
         }
-        if part.from < log_start || part.from > self.log.end() {
+        if part.from < log_start || part.from > self.log().end() {
             return Err(ReadRefusal::OutOfRange);
         }
         if part.from >= up_to || (bytes_max == 0 && !at_least_one) {
@@ -341,11 +359,11 @@ impl Partition {
         }
         // First what was aborted: when compaction has removed the data, it is no longer listed.
         let aborted = match part.read_committed {
-            true => self.log.aborted(part.from, up_to).await.map_err(refusal)?,
+            true => self.log().aborted(part.from, up_to).await.map_err(refusal)?,
             false => Vec::new(),
         };
         let plan =
-            self.log.read(part.from, up_to, bytes_max, at_least_one).await.map_err(refusal)?;
+            self.log().read(part.from, up_to, bytes_max, at_least_one).await.map_err(refusal)?;
         Ok(Read { aborted, ..read(plan, None) })
     }
 
@@ -357,24 +375,25 @@ impl Partition {
         self.check_epoch(part.current_epoch)?;
         let mut high_watermark = self.high_watermark();
         if part.read_committed {
-            high_watermark = self.log.last_stable(high_watermark);
+            high_watermark = self.log().last_stable(high_watermark);
         }
         let epoch = self.epoch();
         let plain = |offset, epoch| Ok(Some(FoundOffset { offset, timestamp: None, epoch }));
         match part.sought {
             Sought::Latest => plain(high_watermark, Some(epoch)),
             Sought::Earliest => {
-                let start = self.log.log_start();
+                let start = self.log().log_start();
                 // An empty log is the leader's own.
-                plain(start, self.log.epoch_at(start).or(Some(epoch)))
+                plain(start, self.log().epoch_at(start).or(Some(epoch)))
             }
             Sought::MaxTimestamp => {
-                let found = self.log.max_timestamp_offset(high_watermark).await.map_err(refusal)?;
+                let found =
+                    self.log().max_timestamp_offset(high_watermark).await.map_err(refusal)?;
                 Ok(found.map(|found| self.found(found.offset, found.timestamp)))
             }
             Sought::At(timestamp) => {
                 let found = self
-                    .log
+                    .log()
                     .offset_for_timestamp(timestamp, high_watermark)
                     .await
                     .map_err(refusal)?;
@@ -384,7 +403,7 @@ impl Partition {
     }
 
     fn found(&self, offset: Offset, timestamp: Timestamp) -> FoundOffset {
-        FoundOffset { offset, timestamp: Some(timestamp), epoch: self.log.epoch_at(offset) }
+        FoundOffset { offset, timestamp: Some(timestamp), epoch: self.log().epoch_at(offset) }
     }
 
     /// The end of an epoch (KIP-101, KIP-279): the largest epoch at most as large, and where the next one begins.
@@ -397,15 +416,15 @@ impl Partition {
     fn end_of(&self, asked: Epoch) -> (Epoch, Offset) {
         let current = self.epoch();
         if asked == current {
-            return (current, self.log.end());
+            return (current, self.log().end());
         }
         if asked > current || asked == Epoch::NONE {
             return (Epoch::NONE, Offset::NONE);
         }
-        match self.log.last_epoch() {
-            Some(_) => self.log.epoch_end(asked).unwrap_or((Epoch::NONE, Offset::NONE)),
+        match self.log().last_epoch() {
+            Some(_) => self.log().epoch_end(asked).unwrap_or((Epoch::NONE, Offset::NONE)),
             // Nothing was ever written before this leader: its own epoch begins where the log does.
-            None => (asked, self.log.end()),
+            None => (asked, self.log().end()),
         }
     }
 }

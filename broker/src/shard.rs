@@ -13,7 +13,6 @@ use std::sync::Arc;
 use net::Net;
 use net::mesh::Endpoint;
 use ring::Ring;
-use storage::DirectoryLock;
 use storage::units::{Offset, PartitionId};
 
 use crate::api::init_producer_id::ProducerIds;
@@ -23,13 +22,14 @@ use crate::clock;
 use crate::config::Config;
 use crate::controller::{ControllerAnswer, ControllerRequest};
 use crate::deadline::Deadlines;
+use crate::directories::LogDirectory;
 use crate::doors::Doors;
 use crate::guard::Pulse;
 use crate::message::{
     Answer, AppendPart, Appended, Ask, EpochEndPart, FoundOffset, Message, OffsetsPart, Read,
     ReadAsk, Seen,
 };
-use crate::metadata::image::Image;
+use crate::metadata::image::{Image, Partition as State};
 use crate::partition::{AppendRefusal, Partition, PendingAppend, ReadRefusal};
 use crate::placement::shard_of;
 use crate::ports::Port;
@@ -54,14 +54,14 @@ pub(crate) struct Shard {
     pub waits: Rc<Waits>,
     pub sessions: RefCell<Sessions>,
     pub stats: Rc<Stats>,
-    pub(crate) store: OnceCell<Store>,
-    /// After the stop, until its directory's marker is written.
-    pub(crate) closed: RefCell<Option<storage::Closed<Runtime>>>,
+    /// This shard's part of each log directory, in the order of `log.dirs`; none where the directory was offline at the start.
+    pub(crate) places: OnceCell<Vec<Option<Place>>>,
+    /// After the stop, until the directories' markers are written.
+    pub(crate) closed: RefCell<Vec<Option<storage::Closed<Runtime>>>>,
     /// This shard's blocks of producer ids.
     pub producer_ids: ProducerIds,
     pub asked_topics: AskedTopics,
     pub(crate) pulse: Arc<Pulse>,
-    lock: DirectoryLock,
     pub(crate) partitions: RefCell<HashMap<PartitionId, Rc<Partition>>>,
     image: RefCell<Arc<Image>>,
     calls: Calls,
@@ -70,10 +70,15 @@ pub(crate) struct Shard {
     pub(crate) doors: RefCell<Doors>,
 }
 
+/// A shard's part of a log directory.
+pub(crate) struct Place {
+    pub directory: LogDirectory,
+    pub store: Store,
+}
+
 /// What a shard is given at its birth, and no other has.
 pub(crate) struct Own {
     pub number: usize,
-    pub lock: DirectoryLock,
     pub pulse: Arc<Pulse>,
     pub ports: Vec<Port>,
 }
@@ -86,7 +91,7 @@ impl Shard {
         ring: Ring,
         endpoint: Rc<Endpoint<Message>>,
     ) -> Rc<Shard> {
-        let Own { number, lock, pulse, ports } = own;
+        let Own { number, pulse, ports } = own;
         let net = Net::new(&ring, config.shard_memory().receive_bytes, config.request_bytes_max());
         let shards = config.shards();
         let sessions = Sessions::new(number, shards, config.fetch_session_slots());
@@ -101,12 +106,11 @@ impl Shard {
             waits: Rc::default(),
             sessions: RefCell::new(sessions),
             stats: Rc::default(),
-            store: OnceCell::new(),
+            places: OnceCell::new(),
             closed: RefCell::default(),
             producer_ids: ProducerIds::default(),
             asked_topics: AskedTopics::default(),
             pulse,
-            lock,
             partitions: RefCell::default(),
             image: RefCell::new(Arc::new(Image::empty())),
             stopping: Cell::new(false),
@@ -124,6 +128,32 @@ impl Shard {
 
     pub(crate) fn partition(&self, id: PartitionId) -> Option<Rc<Partition>> {
         self.partitions.borrow().get(&id).map(Rc::clone)
+    }
+
+    /// This shard's part of a log directory.
+    pub(crate) fn place(&self, directory: usize) -> Option<&Place> {
+        self.places.get()?.get(directory)?.as_ref()
+    }
+
+    /// The place of a partition, if its directory is online.
+    pub(crate) fn place_of(&self, state: &State) -> Option<(usize, &Place)> {
+        let id = state.directory(self.config.node_id())?;
+        let places = self.places.get()?.iter().enumerate();
+        let mut places = places.filter_map(|(number, place)| Some((number, place.as_ref()?)));
+        places.find(|(_, place)| place.directory.id == id && place.store.offline().is_none())
+    }
+
+    /// Whether this node has a replica of a partition that it does not serve, for the want of its directory (KIP-112).
+    pub(crate) fn is_offline(&self, id: PartitionId) -> bool {
+        let image = self.image();
+        let state = image.topic(id.topic).and_then(|topic| topic.partition(id.partition));
+        state.is_some_and(|state| {
+            state.replicas.contains(&self.config.node_id()) && self.place_of(state).is_none()
+        })
+    }
+
+    fn read_refusal(&self, id: PartitionId) -> ReadRefusal {
+        if self.is_offline(id) { ReadRefusal::Offline } else { ReadRefusal::NotHere }
     }
 
     /// Asks the controller's executor.
@@ -208,9 +238,15 @@ impl Shard {
                 self.spawn(async move { answer(Answer::Offsets(shard.find_offsets(&parts).await)) })
             }
             Ask::EpochEnds(parts) => answer(Answer::EpochEnds(self.epoch_ends(&parts))),
-            Ask::Open(image) => {
-                let lock = self.lock.clone();
-                self.spawn(async move { answer(Answer::Opened(shard.open(image, lock).await)) });
+            Ask::Open(image, directories) => self.spawn(async move {
+                answer(Answer::Opened(shard.open(image, &directories).await));
+            }),
+            Ask::Fail(number, why) => {
+                if let Some(place) = self.place(number) {
+                    place.store.fail(&why);
+                }
+                self.leave(number);
+                answer(Answer::Failed);
             }
             Ask::Apply(image) => self.spawn(async move {
                 shard.apply(image).await;
@@ -219,8 +255,8 @@ impl Shard {
             Ask::Serve => answer(Answer::Serving(self.begin())),
             Ask::Samples => answer(Answer::Samples(self.stats.samples(self))),
             Ask::Stop => self.spawn(async move { answer(Answer::Stopped(shard.stop().await)) }),
-            Ask::Seal(marker) => {
-                self.spawn(async move { answer(Answer::Sealed(shard.seal(marker).await)) })
+            Ask::Seal(markers) => {
+                self.spawn(async move { answer(Answer::Sealed(shard.seal(markers).await)) })
             }
             Ask::Control(_) => tracing::error!("a question for the controller came to a shard"),
         }
@@ -248,12 +284,13 @@ impl Shard {
         async move {
             let mut begun = Vec::with_capacity(places.len());
             for (part, place) in places {
-                shard.room().await;
                 begun.push(match place {
                     _ if stopping => Err(AppendRefusal::Stopping),
                     Some((partition, turn)) => {
+                        shard.room(partition.directory()).await;
                         partition.append(turn, &part, clock::wall(), &shard.ring).await
                     }
+                    None if shard.is_offline(part.partition) => Err(AppendRefusal::Offline),
                     None => Err(AppendRefusal::NotHere),
                 });
             }
@@ -262,12 +299,12 @@ impl Shard {
     }
 
     /// Waits while too much is in memory that no segment has: the connection that brought the request is not read meanwhile.
-    async fn room(&self) {
-        if let Some(store) = self.store.get()
-            && !store.has_room()
+    async fn room(&self, directory: usize) {
+        if let Some(place) = self.place(directory)
+            && !place.store.has_room()
         {
             self.stats.room_waits.bump();
-            store.room().await;
+            place.store.room().await;
         }
     }
 
@@ -281,7 +318,7 @@ impl Shard {
                 Some(partition) => {
                     partition.read(part, left.min(part.bytes_max), at_least_one).await
                 }
-                None => Err(ReadRefusal::NotHere),
+                None => Err(self.read_refusal(part.partition)),
             };
             if let Ok(read) = &read
                 && read.plan.bytes > 0
@@ -302,7 +339,7 @@ impl Shard {
         for part in parts {
             found.push(match self.partition(part.partition) {
                 Some(partition) => partition.find_offset(part).await,
-                None => Err(ReadRefusal::NotHere),
+                None => Err(self.read_refusal(part.partition)),
             });
         }
         found
@@ -314,7 +351,10 @@ impl Shard {
     ) -> Vec<Result<(storage::units::Epoch, Offset), ReadRefusal>> {
         parts
             .iter()
-            .map(|part| self.partition(part.partition).ok_or(ReadRefusal::NotHere)?.epoch_end(part))
+            .map(|part| {
+                let refusal = || self.read_refusal(part.partition);
+                self.partition(part.partition).ok_or_else(refusal)?.epoch_end(part)
+            })
             .collect()
     }
 

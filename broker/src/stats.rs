@@ -169,8 +169,10 @@ impl Stats {
             ),
         ];
         samples.extend(net_samples(&shard.net.stats, shard.number));
-        if let Some(store) = shard.store.get() {
-            samples.extend(store_samples(&store.stats(), shard.number));
+        for place in shard.places.get().into_iter().flatten().flatten() {
+            let directory = place.directory.path.display();
+            let own = store_samples(&place.store.stats(), shard.number);
+            samples.extend(own.into_iter().map(|sample| sample.with("directory", &directory)));
         }
         samples.extend(self.produce.samples("Produce", number));
         samples.extend(self.fetch.samples("Fetch", number));

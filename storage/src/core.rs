@@ -34,6 +34,9 @@ pub struct Advance {
 /// Called once per completed group or sync, before its tickets resolve.
 pub type OnAdvance = Rc<dyn Fn(&[Advance])>;
 
+/// Called once, when the store goes offline.
+pub type OnOffline = Rc<dyn Fn(&Offline)>;
+
 /// See the head of the file.
 pub(crate) struct Core<R: Runtime> {
     pub(crate) runtime: R,
@@ -54,6 +57,7 @@ pub(crate) struct Core<R: Runtime> {
     pub(crate) counts: Counts,
     pub(crate) offline: RefCell<Option<Offline>>,
     pub(crate) on_advance: RefCell<Option<OnAdvance>>,
+    pub(crate) on_offline: RefCell<Option<OnOffline>>,
     /// Logs that there were in this store.
     pub(crate) births: Cell<u64>,
     /// Nothing may be appended any more.
@@ -155,6 +159,10 @@ impl<R: Runtime> Core<R> {
         *self.offline.borrow_mut() = Some(Offline(why.to_owned()));
         self.commit.borrow_mut().fail_all("a write or a sync failed");
         self.wake_all();
+        let told = self.on_offline.borrow_mut().take();
+        if let (Some(on_offline), Some(offline)) = (told, self.offline.borrow().as_ref()) {
+            on_offline(offline);
+        }
     }
 
     pub(crate) fn wake_all(&self) {

@@ -59,7 +59,7 @@ mod tail;
 
 pub use adopt::{adopt, metadata_of_kafka};
 pub use config::{CleanerOptions, Durability, LogConfig, StoreName, StoreOptions};
-pub use core::{Advance, OnAdvance};
+pub use core::{Advance, OnAdvance, OnOffline};
 pub use error::{AppendError, Offline, OpenError, ReadError, StorageError};
 pub use inspect::{InspectedPartition, InspectedStore, Inspection, Start, inspect};
 pub use log::{Appended, FoundOffset, Log, ReadPlan, Slice, Stamp, Ticket};
@@ -68,4 +68,4 @@ pub use marker::{CheckpointLine, MARKER_FILE, write_marker};
 pub use recovery::{RecoveryReport, Row};
 pub use reshard::reshard;
 pub use runtime::ring::{DirectoryLock, LockError};
-pub use store::{Closed, Placed, Store, StoreStats};
+pub use store::{Closed, Placed, Store, StoreStats, begin_serving};

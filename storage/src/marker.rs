@@ -128,16 +128,13 @@ pub(crate) async fn find_in<R: Runtime>(
 }
 
 /// Removes our marker, durably: what follows is not a clean stop any more. Several stores of one directory may do this.
-pub(crate) async fn remove<R: Runtime>(core: &Core<R>) -> Result<(), OpenError> {
-    let path = core.options.directory.join(MARKER_FILE);
-    match core.runtime.unlink(&path).await {
+pub(crate) async fn remove<R: Runtime>(runtime: &R, directory: &Path) -> Result<(), OpenError> {
+    let path = directory.join(MARKER_FILE);
+    match runtime.unlink(&path).await {
         Err(error) if error.kind() == io::ErrorKind::NotFound => {}
         other => other.map_err(OpenError::io(&path))?,
     }
-    core.runtime
-        .sync_directory(&core.options.directory)
-        .await
-        .map_err(OpenError::io(&core.options.directory))
+    runtime.sync_directory(directory).await.map_err(OpenError::io(directory))
 }
 
 /// The refusal of a directory that is not as this log left it.

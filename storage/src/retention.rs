@@ -214,15 +214,15 @@ pub(crate) fn delete<R: Runtime>(core: &Core<R>, log: &Log<R>) -> Result<(), Sto
 /// `<topic>-<partition>.<32 hex>-delete`, as Kafka names it.
 fn deleted_directory<R: Runtime>(core: &Core<R>, partition: &Partition) -> PathBuf {
     let name = files::directory_name(&partition.topic, partition.id.partition);
-    core.options.directory.join(given_up_name(core, &name, DELETED))
+    core.options.directory.join(given_up_name(&core.runtime, &name, DELETED))
 }
 
 /// What Kafka appends to the name of a directory that is to be removed.
 pub(crate) const DELETED: &str = "delete";
 
 /// The name of a directory that is given up: `<name>.<32 hex>-<suffix>`.
-pub(crate) fn given_up_name<R: Runtime>(core: &Core<R>, name: &str, suffix: &str) -> String {
-    let random = u128::from(core.runtime.random()) << 64 | u128::from(core.runtime.random());
+pub(crate) fn given_up_name<R: Runtime>(runtime: &R, name: &str, suffix: &str) -> String {
+    let random = u128::from(runtime.random()) << 64 | u128::from(runtime.random());
     // Kafka shortens the name so that it stays a file name.
     let name: String = name.chars().take(255 - 40).collect();
     format!("{name}.{random:032x}-{suffix}")

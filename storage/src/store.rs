@@ -20,7 +20,7 @@ use futures::future::{Either, join_all, select};
 use crate::commit_log::commit::Commit;
 use crate::commit_log::committer;
 use crate::config::{LogConfig, StoreOptions};
-use crate::core::{Core, Counts, Events, OnAdvance};
+use crate::core::{Core, Counts, Events, OnAdvance, OnOffline};
 use crate::error::{Offline, OpenError, StorageError};
 use crate::log::Log;
 use crate::manifest::Marker;
@@ -89,23 +89,18 @@ impl<R: Runtime> Store<R> {
         Ok((store, report))
     }
 
-    /// Removes the clean stop's marker, durably, and the directories of partitions that are gone: of all that are neither in this
-    /// store nor among `others`, which are the partitions of the directory's other stores. To be called when every store of the
-    /// directory is open and before anything is appended to one of them: a store that opens after it would take the missing marker
-    /// for a sign that Kafka was here. A stop before it leaves a marker that is still ours, and stores whose link says that they have
-    /// served since.
+    /// [`begin_serving`] for this store's directory: with the partitions of this store, and the `others` of its other stores.
     pub async fn begin_serving<'a>(
         &self,
         others: impl IntoIterator<Item = (PartitionId, &'a str)>,
     ) -> Result<(), OpenError> {
         let core = &self.0;
-        crate::marker::remove(core).await?;
-        let name = |id: PartitionId, topic: &str| files::directory_name(topic, id.partition);
-        let others = others.into_iter().map(|(id, topic)| name(id, topic));
-        let mut known: BTreeSet<String> = others.collect();
-        known.extend(core.logs.borrow().values().map(|log| name(log.id(), &log.state().topic)));
-        let cleared = crate::strays::clear(core, &known).await;
-        cleared.map_err(OpenError::io(&core.options.directory))
+        let known: BTreeSet<String> = {
+            let logs = core.logs.borrow();
+            let own = logs.values().map(|log| name_of((log.id(), &log.state().topic)));
+            others.into_iter().map(name_of).chain(own).collect()
+        };
+        clear(&core.runtime, &core.options.directory, &known).await
     }
 
     /// From here on the log may forget what it says of the time before: to be called once the epochs that [`RecoveryReport::raise_epochs`]
@@ -198,6 +193,19 @@ impl<R: Runtime> Store<R> {
     /// Who is told how far the logs have come: once per completed group or sync, before its tickets resolve.
     pub fn on_advance(&self, on_advance: OnAdvance) {
         *self.0.on_advance.borrow_mut() = Some(on_advance);
+    }
+
+    /// Who is told that the store goes offline: once, also if it has already.
+    pub fn on_offline(&self, on_offline: OnOffline) {
+        match &*self.0.offline.borrow() {
+            Some(offline) => on_offline(offline),
+            None => *self.0.on_offline.borrow_mut() = Some(on_offline),
+        }
+    }
+
+    /// Takes the store offline, as a failed write does: another store of the directory has met one.
+    pub fn fail(&self, why: &str) {
+        self.0.go_offline(why);
     }
 
     /// Waits while the dirty budget is exhausted or the commit log has no room: meanwhile the shard reads no socket.
@@ -304,6 +312,32 @@ impl<R: Runtime> Store<R> {
     }
 }
 
+/// Removes the clean stop's marker of a directory, durably, and the directories of partitions that are gone: of all that are not among
+/// `known`, the partitions of all its stores. To be called when every store of the directory is open and before anything is appended to
+/// one of them: a store that opens after it would take the missing marker for a sign that Kafka was here. A stop before it leaves a
+/// marker that is still ours, and stores whose link says that they have served since.
+pub async fn begin_serving<'a, R: Runtime>(
+    runtime: &R,
+    directory: &Path,
+    known: impl IntoIterator<Item = (PartitionId, &'a str)>,
+) -> Result<(), OpenError> {
+    let known: BTreeSet<String> = known.into_iter().map(name_of).collect();
+    clear(runtime, directory, &known).await
+}
+
+fn name_of((id, topic): (PartitionId, &str)) -> String {
+    files::directory_name(topic, id.partition)
+}
+
+async fn clear<R: Runtime>(
+    runtime: &R,
+    directory: &Path,
+    known: &BTreeSet<String>,
+) -> Result<(), OpenError> {
+    crate::marker::remove(runtime, directory).await?;
+    crate::strays::clear(runtime, directory, known).await.map_err(OpenError::io(directory))
+}
+
 /// Everything of a log goes to its files, which are then as Kafka leaves them.
 async fn close_log<R: Runtime>(core: &Core<R>, log: &Log<R>) -> std::io::Result<()> {
     take_alone(core, log).await?;
@@ -385,6 +419,7 @@ pub(crate) fn end<R: Runtime>(core: &Core<R>) {
     core.given_up.borrow_mut().clear();
     core.renaming.borrow_mut().clear();
     *core.on_advance.borrow_mut() = None;
+    *core.on_offline.borrow_mut() = None;
 }
 
 /// The parts of a store before recovery has found anything.
@@ -410,6 +445,7 @@ pub(crate) fn new_core<R: Runtime>(
         counts: Counts::default(),
         offline: RefCell::new(None),
         on_advance: RefCell::new(None),
+        on_offline: RefCell::new(None),
         births: Cell::new(0),
         closing: Cell::new(false),
         serving: Cell::new(false),

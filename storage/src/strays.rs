@@ -15,7 +15,6 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::io;
 use std::path::{Path, PathBuf};
-use std::rc::Rc;
 
 use crate::compaction::CLEANED;
 use crate::core::Core;
@@ -69,12 +68,12 @@ pub(crate) async fn rename_predecessors<R: Runtime>(
     for name in names {
         let Some(id) = without.get(&name) else { continue };
         let path = directory.join(&name);
-        let suffix = match topic_of(core, &path).await {
+        let suffix = match topic_of(&core.runtime, &path).await {
             Some(topic) if topic != id.topic => STRAY,
             Some(_) if deleted.contains(id) => DELETED,
             _ => continue,
         };
-        give_up(core, &name, suffix).await?;
+        give_up(&core.runtime, directory, &name, suffix).await?;
         renamed = true;
     }
     if renamed { core.runtime.sync_directory(directory).await } else { Ok(()) }
@@ -82,34 +81,38 @@ pub(crate) async fn rename_predecessors<R: Runtime>(
 
 /// Renames directories of partitions that are not in `known`, durably, and begins to remove those that were deleted before.
 pub(crate) async fn clear<R: Runtime>(
-    core: &Rc<Core<R>>,
+    runtime: &R,
+    directory: &Path,
     known: &BTreeSet<String>,
 ) -> io::Result<()> {
-    let directory = &core.options.directory;
     let mut deleted = Vec::new();
     let mut renamed = false;
-    for name in core.runtime.list(directory).await? {
+    for name in runtime.list(directory).await? {
         let path = directory.join(&name);
         if is_deleted(&name) {
             deleted.push(path);
-        } else if is_partition(&name) && !known.contains(&name) && is_stray(core, &path).await? {
-            give_up(core, &name, STRAY).await?;
+        } else if is_partition(&name) && !known.contains(&name) && is_stray(runtime, &path).await? {
+            give_up(runtime, directory, &name, STRAY).await?;
             renamed = true;
         }
     }
     if renamed {
-        core.runtime.sync_directory(directory).await?;
+        runtime.sync_directory(directory).await?;
     }
-    let runtime = core.runtime.clone();
-    core.runtime.spawn(async move { remove_all(runtime, deleted).await });
+    let later = runtime.clone();
+    runtime.spawn(async move { remove_all(later, deleted).await });
     Ok(())
 }
 
 /// Renames a partition's directory. The caller syncs the log directory.
-async fn give_up<R: Runtime>(core: &Core<R>, name: &str, suffix: &str) -> io::Result<()> {
-    let directory = &core.options.directory;
-    let (path, to) = (directory.join(name), directory.join(given_up_name(core, name, suffix)));
-    core.runtime.rename(&path, &to).await?;
+async fn give_up<R: Runtime>(
+    runtime: &R,
+    directory: &Path,
+    name: &str,
+    suffix: &str,
+) -> io::Result<()> {
+    let (path, to) = (directory.join(name), directory.join(given_up_name(runtime, name, suffix)));
+    runtime.rename(&path, &to).await?;
     if suffix == STRAY {
         tracing::warn!(
             path = %path.display(), kept_as = %to.display(),
@@ -151,15 +154,15 @@ pub(crate) fn is_segment(name: &str) -> bool {
     base.is_some_and(|base| base.len() == 20 && base.bytes().all(|b| b.is_ascii_digit()))
 }
 
-async fn is_stray<R: Runtime>(core: &Core<R>, path: &Path) -> io::Result<bool> {
-    if !core.runtime.stat(path).await?.is_directory {
+async fn is_stray<R: Runtime>(runtime: &R, path: &Path) -> io::Result<bool> {
+    if !runtime.stat(path).await?.is_directory {
         return Ok(false);
     }
-    if topic_of(core, path).await.is_some() {
+    if topic_of(runtime, path).await.is_some() {
         return Ok(true);
     }
     // It never held a byte that counts: that would have made its metadata durable, too.
-    Ok(core.runtime.list(path).await?.iter().all(|name| is_ours(name)))
+    Ok(runtime.list(path).await?.iter().all(|name| is_ours(name)))
 }
 
 /// What a partition's directory may hold.

@@ -31,6 +31,9 @@ pub struct Config {
     pub admin: Option<SocketAddr>,
 
     pub(super) log_dirs: Vec<PathBuf>,
+    pub(super) metadata_directory: PathBuf,
+    /// Where the commit logs of all directories are, if not in the directories themselves.
+    pub commit_log_directory: Option<PathBuf>,
     pub durability: Durability,
     /// The size of one file of the commit log.
     pub commit_log_bytes: u64,
@@ -100,11 +103,12 @@ impl Config {
         self.shards
     }
 
-    /// Where the data is. More than one directory is refused when the configuration is read.
-    pub fn log_directory(&self) -> &Path {
-        &self.log_dirs[0]
+    /// Where the metadata log is: one of `log_dirs`, or one of its own.
+    pub fn metadata_directory(&self) -> &Path {
+        &self.metadata_directory
     }
 
+    /// Where the data is, at least one.
     pub fn log_dirs(&self) -> &[PathBuf] {
         &self.log_dirs
     }

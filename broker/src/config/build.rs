@@ -66,6 +66,11 @@ fn config(
         advertised: endpoints.advertised,
         inter_broker_listener: endpoints.inter_broker,
         admin,
+        metadata_directory: metadata_directory(&settings),
+        commit_log_directory: settings
+            .string("odradek.commit.log.dir")
+            .filter(|text| !text.is_empty())
+            .map(PathBuf::from),
         log_dirs: log_dirs(&settings),
         durability: match settings.string("odradek.durability").as_deref() {
             Some("written") => Durability::Written,
@@ -188,11 +193,30 @@ fn log_dirs(settings: &Settings) -> Vec<PathBuf> {
     texts.into_iter().map(PathBuf::from).collect()
 }
 
+/// `metadata.log.dir`, or the first of `log.dirs`.
+fn metadata_directory(settings: &Settings) -> PathBuf {
+    let named = settings.string("metadata.log.dir").filter(|text| !text.is_empty());
+    let first = || log_dirs(settings).into_iter().next().unwrap_or_default();
+    named.map_or_else(first, PathBuf::from)
+}
+
+/// More are refused: an executor's ring holds the lock of each, and has 64 places.
+const LOG_DIRS_MAX: usize = 48;
+
 fn directories(settings: &Settings) -> Result<(), Fault> {
-    match log_dirs(settings).len() {
-        1 => Ok(()),
-        0 => Err(("log.dirs", "at least one directory must be named".into())),
-        _ => Err(("log.dirs", "more than one directory is not served yet; name one".into())),
+    let all = log_dirs(settings);
+    let mut seen = std::collections::BTreeSet::new();
+    match all.iter().find(|path| !seen.insert(*path)) {
+        _ if all.is_empty() => Err(("log.dirs", "at least one directory must be named".into())),
+        Some(twice) => Err(("log.dirs", format!("{} is named twice", twice.display()))),
+        None if all.len() > LOG_DIRS_MAX => Err((
+            "log.dirs",
+            format!(
+                "{} directories are more than the {LOG_DIRS_MAX} that can be served",
+                all.len()
+            ),
+        )),
+        None => Ok(()),
     }
 }
 

@@ -1,5 +1,6 @@
 //! The configuration together with the metadata image: what is in force for a topic, in the terms of those who obey it.
 
+use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -49,28 +50,27 @@ const IN_FLIGHT_BYTES: usize = 16 << 20;
 
 impl Config {
     /// How a shard's store is run. The controller's differs, and says so where it is opened.
-    pub fn store(&self, name: StoreName) -> StoreOptions {
+    ///
+    /// A shard has one for each of `log.dirs`; they share its memory, and what the cleaner may use, in equal parts.
+    pub fn store(&self, name: StoreName, directory: &Path) -> StoreOptions {
         let memory = self.shard_memory();
+        let share = self.log_dirs().len().max(1);
+        #[expect(clippy::cast_precision_loss, reason = "a few")]
+        let cleaners = f64::from(self.shards) * share as f64;
         StoreOptions {
-            dirty_bytes_max: memory.dirty_bytes,
-            clean_bytes_max: memory.clean_bytes,
+            dirty_bytes_max: memory.dirty_bytes / share,
+            clean_bytes_max: memory.clean_bytes / share,
             log_file_bytes: self.commit_log_bytes,
             extent_bytes_min: self.extent_bytes,
             retention_every: Duration::from_millis(self.retention_check_ms),
             producer_expiration_ms: self.producer_id_expiration_ms,
             cleaner: CleanerOptions {
-                map_bytes: self.cleaner_map_bytes().min(memory.cleaner_bytes),
-                bytes_per_second: self.cleaner.bytes_per_second / f64::from(self.shards),
-                io_bytes: self.cleaner.io_bytes / usize::from(self.shards),
+                map_bytes: self.cleaner_map_bytes().min(memory.cleaner_bytes) / share,
+                bytes_per_second: self.cleaner.bytes_per_second / cleaners,
+                io_bytes: self.cleaner.io_bytes / usize::from(self.shards) / share,
                 ..self.cleaner.clone()
             },
-            ..StoreOptions::new(
-                self.log_directory().to_owned(),
-                name,
-                self.shards,
-                self.durability,
-                0,
-            )
+            ..StoreOptions::new(directory.to_owned(), name, self.shards, self.durability, 0)
         }
     }
 

@@ -13,6 +13,7 @@ use storage::units::TopicId;
 use uuid::Uuid;
 
 use super::dice::Dice;
+use super::places::Places;
 use super::refusal::{PARTITIONS_PER_REQUEST_MAX, TopicRefusal};
 use super::{CreatedTopic, names};
 use crate::config::Config;
@@ -68,10 +69,14 @@ fn plan_distinct(
         return refuse_all("Excessively large number of partitions per request.");
     }
     let collisions = Collisions::find(image, topics);
+    let me = config.node_id();
+    let mut places = Places::count(image, me, &directories_of(image, me));
     let mut records = Vec::new();
     let mut outcomes = Vec::with_capacity(topics.len());
     for topic in topics {
-        let planned = plan_topic(image, config, dice, &collisions, topic);
+        let planned = plan_topic(image, config, dice, &collisions, topic, &mut |broker| {
+            directory_of(image, broker, me, &mut places)
+        });
         let outcome = planned.map(|(created, mut own)| {
             records.append(&mut own);
             created
@@ -123,6 +128,7 @@ fn plan_topic(
     dice: &mut Dice,
     collisions: &Collisions,
     topic: &CreatableTopic,
+    directory_of: &mut impl FnMut(i32) -> Uuid,
 ) -> Result<(CreatedTopic, Vec<Record>), TopicRefusal> {
     if image.topic_id(&topic.name).is_some() {
         return Err(TopicRefusal::Exists(topic.name.clone()));
@@ -142,7 +148,7 @@ fn plan_topic(
         replication_factor: assigned.first().map_or(0, |partition| partition.replicas.len()),
         overrides: overrides.clone(),
     };
-    Ok((created, records(image, topic, id, &assigned, overrides)))
+    Ok((created, records(topic, id, &assigned, overrides, directory_of)))
 }
 
 fn check_configs(config: &Config, topic: &CreatableTopic) -> Result<Overrides, TopicRefusal> {
@@ -217,11 +223,11 @@ fn place(
 
 /// The topic, its configs, its partitions: Kafka's order.
 fn records(
-    image: &Image,
     topic: &CreatableTopic,
     id: Uuid,
     assigned: &[Assigned],
     overrides: Overrides,
+    directory_of: &mut impl FnMut(i32) -> Uuid,
 ) -> Vec<Record> {
     let head = TopicRecord { name: topic.name.clone(), topic_id: id };
     let configs = overrides.into_iter().map(|(name, value)| {
@@ -241,17 +247,27 @@ fn records(
             leader: partition.isr[0],
             leader_epoch: 0,
             partition_epoch: 0,
-            directories: partition.replicas.iter().map(|id| directory_of(image, *id)).collect(),
+            directories: partition.replicas.iter().map(|id| directory_of(*id)).collect(),
             ..PartitionRecord::default()
         })
     });
     std::iter::once(Record::from(head)).chain(configs).chain(partitions).collect()
 }
 
-/// A broker with one directory has no choice; others say later where they put it (KIP-858).
-fn directory_of(image: &Image, broker: i32) -> Uuid {
-    match image.broker(broker).map(|broker| &broker.directories[..]) {
-        Some([only]) => *only,
+/// The directories of a broker that take new partitions.
+fn directories_of(image: &Image, broker: i32) -> Vec<Uuid> {
+    let Some(broker) = image.broker(broker) else { return Vec::new() };
+    let cordoned = broker.cordoned.as_deref().unwrap_or_default();
+    broker.directories.iter().filter(|id| !cordoned.contains(id)).copied().collect()
+}
+
+/// A broker with one directory has no choice, and for this node it is made; others say later where they put it (KIP-858).
+fn directory_of(image: &Image, broker: i32, me: i32, places: &mut Places) -> Uuid {
+    if broker == me {
+        return places.take().unwrap_or(UNASSIGNED_DIRECTORY);
+    }
+    match &directories_of(image, broker)[..] {
+        [only] => *only,
         _ => UNASSIGNED_DIRECTORY,
     }
 }

@@ -61,6 +61,8 @@ impl<L: MetadataLog, F: Followers> Desk<L, F> {
             ControllerRequest::AutoCreate { names } => self.auto_create(names, now).await,
             ControllerRequest::DeleteTopics { topics, .. } => self.delete(&topics, now).await,
             ControllerRequest::AllocateProducerIds => self.producer_ids(now).await,
+            // The executor's own, which knows the directories.
+            ControllerRequest::DirectoryFailed { .. } => Ok(ControllerAnswer::DirectoryFailed),
         };
         answered.unwrap_or_else(ControllerAnswer::Unwritten)
     }

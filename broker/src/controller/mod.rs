@@ -6,7 +6,7 @@
 //! all follow it the request is answered: what was answered is in force on this node.
 //!
 //! Read in this order: this file (what can be asked), `create` and `delete` (what is decided), `ledger` (what is written),
-//! `store_log` (where), `registration` (what a node says of itself), `servable` (what it cannot serve), `desk` (one request), `run` (the executor: start, requests, stop).
+//! `store_log` (where), `places` (in which log directory a partition is), `registration` (what a node says of itself), `servable` (what it cannot serve), `desk` (one request), `run` (the executor: start, requests, stop).
 
 pub mod create;
 pub mod delete;
@@ -15,6 +15,7 @@ pub mod dice;
 mod kafka_log;
 pub mod ledger;
 mod names;
+pub mod places;
 pub mod producer_ids;
 pub mod refusal;
 pub mod registration;
@@ -32,7 +33,7 @@ use crate::config::topic::Overrides;
 use delete::{Deletion, NamedTopic};
 use refusal::Unwritten;
 
-pub use run::{Own, run};
+pub use run::{OnFatal, Own, run};
 
 /// What a shard asks of the controller.
 #[derive(Debug, Clone)]
@@ -53,6 +54,11 @@ pub enum ControllerRequest {
         expires: Timestamp,
     },
     AllocateProducerIds,
+    /// A write or a sync failed in one of `log.dirs`: its partitions go offline everywhere (KIP-112).
+    DirectoryFailed {
+        number: usize,
+        why: String,
+    },
 }
 
 /// The answer to a request of the same name.
@@ -63,6 +69,7 @@ pub enum ControllerAnswer {
     AutoCreate,
     DeleteTopics(Vec<Deletion>),
     ProducerIds(Range<i64>),
+    DirectoryFailed,
     /// Nothing was done.
     Unwritten(Unwritten),
 }

@@ -6,7 +6,8 @@
 //!   synced can notice (KIP-101). Kafka raises the epoch of every partition by two at each start of its only replica, since
 //!   it takes the leader away and gives it back; here partitions that lost nothing keep their epoch;
 //! - if it has another leader or none, as Kafka leaves behind when it stops: this node leads it. Where neither the in-sync
-//!   set nor the eligible replicas name this node, the election is unclean, and says so.
+//!   set nor the eligible replicas name this node, the election is unclean, and says so;
+//! - if its directory is not online: nobody leads it. So it goes while the node runs, too, when a directory fails (KIP-112).
 //!
 //! At a clean stop: the controlled shutdown if it led something, then the fence.
 
@@ -16,7 +17,9 @@ use storage::units::{Offset, PartitionId};
 use uuid::Uuid;
 
 use super::ledger::{SERVED_METADATA_VERSION, Site};
-use crate::metadata::image::{Broker, Endpoint, Feature, Image, METADATA_VERSION, Partition};
+use crate::metadata::image::{
+    Broker, Endpoint, Feature, Image, METADATA_VERSION, NO_LEADER, Partition,
+};
 use crate::metadata::records::control::VoterEndpoint;
 use crate::metadata::records::{
     BrokerRegistrationChangeRecord, ControllerEndpoint, ControllerFeature, PartitionChangeRecord,
@@ -31,6 +34,8 @@ const RECOVERING: i8 = 1;
 pub struct Registration {
     pub endpoints: Vec<Endpoint>,
     pub rack: Option<String>,
+    /// The ids of the log directories that are online, in the order of `log.dirs`.
+    pub directories: Vec<Uuid>,
     /// Random for each start.
     pub incarnation: Uuid,
 }
@@ -61,11 +66,11 @@ pub fn start(
         rack: registration.rack.as_deref().map(Into::into),
         fenced: true,
         in_controlled_shutdown: false,
-        directories: vec![site.directory_id],
+        directories: registration.directories.clone(),
         cordoned: Some(Vec::new()),
     };
     records.push(broker.record().into());
-    records.extend(elections(image, site, unclean));
+    records.extend(elections(image, site, &registration.directories, unclean));
     records.push(BrokerRegistrationChangeRecord::unfence(site.node_id, epoch).into());
     (records, epoch)
 }
@@ -84,10 +89,41 @@ pub fn stop(image: &Image, site: &Site, epoch: i64) -> Vec<Record> {
     shutdown.into_iter().chain([fence]).collect()
 }
 
+/// The records of a directory that fails while others go on: `online` are the others.
+pub fn failed(
+    image: &Image,
+    site: &Site,
+    epoch: i64,
+    directory: Uuid,
+    online: Vec<Uuid>,
+) -> Vec<Record> {
+    let is_in = |partition: &Partition| {
+        partition.leader == site.node_id && partition.directory(site.node_id) == Some(directory)
+    };
+    let mut records: Vec<Record> = image
+        .topics()
+        .flat_map(|topic| {
+            topic.partitions().map(|(number, partition)| (topic.id, number, partition))
+        })
+        .filter(|(.., partition)| is_in(partition))
+        .map(|(topic, number, _)| {
+            PartitionChangeRecord { leader: NO_LEADER, ..PartitionChangeRecord::of(topic, number) }
+                .into()
+        })
+        .collect();
+    let change = BrokerRegistrationChangeRecord {
+        log_dirs: online,
+        ..BrokerRegistrationChangeRecord::of(site.node_id, epoch)
+    };
+    records.push(change.into());
+    records
+}
+
 /// The changes of partitions at a start.
 fn elections<'a>(
     image: &'a Image,
     site: &'a Site,
+    online: &'a [Uuid],
     unclean: &[PartitionId],
 ) -> impl Iterator<Item = Record> + 'a {
     let unclean: BTreeSet<PartitionId> = unclean.iter().copied().collect();
@@ -95,17 +131,27 @@ fn elections<'a>(
         let mut changes = Vec::new();
         for (number, partition) in topic.partitions() {
             let id = PartitionId { topic: topic.id, partition: number };
-            changes.extend(election(site, id, partition, unclean.contains(&id)));
+            changes.extend(election(site, id, partition, online, unclean.contains(&id)));
         }
         changes
     })
 }
 
-fn election(site: &Site, id: PartitionId, partition: &Partition, unclean: bool) -> Option<Record> {
+fn election(
+    site: &Site,
+    id: PartitionId,
+    partition: &Partition,
+    online: &[Uuid],
+    unclean: bool,
+) -> Option<Record> {
     let me = site.node_id;
     let held = partition.directory(me)?;
     let mut change = PartitionChangeRecord::of(id.topic, id.partition);
     let blank = change.clone();
+    if !online.contains(&held) {
+        change.leader = NO_LEADER;
+        return (partition.leader == me).then(|| change.into());
+    }
     if partition.leader != me || unclean {
         change.leader = me;
     }
@@ -117,12 +163,6 @@ fn election(site: &Site, id: PartitionId, partition: &Partition, unclean: bool) 
         if !partition.eligible.contains(&me) {
             change.leader_recovery_state = RECOVERING;
         }
-    }
-    if held != site.directory_id {
-        let at =
-            |(id, directory): (&i32, &Uuid)| if *id == me { site.directory_id } else { *directory };
-        let placed = partition.replicas.iter().zip(&partition.directories).map(at);
-        change.directories = Some(placed.collect());
     }
     (change != blank).then(|| change.into())
 }
@@ -157,6 +197,7 @@ fn controller_endpoint(endpoint: &VoterEndpoint) -> ControllerEndpoint {
 mod tests {
     use super::*;
     use crate::controller::ledger::SnapshotRules;
+    use crate::controller::places;
     use crate::metadata::image::tests::{replayed, topic};
     use storage::units::{Epoch, TopicId};
 
@@ -171,11 +212,25 @@ mod tests {
     }
 
     fn registration() -> Registration {
-        Registration { endpoints: Vec::new(), rack: None, incarnation: Uuid::from_u128(5) }
+        Registration {
+            endpoints: Vec::new(),
+            rack: None,
+            directories: vec![Uuid::from_u128(0x77), Uuid::from_u128(0x99)],
+            incarnation: Uuid::from_u128(5),
+        }
     }
 
     fn id(topic: u128, partition: i32) -> PartitionId {
         PartitionId { topic: TopicId(Uuid::from_u128(topic)), partition }
+    }
+
+    /// Everything is in the directory of the metadata, unless a test moves it.
+    fn placed(topics: Vec<Record>) -> Image {
+        let mut image = replayed(topics);
+        let directory = site().directory_id;
+        let records = places::settle(&image, 1, &[directory], &Default::default());
+        records.iter().for_each(|record| image.apply(record).unwrap());
+        image
     }
 
     fn started(mut image: Image, unclean: &[PartitionId], next: i64) -> (Image, i64, usize) {
@@ -198,7 +253,7 @@ mod tests {
 
     #[test]
     fn only_what_was_stopped_uncleanly_gets_a_new_epoch() {
-        let (placed, ..) = started(replayed([topic(1, "a", 3), topic(2, "b", 1)].concat()), &[], 0);
+        let (placed, ..) = started(placed([topic(1, "a", 3), topic(2, "b", 1)].concat()), &[], 0);
         let (again, _, records) = started(placed.clone(), &[id(1, 1), id(2, 0)], 10);
         assert_eq!(records, 3 + 2);
         let epoch = |id: PartitionId| again.partition(id.topic, id.partition).unwrap().leader_epoch;
@@ -210,8 +265,31 @@ mod tests {
     }
 
     #[test]
+    fn a_failed_directory_takes_its_partitions_only() {
+        let mut image = placed(topic(1, "a", 3));
+        let other = Uuid::from_u128(0x99);
+        let moved = places::moved(id(1, 1), image.partition(id(1, 1).topic, 1).unwrap(), 1, other);
+        image.apply(&moved).unwrap();
+        let (mut image, epoch, _) = started(image, &[], 0);
+        let leaders =
+            |image: &Image| [0, 1, 2].map(|n| image.partition(id(1, n).topic, n).unwrap().leader);
+        for record in failed(&image, &site(), epoch, other, vec![site().directory_id]) {
+            image.apply(&record).unwrap();
+        }
+        assert_eq!(leaders(&image), [1, -1, 1]);
+        assert_eq!(image.broker(1).unwrap().directories, [site().directory_id]);
+        assert_eq!(image.partition(id(1, 1).topic, 1).unwrap().isr, [1]);
+        // At a start without it nothing changes; with it, the partition is led again.
+        let mut without = registration();
+        without.directories.pop();
+        let (records, _) = start(&image, &site(), &without, &[], Offset(9));
+        assert_eq!(records.len(), 3);
+        assert_eq!(leaders(&started(image, &[], 20).0), [1, 1, 1]);
+    }
+
+    #[test]
     fn partitions_that_kafka_left_without_leader_are_led_again() {
-        let mut image = replayed(topic(1, "a", 2));
+        let mut image = placed(topic(1, "a", 2));
         let gone = |partition| PartitionChangeRecord {
             leader: -1,
             ..PartitionChangeRecord::of(TopicId(Uuid::from_u128(1)), partition)

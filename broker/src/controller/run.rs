@@ -1,11 +1,15 @@
 //! The controller's executor: a loop that takes what arrives, and a task that does what is asked, one thing after another.
 //!
-//! Start (`Ask::Serve` from the node): open the log, win the election, have every shard open its log directory with the image,
-//! register the broker and raise the epochs of what was stopped uncleanly, have every shard follow and listen.
-//! Stop (`Ask::Stop`): the shards stop and drain; the fence is written; the store is drained; the directory's marker is written;
-//! every store seals its manifest under it.
+//! Start (`Ask::Serve` from the node): open the log, win the election, settle in which directory each partition is, have every shard open
+//! the log directories with the image, register the broker and raise the epochs of what was stopped uncleanly, have every shard follow and listen.
+//! A failed log directory: every shard leaves it, its partitions lose their leader, the registration names the others. Without the
+//! metadata's directory, or without any other, the node ends, as Kafka's does.
+//! Stop (`Ask::Stop`): the shards stop and drain; the fence is written; the store is drained; the directories' markers are written;
+//! every store seals its manifest under its own.
 
+use std::collections::{BTreeSet, HashMap};
 use std::net::SocketAddr;
+use std::path::Path;
 use std::rc::Rc;
 use std::sync::Arc;
 
@@ -14,20 +18,25 @@ use futures::channel::mpsc;
 use futures::future::join_all;
 use net::mesh::Endpoint;
 use ring::Ring;
+use storage::runtime::Runtime;
 use storage::runtime::ring::RingRuntime;
 use storage::units::PartitionId;
-use storage::{DirectoryLock, Marker, Store};
+use storage::{CheckpointLine, Marker, OpenError, Store};
+use uuid::Uuid;
 
 use super::desk::{Desk, Followers};
 use super::dice::Dice;
 use super::kafka_log::KafkaLog;
 use super::ledger::{Ledger, Site, SnapshotRules};
+use super::places;
 use super::registration::{self, Registration};
 use super::servable;
 use super::store_log::{self, StoreLog};
+use super::{ControllerAnswer, ControllerRequest};
 use crate::calls::Calls;
 use crate::clock;
 use crate::config::Config;
+use crate::directories::{Directories, InUse, LogDirectory};
 use crate::guard::Pulse;
 use crate::message::{Answer, Ask, Message};
 use crate::metadata::directory::{MetadataDirectory, TOPIC};
@@ -35,17 +44,20 @@ use crate::metadata::image;
 use crate::metadata::records::control::VoterEndpoint;
 use crate::metrics::Sample;
 use crate::placement::shard_of;
-use crate::preflight::Identity;
 
 /// What the executor is given by the node.
 pub struct Own {
     pub config: Arc<Config>,
-    pub lock: DirectoryLock,
-    pub identity: Identity,
+    pub directories: Directories,
+    /// Told when the node cannot go on.
+    pub on_fatal: OnFatal,
     /// Names and addresses of the listeners, as bound.
     pub listeners: Vec<(String, SocketAddr)>,
     pub pulse: Arc<Pulse>,
 }
+
+/// What is done when the node cannot go on, with the reason.
+pub type OnFatal = Arc<dyn Fn(&str) + Send + Sync>;
 
 /// Returns after `Message::Leave`.
 pub async fn run(own: Own, ring: Ring, endpoint: Rc<Endpoint<Message>>) {
@@ -99,6 +111,9 @@ struct Served {
     desk: Serving,
     store: Store<RingRuntime>,
     site: Site,
+    in_use: InUse,
+    /// By their place in `log.dirs`.
+    failed: BTreeSet<usize>,
 }
 
 struct Worker {
@@ -125,12 +140,16 @@ impl Worker {
     /// None for what is not for a controller.
     async fn answer(&mut self, ask: Ask) -> Option<Answer> {
         match ask {
-            Ask::Control(request) => match &mut self.state {
-                State::Serving(served) => {
-                    let answer = served.desk.answer(*request, clock::wall()).await;
+            Ask::Control(request) => match (&mut self.state, *request) {
+                (State::Serving(served), ControllerRequest::DirectoryFailed { number, why }) => {
+                    served.directory_failed(number, &why, &self.own.on_fatal).await;
+                    Some(Answer::Control(Box::new(ControllerAnswer::DirectoryFailed)))
+                }
+                (State::Serving(served), request) => {
+                    let answer = served.desk.answer(request, clock::wall()).await;
                     Some(Answer::Control(Box::new(answer)))
                 }
-                State::Idle | State::Stopped => {
+                (State::Idle | State::Stopped, _) => {
                     let unwritten =
                         super::refusal::Unwritten::Offline("the node is stopping".into());
                     let answer = super::ControllerAnswer::Unwritten(unwritten);
@@ -144,14 +163,15 @@ impl Worker {
                 }
                 Some(Answer::Serving(served))
             }
-            Ask::Stop => Some(Answer::Stopped(self.stop().await.map(|()| Vec::new()))),
+            Ask::Stop => Some(Answer::Sealed(self.stop().await)),
             Ask::Samples => Some(Answer::Samples(self.samples())),
             Ask::Append(_)
             | Ask::Read(_)
             | Ask::Offsets(_)
             | Ask::EpochEnds(_)
-            | Ask::Open(_)
+            | Ask::Open(..)
             | Ask::Apply(_)
+            | Ask::Fail(..)
             | Ask::Seal(_) => {
                 tracing::error!("a question for a shard came to the controller");
                 None
@@ -162,8 +182,8 @@ impl Worker {
     async fn serve(&mut self) -> Result<(), String> {
         let now = clock::wall();
         let site = site(&self.own);
-        let runtime = RingRuntime::new(self.ring.clone(), self.own.lock.clone());
-        let log_directory = self.own.config.log_directory();
+        let runtime = self.runtime(&self.own.directories.metadata);
+        let log_directory = self.own.config.metadata_directory();
         if let Some((start, bytes)) =
             storage::metadata_of_kafka(&runtime, log_directory).await.map_err(text)?
         {
@@ -172,13 +192,13 @@ impl Worker {
             let log = KafkaLog::new(start, bytes);
             let image = Ledger::look(&log, &directory, &site).await.map_err(text)?;
             servable::check(&image, &site, &self.own.config)?;
-            self.take_over(&runtime).await?;
+            self.take_over(&runtime, log_directory).await.map_err(text)?;
         }
-        self.prepare(&runtime).await?;
+        self.prepare(&runtime, log_directory).await.map_err(text)?;
         let (store, log) = open_store(runtime.clone(), &self.own.config).await?;
         let directory = MetadataDirectory::open(log_directory).map_err(text)?;
         let log = StoreLog::new(runtime, log);
-        let ledger = Ledger::open(log, directory, &site, now).await.map_err(text)?;
+        let mut ledger = Ledger::open(log, directory, &site, now).await.map_err(text)?;
         tracing::info!(
             epoch = %ledger.epoch(), offset = %ledger.image().position().offset, topics = ledger.image().topic_count(),
             partitions = ledger.image().partition_count(), "metadata is open"
@@ -186,14 +206,22 @@ impl Worker {
         servable::check(ledger.image(), &site, &self.own.config)?;
         let shards =
             Shards { calls: Rc::clone(&self.calls), count: usize::from(self.own.config.shards()) };
+        let (in_use, mut failed) = self.open_directories(&ledger).await?;
+        self.settle(&mut ledger, &in_use, &failed).await?;
         let image = Arc::new(ledger.image().clone());
-        let unclean = shards.open(Arc::clone(&image)).await?;
-        // Every store of the directory is open: from here on it is not as the clean stop left it.
-        store.begin_serving(partitions(&image)).await.map_err(text)?;
+        let unclean = shards.open(Arc::clone(&image), &in_use, &mut failed).await?;
+        self.begin_serving(&image, &store, &in_use, &mut failed).await?;
+        for number in &failed {
+            shards.fail(*number, "it could not be opened").await?;
+        }
+        let online = online(&in_use, &failed);
+        if online.is_empty() {
+            return Err("every one of log.dirs is offline: see the log for each of them".to_owned());
+        }
         // The metadata log's own epoch was raised by the election. Those of the shards are with the registration, before they serve.
         store.serve();
         let dice = Dice::new();
-        let registration = registration(&self.own);
+        let registration = registration(&self.own, online);
         let (records, epoch) = registration::start(
             ledger.image(),
             &site,
@@ -204,25 +232,133 @@ impl Worker {
         let mut desk = Desk::new(ledger, shards, Arc::clone(&self.own.config), dice, epoch);
         desk.write(&records, now).await.map_err(text)?;
         desk.followers.serve().await?;
-        self.state = State::Serving(Box::new(Served { desk, store, site }));
+        let fatal = Arc::clone(&self.own.on_fatal);
+        store.on_offline(Rc::new(move |offline| fatal(&lost_metadata(&offline.0))));
+        self.state = State::Serving(Box::new(Served { desk, store, site, in_use, failed }));
         Ok(())
     }
 
-    async fn take_over(&self, runtime: &RingRuntime) -> Result<(), String> {
-        let (directory, shards) = (self.own.config.log_directory(), self.own.config.shards());
+    fn runtime(&self, directory: &LogDirectory) -> RingRuntime {
+        RingRuntime::new(self.ring.clone(), directory.lock.clone())
+    }
+
+    /// The log directories beside the metadata's are made ready for their stores. Those that cannot be read or written are offline.
+    async fn open_directories(
+        &self,
+        ledger: &Ledger<StoreLog<RingRuntime>>,
+    ) -> Result<(InUse, BTreeSet<usize>), String> {
+        let me = self.own.config.node_id();
+        let registered = ledger.image().broker(me).map(|broker| broker.directories.clone());
+        let partitions = ledger.image().topics().flat_map(|topic| topic.partitions.iter());
+        let holding: Vec<Uuid> = partitions
+            .filter_map(|partition| partition.directory(me))
+            .chain(registered.into_iter().flatten())
+            .collect();
+        let found = self.own.directories.clone();
+        let in_use = found.complete(me, holding).map_err(text)?;
+        let mut failed = BTreeSet::new();
+        for (number, directory) in in_use.iter().enumerate() {
+            let ready = match directory {
+                Ok(directory) if directory.id == self.own.directories.metadata.id => Ok(()),
+                Ok(directory) => self.open_directory(directory).await,
+                Err((path, why)) => Err((true, format!("{}: {why}", path.display()))),
+            };
+            match ready {
+                Ok(()) => {}
+                Err((true, why)) => {
+                    tracing::error!(why, "a log directory is offline, with the partitions in it");
+                    failed.insert(number);
+                }
+                Err((false, why)) => return Err(why),
+            }
+        }
+        Ok((in_use, failed))
+    }
+
+    /// An error says whether the others can do without the directory.
+    async fn open_directory(&self, directory: &LogDirectory) -> Result<(), (bool, String)> {
+        let runtime = self.runtime(directory);
+        let failed = |error: std::io::Error| (true, error.to_string());
+        runtime.lock(&directory.path).await.map_err(failed)?;
+        self.take_over(&runtime, &directory.path)
+            .await
+            .map_err(|error| (is_io(&error), error.to_string()))?;
+        self.prepare(&runtime, &directory.path)
+            .await
+            .map_err(|error| (is_io(&error), error.to_string()))
+    }
+
+    /// Says in the metadata where each partition is, before it is opened there.
+    async fn settle(
+        &self,
+        ledger: &mut Ledger<StoreLog<RingRuntime>>,
+        in_use: &InUse,
+        failed: &BTreeSet<usize>,
+    ) -> Result<(), String> {
+        let (me, online) = (self.own.config.node_id(), online(in_use, failed));
+        if places::is_settled(ledger.image(), me, &online) {
+            return Ok(());
+        }
+        let looked = Arc::clone(in_use);
+        let found = glommio::executor().spawn_blocking(move || {
+            let all = looked.iter().flatten();
+            all.flat_map(|directory| {
+                places::look(&directory.path).into_iter().map(|id| (id, directory.id))
+            })
+            .filter(|(_, id)| online.contains(id))
+            .collect::<HashMap<_, _>>()
+        });
+        let found = found.await;
+        let online = self::online(in_use, failed);
+        let records = places::settle(ledger.image(), me, &online, &found);
+        if !records.is_empty() {
+            ledger.commit(&records, clock::wall()).await.map_err(text)?;
+        }
+        Ok(())
+    }
+
+    /// Every store is open: from here on no directory is as the clean stop left it.
+    async fn begin_serving(
+        &self,
+        image: &image::Image,
+        store: &Store<RingRuntime>,
+        in_use: &InUse,
+        failed: &mut BTreeSet<usize>,
+    ) -> Result<(), String> {
+        let me = self.own.config.node_id();
+        let metadata = &self.own.directories.metadata;
+        store.begin_serving(partitions_in(image, me, metadata.id)).await.map_err(text)?;
+        for (number, directory) in in_use.iter().enumerate() {
+            let Ok(directory) = directory else { continue };
+            if failed.contains(&number) || directory.id == metadata.id {
+                continue;
+            }
+            let known = partitions_in(image, me, directory.id);
+            let runtime = self.runtime(directory);
+            if let Err(error) = storage::begin_serving(&runtime, &directory.path, known).await {
+                tracing::error!(%error, "a log directory is offline, with the partitions in it");
+                failed.insert(number);
+            }
+        }
+        Ok(())
+    }
+
+    async fn take_over(&self, runtime: &RingRuntime, directory: &Path) -> Result<(), OpenError> {
+        let shards = self.own.config.shards();
         let owner = |id| u16::try_from(shard_of(id, shards)).unwrap_or(0);
-        let adopted = storage::adopt(runtime, directory, shards, owner).await.map_err(text)?;
+        let holds_metadata = directory == self.own.config.metadata_directory();
+        let adopted = storage::adopt(runtime, directory, shards, owner, holds_metadata).await?;
         if let Some(partitions) = adopted {
-            tracing::info!(partitions, "what Kafka has written was taken over");
+            tracing::info!(directory = %directory.display(), partitions, "what Kafka has written was taken over");
         }
         Ok(())
     }
 
     /// What was decided of the directory is carried out, and it is made one of as many shards as there are now. No store of it is open yet.
-    async fn prepare(&self, runtime: &RingRuntime) -> Result<(), String> {
-        let (directory, shards) = (self.own.config.log_directory(), self.own.config.shards());
+    async fn prepare(&self, runtime: &RingRuntime, directory: &Path) -> Result<(), OpenError> {
+        let shards = self.own.config.shards();
         let owner = |id| u16::try_from(shard_of(id, shards)).unwrap_or(0);
-        let old = storage::reshard(runtime, directory, shards, owner).await.map_err(text)?;
+        let old = storage::reshard(runtime, directory, shards, owner).await?;
         if let Some(old) = old {
             tracing::info!(
                 from = old,
@@ -240,7 +376,7 @@ impl Worker {
         let State::Serving(served) = std::mem::replace(&mut self.state, State::Stopped) else {
             return stopped.map(drop);
         };
-        let Served { mut desk, store, site } = *served;
+        let Served { mut desk, store, site, in_use, .. } = *served;
         // The shards have stopped: nobody is left to follow.
         let records = registration::stop(desk.ledger.image(), &site, desk.broker_epoch());
         desk.ledger.commit(&records, clock::wall()).await.map_err(text)?;
@@ -248,14 +384,40 @@ impl Worker {
         drop(desk);
         let closed = store.close().await.map_err(text)?;
         // Where a shard could not drain, the directory is not marked: the next start recovers it.
-        let lines = stopped?;
-        let directory = self.own.config.log_directory().to_path_buf();
-        let marker = glommio::executor()
-            .spawn_blocking(move || storage::write_marker(&directory, epoch, &lines))
-            .await
-            .map_err(text)?;
-        shards.seal(&marker).await?;
-        closed.seal(marker).await.map_err(text)
+        let mut lines = stopped?;
+        let metadata = self.own.directories.metadata.clone();
+        let places = |number: usize| in_use.get(number).and_then(|place| place.as_ref().ok());
+        let own = (0..in_use.len())
+            .find(|number| places(*number).is_some_and(|directory| directory.id == metadata.id));
+        let mut markers = Vec::with_capacity(lines.len());
+        for (number, lines) in
+            lines.iter_mut().enumerate().filter(|(number, _)| Some(*number) != own)
+        {
+            let marked = match (places(number), lines.take()) {
+                (Some(directory), Some(lines)) => Some(mark(&directory.path, epoch, lines).await),
+                _ => None,
+            };
+            markers.push((number, marked.transpose()?));
+        }
+        // The metadata's directory may be none of log.dirs. Its marker says that all of it was drained.
+        let own_lines = match own {
+            Some(number) => lines.get_mut(number).and_then(Option::take),
+            None => Some(Vec::new()),
+        };
+        let marker = match own_lines {
+            Some(lines) => Some(mark(&metadata.path, epoch, lines).await?),
+            None => None,
+        };
+        markers.extend(own.map(|number| (number, marker.clone())));
+        markers.sort_by_key(|(number, _)| *number);
+        shards.seal(markers.into_iter().map(|(_, marker)| marker).collect()).await?;
+        match marker {
+            Some(marker) => closed.seal(marker).await.map_err(text),
+            None => Err(format!(
+                "{} could not be drained: the next start recovers it",
+                metadata.path.display()
+            )),
+        }
     }
 
     fn samples(&self) -> Vec<Sample> {
@@ -293,12 +455,74 @@ async fn open_store(
     Ok((store, log))
 }
 
-/// Every partition that there is, with its topic's name.
-fn partitions(image: &image::Image) -> impl Iterator<Item = (PartitionId, &str)> {
-    image.topics().flat_map(|topic| {
-        let numbers = topic.partitions().map(|(partition, _)| partition);
-        numbers.map(|partition| (PartitionId { topic: topic.id, partition }, &*topic.name))
+/// Every partition that this node has in a directory, with its topic's name.
+fn partitions_in(
+    image: &image::Image,
+    me: i32,
+    directory: Uuid,
+) -> impl Iterator<Item = (PartitionId, &str)> {
+    image.topics().flat_map(move |topic| {
+        let here =
+            topic.partitions().filter(move |(_, state)| state.directory(me) == Some(directory));
+        here.map(|(partition, _)| (PartitionId { topic: topic.id, partition }, &*topic.name))
     })
+}
+
+/// The ids of the directories that are online, in the order of `log.dirs`.
+fn online(in_use: &InUse, failed: &BTreeSet<usize>) -> Vec<Uuid> {
+    let all = in_use.iter().enumerate().filter(|(number, _)| !failed.contains(number));
+    all.filter_map(|(_, directory)| Some(directory.as_ref().ok()?.id)).collect()
+}
+
+fn is_io(error: &OpenError) -> bool {
+    matches!(error, OpenError::Io { .. })
+}
+
+/// Writes a directory's checkpoints and the marker of its clean stop.
+async fn mark(path: &Path, epoch: i64, lines: Vec<CheckpointLine>) -> Result<Marker, String> {
+    let path = path.to_owned();
+    let marked =
+        glommio::executor().spawn_blocking(move || storage::write_marker(&path, epoch, &lines));
+    marked.await.map_err(text)
+}
+
+fn lost_metadata(why: &str) -> String {
+    format!(
+        "the directory of the metadata log has failed: {why}. Nothing that was acknowledged is lost if the device comes back"
+    )
+}
+
+impl Served {
+    /// See the head of the file.
+    async fn directory_failed(&mut self, number: usize, why: &str, on_fatal: &OnFatal) {
+        let Some(Ok(directory)) = self.in_use.get(number) else { return };
+        if !self.failed.insert(number) {
+            return;
+        }
+        let (path, id) = (directory.path.display().to_string(), directory.id);
+        if id == self.site.directory_id {
+            return on_fatal(&lost_metadata(why));
+        }
+        let online = online(&self.in_use, &self.failed);
+        if online.is_empty() {
+            return on_fatal(&format!(
+                "the last log directory that was online, {path}, has failed: {why}"
+            ));
+        }
+        tracing::error!(
+            directory = path,
+            why,
+            "a log directory has failed: its partitions are offline, the others are served"
+        );
+        if let Err(error) = self.desk.followers.fail(number, why).await {
+            tracing::error!(error, "a shard does not leave the failed directory");
+        }
+        let image = self.desk.ledger.image();
+        let records = registration::failed(image, &self.site, self.desk.broker_epoch(), id, online);
+        if let Err(error) = self.desk.write(&records, clock::wall()).await {
+            tracing::error!(%error, directory = path, "the metadata does not say that the directory has failed");
+        }
+    }
 }
 
 fn text(error: impl ToString) -> String {
@@ -319,8 +543,8 @@ fn site(own: &Own) -> Site {
     };
     Site {
         node_id: config.node_id(),
-        cluster_id: own.identity.cluster_id.clone(),
-        directory_id: own.identity.directory_id,
+        cluster_id: own.directories.identity.cluster_id.clone(),
+        directory_id: own.directories.metadata.id,
         endpoints: config.controller_listeners.iter().map(endpoint).collect(),
         snapshots: SnapshotRules {
             bytes: u64::try_from(config.metadata.snapshot_bytes).unwrap_or(u64::MAX),
@@ -330,7 +554,7 @@ fn site(own: &Own) -> Site {
 }
 
 /// What the broker tells clients of itself.
-fn registration(own: &Own) -> Registration {
+fn registration(own: &Own, directories: Vec<Uuid>) -> Registration {
     let endpoint = |(name, bound): &(String, SocketAddr)| {
         let (host, port) = own.config.advertised(name, bound.port())?;
         let (name, host) = (name.as_str().into(), host.into());
@@ -339,6 +563,7 @@ fn registration(own: &Own) -> Registration {
     Registration {
         endpoints: own.listeners.iter().filter_map(endpoint).collect(),
         rack: own.config.rack.clone(),
+        directories,
         incarnation: Dice::new().id(),
     }
 }
@@ -355,16 +580,40 @@ impl Shards {
         join_all(asked).await.into_iter().collect::<Result<_, _>>().map_err(text)
     }
 
-    /// Returns the partitions whose logs were stopped uncleanly.
-    async fn open(&self, image: Arc<image::Image>) -> Result<Vec<PartitionId>, String> {
+    /// Returns the partitions whose logs were stopped uncleanly. Directories that some shard could not open have failed.
+    async fn open(
+        &self,
+        image: Arc<image::Image>,
+        in_use: &InUse,
+        failed: &mut BTreeSet<usize>,
+    ) -> Result<Vec<PartitionId>, String> {
+        // Those that have failed already are not tried.
+        let tried = in_use.iter().enumerate().map(|(number, directory)| match directory {
+            Ok(directory) if failed.contains(&number) => {
+                Err((directory.path.clone(), "it is offline".to_owned()))
+            }
+            other => other.clone(),
+        });
+        let tried: InUse = tried.collect();
         let mut unclean = Vec::new();
-        for answer in self.ask_all(|| Ask::Open(Arc::clone(&image))).await? {
-            match answer {
-                Answer::Opened(opened) => unclean.extend(opened?),
-                _ => return Err(OTHER.to_owned()),
+        for answer in self.ask_all(|| Ask::Open(Arc::clone(&image), Arc::clone(&tried))).await? {
+            let Answer::Opened(opened) = answer else { return Err(OTHER.to_owned()) };
+            let opened = opened?;
+            unclean.extend(opened.raise_epochs);
+            for (number, why) in opened.failed {
+                tracing::error!(why, "a log directory is offline, with the partitions in it");
+                failed.insert(number);
             }
         }
         Ok(unclean)
+    }
+
+    /// Every shard leaves a directory.
+    async fn fail(&self, number: usize, why: &str) -> Result<(), String> {
+        for answer in self.ask_all(|| Ask::Fail(number, why.to_owned())).await? {
+            let Answer::Failed = answer else { return Err(OTHER.to_owned()) };
+        }
+        Ok(())
     }
 
     async fn serve(&self) -> Result<(), String> {
@@ -377,19 +626,27 @@ impl Shards {
         Ok(())
     }
 
-    async fn stop(&self) -> Result<Vec<storage::CheckpointLine>, String> {
-        let mut lines = Vec::new();
+    /// The lines for each directory that every shard has drained.
+    async fn stop(&self) -> Result<Vec<Option<Vec<CheckpointLine>>>, String> {
+        let mut lines: Option<Vec<Option<Vec<CheckpointLine>>>> = None;
         for answer in self.ask_all(|| Ask::Stop).await? {
-            match answer {
-                Answer::Stopped(stopped) => lines.extend(stopped?),
-                _ => return Err(OTHER.to_owned()),
-            }
+            let Answer::Stopped(stopped) = answer else { return Err(OTHER.to_owned()) };
+            lines = Some(match lines {
+                None => stopped,
+                Some(lines) => lines
+                    .into_iter()
+                    .zip(stopped)
+                    .map(|(lines, more)| {
+                        lines.zip(more).map(|(lines, more)| [lines, more].concat())
+                    })
+                    .collect(),
+            });
         }
-        Ok(lines)
+        Ok(lines.unwrap_or_default())
     }
 
-    async fn seal(&self, marker: &Marker) -> Result<(), String> {
-        for answer in self.ask_all(|| Ask::Seal(marker.clone())).await? {
+    async fn seal(&self, markers: Vec<Option<Marker>>) -> Result<(), String> {
+        for answer in self.ask_all(|| Ask::Seal(markers.clone())).await? {
             match answer {
                 Answer::Sealed(sealed) => sealed?,
                 _ => return Err(OTHER.to_owned()),

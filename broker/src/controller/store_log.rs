@@ -33,7 +33,7 @@ const PAUSE: Duration = Duration::from_millis(100);
 
 /// How the controller's store is run: durable, whatever the data is.
 pub fn options(config: &Config) -> StoreOptions {
-    let directory = config.log_directory().to_path_buf();
+    let directory = config.metadata_directory().to_path_buf();
     let memory = DIRTY_BYTES_MAX + CLEAN_BYTES_MAX;
     StoreOptions {
         dirty_bytes_max: DIRTY_BYTES_MAX,

@@ -40,6 +40,31 @@ pub enum DirectoryError {
         path.display()
     )]
     OtherCluster { path: PathBuf, found: String, expected: String },
+    #[error(
+        "log directory {} belongs to cluster {found}, but the metadata's directory {} to {expected}: name the directories of one cluster in \
+         log.dirs and metadata.log.dir",
+        path.display(), metadata.display()
+    )]
+    Strange { path: PathBuf, metadata: PathBuf, found: String, expected: String },
+    #[error(
+        "log directories {} and {} have the same directory.id: one is a copy of the other, or both are the same file system; name one of \
+         them in log.dirs",
+        first.display(), second.display()
+    )]
+    Twice { first: PathBuf, second: PathBuf },
+    #[error(
+        "{} has no metadata, but log directory {} belongs to cluster {found}: the metadata's directory (metadata.log.dir, or the first of \
+         log.dirs) is not the one that it was, or its file system is not mounted",
+        metadata.display(), other.display()
+    )]
+    WithoutMetadata { metadata: PathBuf, other: PathBuf, found: String },
+    #[error(
+        "no meta.properties in log directory {}, and none of log.dirs is the directory {missing} that holds data of this node: mount it if its \
+         file system is not mounted, or take the directory out of log.dirs. To go on without that data, write a meta.properties into the new \
+         directory with `kafka-storage format --ignore-formatted --cluster-id {cluster_id}`",
+        path.display()
+    )]
+    Unmounted { path: PathBuf, missing: TopicId, cluster_id: String },
     #[error("{}: {error}. Restore the file from a copy: it says whose data this is", path.join(NAME).display())]
     Unreadable { path: PathBuf, error: CheckpointError },
     #[error(
@@ -64,6 +89,11 @@ pub fn create(path: &Path) -> Result<(), DirectoryError> {
         if holder == Path::new("") { PathBuf::from(".") } else { holder.to_owned() }
     };
     holders.map(named).try_for_each(|holder| sync(&holder)).map_err(io)
+}
+
+/// Whether the directory is somebody's.
+pub fn is_formatted(path: &Path) -> bool {
+    path.join(NAME).exists()
 }
 
 /// Reads whose directory it is, or makes it this node's if it is new. The caller holds the directory's lock.

@@ -30,6 +30,11 @@ pub(crate) struct TestNode {
 
 impl TestNode {
     pub(crate) fn start(shards: usize, overrides: &[(&str, &str)]) -> TestNode {
+        TestNode::try_start(shards, overrides).unwrap_or_else(|error| panic!("{error}"))
+    }
+
+    /// The error says why it does not start.
+    pub(crate) fn try_start(shards: usize, overrides: &[(&str, &str)]) -> Result<TestNode, String> {
         let directory = tempfile::tempdir().unwrap();
         let path = directory.path().to_str().unwrap().to_owned();
         let mut all = vec![
@@ -39,8 +44,8 @@ impl TestNode {
             ("odradek.memory".to_owned(), "128MiB".to_owned()),
         ];
         all.extend(overrides.iter().map(|(key, value)| ((*key).to_owned(), (*value).to_owned())));
-        let node = launch(&all);
-        TestNode { node: Some(node), directory, overrides: all }
+        let node = launch(&all)?;
+        Ok(TestNode { node: Some(node), directory, overrides: all })
     }
 
     pub(crate) fn address(&self) -> SocketAddr {
@@ -68,7 +73,7 @@ impl TestNode {
                 *value = shards.to_string();
             }
         }
-        self.node = Some(launch(&self.overrides));
+        self.node = Some(launch(&self.overrides).unwrap_or_else(|error| panic!("{error}")));
     }
 }
 
@@ -80,11 +85,11 @@ impl Drop for TestNode {
     }
 }
 
-fn launch(overrides: &[(String, String)]) -> Node {
+fn launch(overrides: &[(String, String)]) -> Result<Node, String> {
     let invocation = Invocation { file: None, overrides: overrides.to_vec() };
     let loaded = config::load(&invocation).unwrap_or_else(|refused| panic!("{refused}"));
-    broker::preflight::prepare(&loaded.config).unwrap();
-    Node::start(Arc::new(loaded.config)).unwrap()
+    broker::preflight::prepare(&loaded.config).map_err(|error| error.to_string())?;
+    Node::start(Arc::new(loaded.config)).map_err(|error| format!("{error:#}"))
 }
 
 /// One connection.

@@ -5,4 +5,5 @@
 mod client;
 mod compaction;
 mod data;
+mod directories;
 mod life;

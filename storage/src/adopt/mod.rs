@@ -44,23 +44,32 @@ use crate::units::{Offset, PartitionId, TopicId};
 /// The controller's store is one shard.
 const CONTROLLER_SHARDS: u16 = 1;
 
-/// Takes the directory over if it is Kafka's; `owner` says which of the `shards` a partition goes to. Returns how many partitions
+/// Takes the directory over if it is Kafka's; `owner` says which of the `shards` a partition goes to, `holds_metadata` whether the
+/// metadata log is to be in it. Returns how many partitions
 /// it has, the metadata log's not counted. To be called before any store is opened, and before [`crate::reshard`].
 pub async fn adopt<R: Runtime>(
     runtime: &R,
     directory: &Path,
     shards: u16,
     owner: impl Fn(PartitionId) -> u16,
+    holds_metadata: bool,
 ) -> Result<Option<usize>, OpenError> {
     plan::carry_out(runtime, directory).await?;
     let Some(directories) = kafkas(runtime, directory).await? else { return Ok(None) };
-    has_metadata(directory, &directories)?;
+    if holds_metadata {
+        has_metadata(directory, &directories)?;
+    } else if directories.iter().any(|found| found.topic == TOPIC) {
+        return Err(OpenError::Foreign(format!(
+            "{}: {METADATA} is in it, but metadata.log.dir (or the first of log.dirs) names another directory: name this one there",
+            directory.display()
+        )));
+    }
     let Some(marker) = read_marker(runtime, directory).await? else { return Ok(None) };
     let old = all_manifests(runtime, directory).await?;
     let starts = log_starts(runtime, directory).await?;
     let names = (0..shards).map(StoreName::Shard).map(|name| (name, shards));
     let mut new: BTreeMap<StoreName, Manifest> = names
-        .chain([(StoreName::Controller, CONTROLLER_SHARDS)])
+        .chain(holds_metadata.then_some((StoreName::Controller, CONTROLLER_SHARDS)))
         .map(|(name, shards)| (name, fresh(runtime, old.get(&name), shards, &marker)))
         .collect();
     let count = directories.iter().filter(|found| found.topic != TOPIC).count();

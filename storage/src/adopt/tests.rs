@@ -122,7 +122,7 @@ fn mark(disk: &Disk) {
 async fn take(runtime: Simulated) -> Result<Option<usize>, OpenError> {
     let directory = Path::new(DIRECTORY);
     runtime.lock(directory).await.unwrap();
-    adopt(&runtime, directory, SHARDS, owner).await
+    adopt(&runtime, directory, SHARDS, owner, true).await
 }
 
 fn run(disk: &Disk, seed: u64) -> Result<Option<usize>, OpenError> {

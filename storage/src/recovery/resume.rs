@@ -297,13 +297,11 @@ async fn write_link<R: Runtime>(core: &Core<R>, id: LogId, old: Link) -> Result<
 
 /// The topic whose partition this directory is, by the file in it.
 pub(crate) async fn topic_of<R: Runtime>(
-    core: &Core<R>,
+    runtime: &R,
     directory: &std::path::Path,
 ) -> Option<TopicId> {
-    let text: Bytes =
-        crate::runtime::read_file(&core.runtime, &directory.join("partition.metadata"))
-            .await
-            .ok()?;
+    let path = directory.join("partition.metadata");
+    let text: Bytes = crate::runtime::read_file(runtime, &path).await.ok()?;
     PartitionMetadata::parse(&text).ok().map(|metadata| metadata.topic)
 }
 
@@ -318,7 +316,7 @@ pub(crate) async fn remove_unknown_files<R: Runtime>(
         return Ok(());
     }
     let directory = log.state().directory.clone();
-    if topic_of(core, &directory).await.is_some_and(|topic| topic != log.id().topic) {
+    if topic_of(&core.runtime, &directory).await.is_some_and(|topic| topic != log.id().topic) {
         // The directory will be ours when that partition's is renamed.
         log.state_mut().unchecked = true;
         return Ok(());

@@ -47,7 +47,7 @@ keys! { pub(crate) REPLICATION:
         "The largest batch of the metadata log."
     "leader.imbalance.check.interval.seconds", Long = "300", AtLeast(1), High, ReadOnly, Public, Later;
         "How often the balance of leaderships is looked at."
-    "metadata.log.dir", String = null, Any, High, ReadOnly, Public, NotBuilt;
+    "metadata.log.dir", String = null, Any, High, ReadOnly, Public, Used;
         "The directory of the metadata log; without it the first of log.dirs."
     "metadata.log.max.record.bytes.between.snapshots", Long = "20971520", AtLeast(1), High, ReadOnly, Public, Used;
         "Bytes of metadata records after which a snapshot is written."

@@ -1,0 +1,235 @@
+//! Several log directories: where partitions go, and what is left when one fails.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use net::wire::ErrorCode;
+use net::wire::list_offsets::{ListOffsetsPartition, ListOffsetsRequest, ListOffsetsTopic};
+use net::wire::metadata::{MetadataRequest, MetadataRequestTopic};
+use tempfile::TempDir;
+
+use crate::client::{Client, TestNode, batch};
+
+/// Log directories that go with the test.
+struct Directories {
+    root: TempDir,
+    names: Vec<&'static str>,
+}
+
+impl Directories {
+    fn new(names: &[&'static str]) -> Directories {
+        Directories { root: tempfile::tempdir().unwrap(), names: names.to_vec() }
+    }
+
+    fn path(&self, name: &str) -> PathBuf {
+        self.root.path().join(name)
+    }
+
+    fn setting(&self) -> String {
+        let paths = self.names.iter().map(|name| self.path(name).display().to_string());
+        paths.collect::<Vec<_>>().join(",")
+    }
+
+    fn partitions(&self, name: &str) -> Vec<String> {
+        let entries = fs::read_dir(self.path(name)).unwrap();
+        let names = entries.map(|entry| entry.unwrap().file_name().into_string().unwrap());
+        let mut names: Vec<_> = names.filter(|name| name.starts_with("t-")).collect();
+        names.sort();
+        names
+    }
+}
+
+fn id_of(directory: &Path) -> String {
+    let text = fs::read_to_string(directory.join("meta.properties")).unwrap();
+    text.lines().find_map(|line| line.strip_prefix("directory.id=")).unwrap().to_owned()
+}
+
+fn latest(client: &mut Client, partition: i32) -> (ErrorCode, i64) {
+    let asked =
+        ListOffsetsPartition { partition_index: partition, timestamp: -1, ..Default::default() };
+    let topic =
+        ListOffsetsTopic { name: "t".into(), partitions: vec![asked], ..Default::default() };
+    let request = ListOffsetsRequest { replica_id: -1, topics: vec![topic], ..Default::default() };
+    let answer = client.call(7, &request);
+    let found = &answer.topics[0].partitions[0];
+    (found.error_code, found.offset)
+}
+
+/// Leader and offline replicas of each partition.
+fn placed(client: &mut Client) -> Vec<(i32, Vec<i32>)> {
+    let asked = MetadataRequestTopic { name: Some("t".into()), ..Default::default() };
+    let request = MetadataRequest { topics: Some(vec![asked]), ..Default::default() };
+    let mut answer = client.call(9, &request);
+    let partitions = &mut answer.topics[0].partitions;
+    partitions.sort_by_key(|partition| partition.partition_index);
+    partitions.iter().map(|p| (p.leader_id, p.offline_replicas.clone())).collect()
+}
+
+#[test]
+fn partitions_go_where_the_fewest_are_and_stay() {
+    for shards in [1, 3] {
+        let directories = Directories::new(&["a", "b"]);
+        let mut node = TestNode::start(shards, &[("log.dirs", &directories.setting())]);
+        let mut client = node.connect();
+        let id = client.create("t", 5, &[]);
+        for partition in 0..5 {
+            client.produce("t", partition, -1, batch(&["x", "y"]));
+        }
+        drop(client);
+        for clean in [true, false] {
+            node.restart(shards);
+            assert_eq!(directories.partitions("a"), ["t-0", "t-2", "t-4"], "clean: {clean}");
+            assert_eq!(directories.partitions("b"), ["t-1", "t-3"]);
+            let mut client = node.connect();
+            for partition in 0..5 {
+                let (error, found, end) = client.fetch(id, partition, 0, 0);
+                assert_eq!((error, found.len(), end), (ErrorCode::NONE, 1, 2));
+            }
+        }
+        assert_ne!(id_of(&directories.path("a")), id_of(&directories.path("b")));
+        for name in ["a", "b"] {
+            assert!(!directories.path(name).join(".kafka_cleanshutdown").exists());
+        }
+        node.stop();
+        for name in ["a", "b"] {
+            assert!(directories.path(name).join(".kafka_cleanshutdown").exists());
+            let read = |file: &str| fs::read_to_string(directories.path(name).join(file)).unwrap();
+            let lines = read("recovery-point-offset-checkpoint");
+            assert_eq!(lines.lines().count() - 2, directories.partitions(name).len(), "{lines}");
+        }
+        node = TestNode::start(shards, &[("log.dirs", &directories.setting())]);
+        drop(node);
+    }
+}
+
+#[test]
+fn a_failed_directory_takes_its_own_partitions_offline() {
+    let directories = Directories::new(&["a", "b"]);
+    let node = TestNode::start(2, &[("log.dirs", &directories.setting())]);
+    let mut client = node.connect();
+    let id = client.create("t", 4, &[]);
+    for partition in 0..4 {
+        client.produce("t", partition, -1, batch(&["x"]));
+    }
+    // What is open goes on, but no file can be made in it any more.
+    fs::remove_dir_all(directories.path("b")).unwrap();
+    let large = "x".repeat(900_000);
+    let mut code = ErrorCode::NONE;
+    for _ in 0..50 {
+        code = client.produce("t", 1, -1, batch(&[&large])).error_code;
+        if code.is_error() {
+            break;
+        }
+        std::thread::sleep(std::time::Duration::from_millis(20));
+    }
+    assert_eq!(code, ErrorCode::KAFKA_STORAGE_ERROR);
+    // The other shard's partition follows.
+    let is_offline = |client: &mut Client| placed(client)[3] == (-1, vec![1]);
+    assert!((0..100).any(|_| {
+        std::thread::sleep(std::time::Duration::from_millis(20));
+        is_offline(&mut client)
+    }));
+    for partition in [1, 3] {
+        assert_eq!(placed(&mut client)[partition as usize], (-1, vec![1]));
+        let produced = client.produce("t", partition, -1, batch(&["y"]));
+        assert_eq!(produced.error_code, ErrorCode::KAFKA_STORAGE_ERROR);
+        assert_eq!(client.fetch(id, partition, 0, 0).0, ErrorCode::KAFKA_STORAGE_ERROR);
+        assert_eq!(latest(&mut client, partition).0, ErrorCode::KAFKA_STORAGE_ERROR);
+    }
+    for partition in [0, 2] {
+        assert_eq!(placed(&mut client)[partition as usize], (1, vec![]));
+        assert_eq!(client.produce("t", partition, -1, batch(&["y"])).base_offset, 1);
+        assert_eq!(client.fetch(id, partition, 0, 0).2, 2);
+        assert_eq!(latest(&mut client, partition), (ErrorCode::NONE, 2));
+    }
+    // What comes new goes where there is a directory.
+    let more = client.create("u", 2, &[]);
+    for partition in 0..2 {
+        client.produce("u", partition, -1, batch(&["z"]));
+        assert_eq!(client.fetch(more, partition, 0, 0).2, 1);
+    }
+}
+
+#[test]
+fn a_directory_that_is_not_mounted_is_not_made_anew() {
+    let directories = Directories::new(&["a", "b"]);
+    let mut node = TestNode::start(1, &[("log.dirs", &directories.setting())]);
+    let id = node.connect().create("t", 2, &[]);
+    for partition in 0..2 {
+        node.connect().produce("t", partition, -1, batch(&["x"]));
+    }
+    node.stop();
+    fs::rename(directories.path("b"), directories.path("away")).unwrap();
+    for empty in [false, true] {
+        if empty {
+            fs::create_dir(directories.path("b")).unwrap();
+        }
+        let error = TestNode::try_start(1, &[("log.dirs", &directories.setting())]).err().unwrap();
+        assert!(error.contains("no meta.properties in log directory"), "{error}");
+        assert!(error.contains(&id_of(&directories.path("away"))), "{error}");
+    }
+    // One that cannot be read is left out, with what is in it.
+    fs::remove_dir_all(directories.path("b")).unwrap();
+    fs::write(directories.path("b"), "").unwrap();
+    let mut node = TestNode::start(1, &[("log.dirs", &directories.setting())]);
+    let mut client = node.connect();
+    assert_eq!(client.fetch(id, 0, 0, 0).2, 1);
+    assert_eq!(client.fetch(id, 1, 0, 0).0, ErrorCode::KAFKA_STORAGE_ERROR);
+    assert_eq!(placed(&mut client), [(1, vec![]), (-1, vec![1])]);
+    drop(client);
+    node.stop();
+    // It comes back.
+    fs::remove_file(directories.path("b")).unwrap();
+    fs::rename(directories.path("away"), directories.path("b")).unwrap();
+    let node = TestNode::start(1, &[("log.dirs", &directories.setting())]);
+    let mut client = node.connect();
+    for partition in 0..2 {
+        assert_eq!(client.fetch(id, partition, 0, 0).2, 1);
+    }
+    assert_eq!(placed(&mut client), [(1, vec![]), (1, vec![])]);
+}
+
+#[test]
+fn directories_of_others_are_refused() {
+    let directories = Directories::new(&["a", "b"]);
+    let mut node = TestNode::start(1, &[("log.dirs", &directories.setting())]);
+    node.stop();
+    let other = Directories::new(&["c"]);
+    let mut node = TestNode::start(1, &[("log.dirs", &other.setting())]);
+    node.stop();
+    let refusal =
+        |setting: String| TestNode::try_start(1, &[("log.dirs", &setting)]).err().unwrap();
+    let both = format!("{},{}", directories.path("a").display(), other.path("c").display());
+    assert!(refusal(both).contains("belongs to cluster"));
+    // The metadata's directory is gone, its data is not.
+    let fresh = directories.path("fresh");
+    let setting = format!("{},{}", fresh.display(), directories.path("b").display());
+    assert!(refusal(setting).contains("has no metadata"));
+    assert!(!fresh.join("meta.properties").exists());
+    // A copy.
+    let copy = directories.path("copy");
+    fs::create_dir(&copy).unwrap();
+    fs::copy(directories.path("b").join("meta.properties"), copy.join("meta.properties")).unwrap();
+    let setting = format!("{},{}", directories.setting(), copy.display());
+    assert!(refusal(setting).contains("the same directory.id"));
+}
+
+#[test]
+fn the_metadata_may_have_a_directory_of_its_own() {
+    let directories = Directories::new(&["a", "b"]);
+    let metadata = directories.path("metadata").display().to_string();
+    let settings = [("log.dirs", &*directories.setting()), ("metadata.log.dir", &*metadata)];
+    let mut node = TestNode::start(2, &settings);
+    let id = node.connect().create("t", 2, &[]);
+    for partition in 0..2 {
+        node.connect().produce("t", partition, -1, batch(&["x"]));
+    }
+    node.restart(2);
+    assert!(directories.path("metadata").join("__cluster_metadata-0").is_dir());
+    assert_eq!(directories.partitions("metadata"), [""; 0]);
+    assert_eq!(directories.partitions("a"), ["t-0"]);
+    let mut client = node.connect();
+    for partition in 0..2 {
+        assert_eq!(client.fetch(id, partition, 0, 0).2, 1);
+    }
+}
