@@ -35,8 +35,12 @@ fn world() -> World {
     let disk = Disk::new();
     let told = Told::default();
     let ledger = disk.open();
-    let registration =
-        Registration { endpoints: vec![], rack: None, incarnation: uuid::Uuid::nil() };
+    let registration = Registration {
+        endpoints: vec![],
+        rack: None,
+        directories: vec![site().directory_id],
+        incarnation: uuid::Uuid::nil(),
+    };
     let (records, epoch) =
         registration::start(ledger.image(), &site(), &registration, &[], ledger.next_offset());
     let config = Arc::new(load(&Invocation { file: None, overrides: vec![] }).unwrap().config);

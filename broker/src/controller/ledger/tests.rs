@@ -299,7 +299,12 @@ fn kafkas_log_is_taken_over() {
     let again =
         snapshot::decode(Bytes::from(again), SnapshotId::of(image.position()), &kafka.cluster_id);
     assert_eq!(again.unwrap().image, *image);
-    let registration = Registration { endpoints: vec![], rack: None, incarnation: Uuid::nil() };
+    let registration = Registration {
+        endpoints: vec![],
+        rack: None,
+        directories: vec![KAFKAS_DIRECTORY],
+        incarnation: Uuid::nil(),
+    };
     let mut started = image.clone();
     let (records, _) = registration::start(image, &kafka, &registration, &[], ledger.next_offset());
     records.iter().for_each(|record| started.apply(record).unwrap());
