@@ -93,11 +93,15 @@ async fn rename<R: Runtime>(core: &Rc<Core<R>>, given_up: GivenUp<R>) -> io::Res
 /// Removes what was renamed after this time, or when the store closes.
 pub(crate) fn remove_later<R: Runtime>(core: &Rc<Core<R>>, paths: Vec<PathBuf>, after: Duration) {
     core.to_remove.borrow_mut().extend(paths.iter().cloned());
-    let later = Rc::clone(core);
+    // A store that has ended, and the lock of its directory, are not kept until then.
+    let later = Rc::downgrade(core);
+    let sleep = core.runtime.sleep(after);
     core.runtime.spawn(async move {
-        later.runtime.sleep(after).await;
-        for path in paths {
-            remove_renamed(&later, path).await;
+        sleep.await;
+        if let Some(core) = later.upgrade() {
+            for path in paths {
+                remove_renamed(&core, path).await;
+            }
         }
     });
 }

@@ -32,8 +32,6 @@ pub struct Config {
 
     pub(super) log_dirs: Vec<PathBuf>,
     pub(super) metadata_directory: PathBuf,
-    /// Where the commit logs of all directories are, if not in the directories themselves.
-    pub commit_log_directory: Option<PathBuf>,
     pub durability: Durability,
     /// The size of one file of the commit log.
     pub commit_log_bytes: u64,

@@ -67,10 +67,6 @@ fn config(
         inter_broker_listener: endpoints.inter_broker,
         admin,
         metadata_directory: metadata_directory(&settings),
-        commit_log_directory: settings
-            .string("odradek.commit.log.dir")
-            .filter(|text| !text.is_empty())
-            .map(PathBuf::from),
         log_dirs: log_dirs(&settings),
         durability: match settings.string("odradek.durability").as_deref() {
             Some("written") => Durability::Written,
