@@ -46,6 +46,37 @@ pub enum StorageError {
     NoRoom(&'static str),
 }
 
+/// Why a partition does not move to another directory (now).
+#[derive(Debug, thiserror::Error)]
+pub enum MoveError {
+    #[error(transparent)]
+    Offline(#[from] Offline),
+    /// Retriable.
+    #[error("no room in the commit log: {0}")]
+    NoRoom(&'static str),
+    #[error("a batch of {0} bytes is larger than the log can hold there")]
+    TooLarge(usize),
+    /// The source starts behind what was copied: the move must begin anew.
+    #[error("the log starts behind what was copied of it")]
+    Behind,
+    #[error("the partition was deleted, or the store ends")]
+    Gone,
+    #[error("{}: cannot be copied: {what}", directory.display())]
+    Unreadable { directory: PathBuf, what: String },
+    #[error("the copy cannot be written: {0}")]
+    Io(#[from] io::Error),
+}
+
+impl From<StorageError> for MoveError {
+    fn from(error: StorageError) -> Self {
+        match error {
+            StorageError::Offline(offline) => MoveError::Offline(offline),
+            StorageError::NoRoom(why) => MoveError::NoRoom(why),
+            StorageError::Exists | StorageError::Unknown => MoveError::Gone,
+        }
+    }
+}
+
 impl From<AppendError> for StorageError {
     fn from(error: AppendError) -> Self {
         match error {

@@ -8,7 +8,7 @@
 //! - what is in the bytes: [`units`], [`batch`], [`index`], [`producer`], [`epochs`], [`checkpoint`]: no I/O, no clock;
 //! - the machine: [`runtime`], real and simulated;
 //! - the life of a batch: `log/append`, `commit_log`, `segment/drain`, `segment/finish`, `recycle`, `log/read`;
-//! - what ends: `retention`, `compaction`, `given_up`, `memory`;
+//! - what ends: `retention`, `compaction`, `given_up`, `memory`; what goes to another directory: [`moving`];
 //! - what comes back: `manifest`, `recovery`, `strays`, `marker`; `reshard` and `adopt`, which go by a `plan`.
 //!
 //! # Not obvious
@@ -43,6 +43,7 @@ mod log;
 mod manifest;
 mod marker;
 mod memory;
+pub mod moving;
 mod partition;
 mod plan;
 mod planted;
@@ -60,7 +61,7 @@ mod tail;
 pub use adopt::{adopt, metadata_of_kafka};
 pub use config::{CleanerOptions, Durability, LogConfig, StoreName, StoreOptions};
 pub use core::{Advance, OnAdvance, OnOffline};
-pub use error::{AppendError, Offline, OpenError, ReadError, StorageError};
+pub use error::{AppendError, MoveError, Offline, OpenError, ReadError, StorageError};
 pub use inspect::{InspectedPartition, InspectedStore, Inspection, Start, inspect};
 pub use log::{Appended, FoundOffset, Log, ReadPlan, Slice, Stamp, Ticket};
 pub use manifest::Marker;

@@ -63,6 +63,8 @@ pub(crate) struct Partition {
     pub(crate) swaps: u64,
     /// The last of them is done, and no manifest says so yet.
     pub(crate) swap_unrecorded: bool,
+    /// It is moving to another directory, or from one: nothing of it is removed or compacted meanwhile.
+    pub(crate) held: bool,
     /// Damage was met: it is not cleaned any more.
     pub(crate) uncleanable: bool,
     /// Up to this end nothing can be cleaned, for want of a transaction's end.
@@ -105,6 +107,7 @@ impl Partition {
             rewritten: Offset(0),
             swaps: 0,
             swap_unrecorded: false,
+            held: false,
             uncleanable: false,
             undecided: None,
         }

@@ -69,6 +69,29 @@ pub(crate) enum Bug {
     TailKeptBySwap,
     /// A reader goes on with positions from before a swap.
     ReaderNotDisturbed,
+    /// A moving partition gets what is not durable in its source.
+    UndurableMoved,
+    /// Its metadata is written before the copy is durable.
+    MovedBeforeDurable,
+    /// The files that are copied are not synced.
+    FutureUnsynced,
+    /// No manifest says that a future log was begun.
+    FutureUnrecorded,
+    /// A start does not finish a move that the metadata has decided.
+    FutureForgotten,
+    /// The partition's name is not durable before the source is deleted.
+    PromotedUnsynced,
+    /// The source is deleted before the metadata says where the partition is.
+    #[cfg(test)]
+    SourceDeletedEarly,
+    /// Appends go on while the last of the log is copied.
+    #[cfg(test)]
+    AppendsNotStopped,
+    /// Compaction and retention go on in a log that is being copied.
+    HeldNotKept,
+    /// What a start finds of a partition that has left the directory is forgotten, not deleted.
+    #[cfg(test)]
+    LeftoverForgotten,
 }
 
 #[cfg(test)]

@@ -15,6 +15,7 @@ use crate::error::StorageError;
 use crate::given_up::GivenUp;
 use crate::log::Log;
 use crate::partition::Partition;
+use crate::planted::{Bug, is};
 use crate::runtime::Runtime;
 use crate::segment::files;
 use crate::units::{Offset, Timestamp};
@@ -66,6 +67,9 @@ impl Partition {
     /// is left without them is at least `retention.bytes`; below the log start, whatever ends there.
     fn expired(&self, now: i64) -> Expired {
         let mut expired = Expired { start: None, roll: false };
+        if self.held {
+            return expired;
+        }
         let active = self.active().base;
         let mut size = self.size_bytes();
         let acknowledged = self.durable.min(self.written);
@@ -141,8 +145,9 @@ impl Partition {
         self.epochs.truncate_start(start);
         self.producers.advance_log_start(start);
         let mut gone = Vec::new();
-        // While its files change their names, a segment stays: the next look takes it.
+        // While its files change their names, or are copied, a segment stays: the next look takes it.
         while self.segments.len() > 1
+            && (!self.held || is(Bug::HeldNotKept))
             && self.segments[0].next <= start
             && self.segments[0].finished
             && !self.segments[0].swapping

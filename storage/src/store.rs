@@ -30,7 +30,7 @@ use crate::recovery::{RecoveryReport, recover};
 use crate::recycle::{let_go, take_alone};
 use crate::runtime::Runtime;
 use crate::segment::{drain, files, finish};
-use crate::units::PartitionId;
+use crate::units::{PartitionId, TopicId};
 
 /// Drains that run beside each other.
 const DRAINS: usize = 4;
@@ -81,9 +81,20 @@ impl<R: Runtime> Store<R> {
         options: StoreOptions,
         partitions: Vec<Placed>,
     ) -> Result<(Store<R>, RecoveryReport), OpenError> {
+        Store::open_among(runtime, options, partitions, Vec::new()).await
+    }
+
+    /// The same beside other directories: what the log knows of partitions that are `elsewhere` is kept, and named in
+    /// [`RecoveryReport::elsewhere`]. It is a future log, to go on with, or what a move has left, to be deleted ([`crate::moving`]).
+    pub async fn open_among(
+        runtime: R,
+        options: StoreOptions,
+        partitions: Vec<Placed>,
+        elsewhere: Vec<Placed>,
+    ) -> Result<(Store<R>, RecoveryReport), OpenError> {
         let directory = options.directory.clone();
         runtime.lock(&directory).await.map_err(OpenError::io(&directory))?;
-        let (core, report) = recover(runtime, options, partitions).await?;
+        let (core, report) = recover(runtime, options, partitions, elsewhere).await?;
         let store = Store(core, Rc::new(IsHeld));
         store.start();
         Ok((store, report))
@@ -100,7 +111,7 @@ impl<R: Runtime> Store<R> {
             let own = logs.values().map(|log| name_of((log.id(), &log.state().topic)));
             others.into_iter().map(name_of).chain(own).collect()
         };
-        clear(&core.runtime, &core.options.directory, &known).await
+        clear(&core.runtime, &core.options.directory, (&known, None)).await
     }
 
     /// From here on the log may forget what it says of the time before: to be called once the epochs that [`RecoveryReport::raise_epochs`]
@@ -114,6 +125,10 @@ impl<R: Runtime> Store<R> {
                 core.runtime.spawn(crate::compaction::run(Rc::clone(core)));
             }
         }
+    }
+
+    pub(crate) fn core(&self) -> &Rc<Core<R>> {
+        &self.0
     }
 
     fn start(&self) {
@@ -150,6 +165,12 @@ impl<R: Runtime> Store<R> {
     #[must_use]
     pub fn log(&self, id: PartitionId) -> Option<Log<R>> {
         self.0.log(id)
+    }
+
+    /// All logs, those of partitions that are elsewhere, too.
+    #[must_use]
+    pub fn logs(&self) -> Vec<Log<R>> {
+        self.0.logs.borrow().values().cloned().collect()
     }
 
     /// Takes the partition out of the log, and its files away. When this returns the deletion is durable.
@@ -316,13 +337,16 @@ impl<R: Runtime> Store<R> {
 /// `known`, the partitions of all its stores. To be called when every store of the directory is open and before anything is appended to
 /// one of them: a store that opens after it would take the missing marker for a sign that Kafka was here. A stop before it leaves a
 /// marker that is still ours, and stores whose link says that they have served since.
+///
+/// With `topics`, all that there are, future logs of others go, too.
 pub async fn begin_serving<'a, R: Runtime>(
     runtime: &R,
     directory: &Path,
     known: impl IntoIterator<Item = (PartitionId, &'a str)>,
+    topics: &BTreeSet<TopicId>,
 ) -> Result<(), OpenError> {
     let known: BTreeSet<String> = known.into_iter().map(name_of).collect();
-    clear(runtime, directory, &known).await
+    clear(runtime, directory, (&known, Some(topics))).await
 }
 
 fn name_of((id, topic): (PartitionId, &str)) -> String {
@@ -332,7 +356,7 @@ fn name_of((id, topic): (PartitionId, &str)) -> String {
 async fn clear<R: Runtime>(
     runtime: &R,
     directory: &Path,
-    known: &BTreeSet<String>,
+    known: (&BTreeSet<String>, Option<&BTreeSet<TopicId>>),
 ) -> Result<(), OpenError> {
     crate::marker::remove(runtime, directory).await?;
     crate::strays::clear(runtime, directory, known).await.map_err(OpenError::io(directory))

@@ -20,14 +20,17 @@ use crate::compaction::CLEANED;
 use crate::core::Core;
 use crate::given_up::remove;
 use crate::log::Log;
+use crate::moving::{Futures, partition_of};
+use crate::recovery::RecoveryReport;
 use crate::recovery::resume::topic_of;
 use crate::retention::{DELETED, given_up_name};
 use crate::runtime::Runtime;
 use crate::segment::files::{Kind, directory_name};
-use crate::units::PartitionId;
+use crate::store::Placed;
+use crate::units::{PartitionId, TopicId};
 
 /// What Kafka appends to the name of a directory that it does not know, and keeps.
-const STRAY: &str = "stray";
+pub(crate) const STRAY: &str = "stray";
 /// The metadata log's partition. It belongs to the controller's store, which is opened before all others.
 pub(crate) const METADATA: &str = "__cluster_metadata-0";
 
@@ -83,7 +86,7 @@ pub(crate) async fn rename_predecessors<R: Runtime>(
 pub(crate) async fn clear<R: Runtime>(
     runtime: &R,
     directory: &Path,
-    known: &BTreeSet<String>,
+    (known, topics): (&BTreeSet<String>, Option<&BTreeSet<TopicId>>),
 ) -> io::Result<()> {
     let mut deleted = Vec::new();
     let mut renamed = false;
@@ -94,6 +97,13 @@ pub(crate) async fn clear<R: Runtime>(
         } else if is_partition(&name) && !known.contains(&name) && is_stray(runtime, &path).await? {
             give_up(runtime, directory, &name, STRAY).await?;
             renamed = true;
+        } else if let (Some(partition), Some(topics)) = (partition_of(&name), topics)
+            && topic_of(runtime, &path).await.is_none_or(|topic| !topics.contains(&topic))
+        {
+            // The move of a partition that is no more.
+            let to = given_up_name(runtime, partition, DELETED);
+            runtime.rename(&path, &directory.join(to)).await?;
+            renamed = true;
         }
     }
     if renamed {
@@ -102,6 +112,40 @@ pub(crate) async fn clear<R: Runtime>(
     let later = runtime.clone();
     runtime.spawn(async move { remove_all(later, deleted).await });
     Ok(())
+}
+
+/// What a store has of partitions that are in other directories by now: their logs, if it has any, are named in the report, what is only
+/// left of their names is renamed. No task of the store runs yet.
+pub(crate) async fn clear_moved<R: Runtime>(
+    core: &Core<R>,
+    elsewhere: &[Placed],
+    futures: Futures,
+    report: &mut RecoveryReport,
+) -> io::Result<()> {
+    futures.remove_unused(core).await?;
+    let mut gone = BTreeMap::new();
+    for (id, topic, _) in elsewhere {
+        match core.log(*id) {
+            Some(log) => {
+                log.state_mut().held = log.is_future();
+                report.elsewhere.push(*id);
+            }
+            None => drop(gone.insert(directory_name(topic, id.partition), id.topic)),
+        }
+    }
+    if gone.is_empty() {
+        return Ok(());
+    }
+    let directory = &core.options.directory;
+    let mut renamed = false;
+    for name in core.runtime.list(directory).await? {
+        let Some(id) = gone.get(&name) else { continue };
+        if topic_of(&core.runtime, &directory.join(&name)).await == Some(*id) {
+            give_up(&core.runtime, directory, &name, DELETED).await?;
+            renamed = true;
+        }
+    }
+    if renamed { core.runtime.sync_directory(directory).await } else { Ok(()) }
 }
 
 /// Renames a partition's directory. The caller syncs the log directory.

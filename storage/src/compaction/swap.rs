@@ -40,7 +40,8 @@ pub(super) async fn swap<R: Runtime>(
     segment: Segment,
 ) -> Result<(), Trouble> {
     let base = segment.base;
-    if !log.state_mut().put_in_place(sources, segment) {
+    let is_held = log.state().held && !is(Bug::HeldNotKept);
+    if is_held || !log.state_mut().put_in_place(sources, segment) {
         output::discard(core, log, base).await;
         return Err(Trouble::Moved);
     }

@@ -57,6 +57,30 @@ impl<R: Runtime> Log<R> {
         checked: &Checked,
         marks: Stamp,
     ) -> Result<Appended, AppendError> {
+        let leader_epoch = marks.leader_epoch;
+        let timestamp = checked.stored_timestamp(marks.append_time);
+        let stamp = |copy: &mut [u8], base| {
+            stamp(copy, base, leader_epoch, checked, marks.append_time);
+        };
+        let mut appended = self.place(batch, (leader_epoch, timestamp), stamp)?;
+        appended.append_time = marks.append_time.filter(|_| appended.append_time.is_some());
+        Ok(appended)
+    }
+
+    /// Appends a batch of another log of the partition, as it is. It continues this log.
+    pub(crate) fn append_as_is(&self, batch: &Batch) -> Result<Appended, AppendError> {
+        debug_assert_eq!(batch.base_offset(), self.end(), "it continues the log");
+        let epoch = batch.header().leader_epoch;
+        self.place(batch, (epoch, batch.max_timestamp()), |_, _| {})
+    }
+
+    /// The append itself; `stamp` is given the copy and the base offset.
+    fn place(
+        &self,
+        batch: &Batch,
+        (leader_epoch, timestamp): (Epoch, Timestamp),
+        stamp: impl FnOnce(&mut [u8], Offset),
+    ) -> Result<Appended, AppendError> {
         let core = self.core();
         core.check_online()?;
         let mut state = self.state_mut();
@@ -70,7 +94,6 @@ impl<R: Runtime> Log<R> {
         }
         let base = state.end;
         let last = base + i64::from(batch.last_offset_delta());
-        let timestamp = checked.stored_timestamp(marks.append_time);
         let rolled = state.must_roll(length(batch.bytes()), last, timestamp, core.runtime.now());
         let as_extent = !rolled && self.takes_extent(&mut state, size);
         let (payload, beside) = if as_extent {
@@ -87,12 +110,11 @@ impl<R: Runtime> Log<R> {
         if rolled {
             state.roll(core.runtime.now());
         }
-        let stamp_copy =
-            |copy: &mut [u8]| stamp(copy, base, marks.leader_epoch, checked, marks.append_time);
+        let stamp_copy = |copy: &mut [u8]| stamp(copy, base);
         let (entry, bytes) = if as_extent {
             self.add_extent(&mut state, &mut commit, batch, stamp_copy)
         } else {
-            add_to_log(&state, &mut commit, batch, (marks.leader_epoch, last), stamp_copy)
+            add_to_log(&state, &mut commit, batch, (leader_epoch, last), stamp_copy)
         };
         let header = BatchHeader::read(&bytes).expect("a stamped batch has a header");
         let was_clean = state.dirty_bytes() == 0;
@@ -113,9 +135,8 @@ impl<R: Runtime> Log<R> {
         let log_start = state.log_start;
         drop((state, commit));
         core.events.appended.notify();
-        let append_time = marks
-            .append_time
-            .filter(|_| header.timestamp_type() == crate::batch::TimestampType::LogAppendTime);
+        let is_own = header.timestamp_type() == crate::batch::TimestampType::LogAppendTime;
+        let append_time = is_own.then_some(timestamp);
         Ok(Appended { base_offset: base, last_offset: last, log_start, append_time, ticket })
     }
 

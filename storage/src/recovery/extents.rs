@@ -2,10 +2,11 @@
 //! against the header that the log has of it, and what lies before it against the log's bytes.
 
 use std::collections::{BTreeMap, HashMap};
+use std::path::{Path, PathBuf};
 
 use bytes::{Bytes, BytesMut};
 
-use super::{RecoveryReport, Row};
+use super::{All, RecoveryReport, Row};
 use crate::batch::{Batch, HEADER_BYTES};
 use crate::commit_log::entry::{Entry, Kind, PREFIX_CHECKSUM_BYTES};
 use crate::commit_log::scan::{Chain, Linked};
@@ -14,8 +15,7 @@ use crate::core::Core;
 use crate::error::OpenError;
 use crate::planted::{Bug, is};
 use crate::runtime::{How, Runtime};
-use crate::segment::files::{self, directory_name, file_name};
-use crate::store::Placed;
+use crate::segment::files::{self, file_name};
 use crate::units::PartitionId;
 
 /// The first group with a bad extent above the mark, and what is wrong with it.
@@ -23,11 +23,12 @@ pub(super) async fn first_bad<R: Runtime>(
     core: &Core<R>,
     chain: &Chain,
     mark: GroupSequence,
-    placed: &[Placed],
+    all: &All<'_>,
     report: &mut RecoveryReport,
 ) -> Result<Option<(usize, String)>, OpenError> {
     // As in replay, only these count: what has the name of any other by now may be another store's.
-    let topics: Topics<'_> = placed.iter().map(|(id, topic, _)| (*id, topic.as_str())).collect();
+    let known: Directories =
+        all.iter().map(|(id, topic, _)| (*id, all.directory(&core.options, topic, *id))).collect();
     let mut bad = None;
     let mut groups = chain.groups.len();
     loop {
@@ -35,7 +36,7 @@ pub(super) async fn first_bad<R: Runtime>(
         let deletes = chain.deletes(groups);
         let mut found = None;
         for (index, linked) in chain.groups[..groups].iter().enumerate() {
-            let what = first_bad_of(core, linked, (mark, &topics, &deletes), report).await?;
+            let what = first_bad_of(core, linked, (mark, &known, &deletes), report).await?;
             found = what.map(|what| (index, what));
             if found.is_some() {
                 break;
@@ -47,14 +48,14 @@ pub(super) async fn first_bad<R: Runtime>(
     }
 }
 
-type Topics<'a> = HashMap<PartitionId, &'a str>;
+type Directories = HashMap<PartitionId, PathBuf>;
 type Deletes = BTreeMap<PartitionId, EntryId>;
 
 /// What is wrong with the first bad extent of a group.
 async fn first_bad_of<R: Runtime>(
     core: &Core<R>,
     linked: &Linked,
-    (mark, topics, deletes): (GroupSequence, &Topics<'_>, &Deletes),
+    (mark, known, deletes): (GroupSequence, &Directories, &Deletes),
     report: &mut RecoveryReport,
 ) -> Result<Option<String>, OpenError> {
     for (entry, payload, id) in linked.group.numbered() {
@@ -70,8 +71,8 @@ async fn first_bad_of<R: Runtime>(
             continue;
         }
         // A partition that is not placed here any more: its entries count for nothing.
-        let Some(topic) = topics.get(&entry.id) else { continue };
-        if let Some(what) = check(core, entry, payload, topic).await? {
+        let Some(directory) = known.get(&entry.id) else { continue };
+        if let Some(what) = check(core, entry, payload, directory).await? {
             return Ok(Some(what));
         }
         report.hit(Row::ExtentGood);
@@ -84,9 +85,8 @@ async fn check<R: Runtime>(
     core: &Core<R>,
     entry: &Entry,
     payload: &Bytes,
-    topic: &str,
+    directory: &Path,
 ) -> Result<Option<String>, OpenError> {
-    let directory = core.options.directory.join(directory_name(topic, entry.id.partition));
     let path = directory.join(file_name(entry.segment, files::Kind::Log));
     let bad = |what: &str| Ok(Some(format!("{}: {what} at {}", path.display(), entry.position)));
     let file = match core.runtime.open(&path, How::Write).await {
@@ -95,7 +95,7 @@ async fn check<R: Runtime>(
     };
     if !is(Bug::RecoverySyncsNoSegments) && !is(Bug::RecoverySyncsNothing) {
         core.runtime.fdatasync(&file).await.map_err(OpenError::io(&path))?;
-        core.runtime.sync_directory(&directory).await.map_err(OpenError::io(&directory))?;
+        core.runtime.sync_directory(directory).await.map_err(OpenError::io(directory))?;
     }
     let blocks =
         core.runtime.read_at(&file, u64::from(entry.position), entry.extent as usize).await;

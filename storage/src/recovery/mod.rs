@@ -29,9 +29,12 @@ use crate::core::Core;
 use crate::error::OpenError;
 use crate::manifest::Manifest;
 use crate::marker::{self, MarkerFound};
+use crate::moving::Futures;
 use crate::planted::{Bug, is};
 use crate::runtime::{How, Runtime};
 use crate::store::{Placed, end, new_core};
+use crate::strays;
+use crate::units::PartitionId;
 
 mod extents;
 mod foreign;
@@ -56,6 +59,7 @@ pub(crate) async fn recover<R: Runtime>(
     runtime: R,
     options: StoreOptions,
     placed: Vec<Placed>,
+    elsewhere: Vec<Placed>,
 ) -> Result<(Rc<Core<R>>, RecoveryReport), OpenError> {
     let mut report = RecoveryReport::default();
     let began = runtime.monotonic();
@@ -63,6 +67,8 @@ pub(crate) async fn recover<R: Runtime>(
     let manifest = read_manifest(&runtime, &options).await?;
     let opening = Opening(Some(empty_core(runtime, options, &files)));
     let core = opening.core();
+    let futures = find_futures(&core, &placed).await?;
+    let all = All { placed: &placed, elsewhere: &elsewhere, futures: &futures };
     match manifest {
         None => {
             no_manifest(&core, &placed, &files, &mut report).await?;
@@ -70,15 +76,43 @@ pub(crate) async fn recover<R: Runtime>(
         }
         Some(manifest) => {
             check_shards(&core, &manifest)?;
-            let chain = find_chain(&core, &manifest, &files, &placed, &mut report).await?;
-            let replayed = replay::replay(&core, &manifest, &chain, &placed, &mut report)?;
+            let chain = find_chain(&core, &manifest, &files, &all, &mut report).await?;
+            let replayed = replay::replay(&core, &manifest, &chain, &all, &mut report)?;
             foreign::check(&core, &replayed, chain.holds_more_than_a_start()).await?;
             resume::resume(&core, &manifest, chain, (replayed, placed), files, &mut report).await?;
         }
     }
+    strays::clear_moved(&core, &elsewhere, futures, &mut report)
+        .await
+        .map_err(OpenError::io(&core.options.directory))?;
     report.milliseconds =
         u64::try_from((core.runtime.monotonic() - began).as_millis()).unwrap_or(u64::MAX);
     Ok((opening.opened(), report))
+}
+
+/// Whose the entries of a log may be.
+struct All<'a> {
+    placed: &'a [Placed],
+    /// In other directories. What is here of them is kept.
+    elsewhere: &'a [Placed],
+    futures: &'a Futures,
+}
+
+impl All<'_> {
+    fn iter(&self) -> impl Iterator<Item = &Placed> {
+        self.placed.iter().chain(self.elsewhere)
+    }
+
+    fn directory(&self, options: &StoreOptions, topic: &str, id: PartitionId) -> PathBuf {
+        let future = self.futures.get(id).cloned();
+        future.unwrap_or_else(|| crate::store::directory_of(options, topic, id))
+    }
+}
+
+async fn find_futures<R: Runtime>(core: &Core<R>, placed: &[Placed]) -> Result<Futures, OpenError> {
+    let directory = &core.options.directory;
+    let here = placed.iter().map(|(id, topic, _)| (topic.as_str(), *id)).collect();
+    Futures::find(&core.runtime, directory, &here).await.map_err(OpenError::io(directory))
 }
 
 /// A store that lets go of its logs if it is not opened after all.
@@ -222,7 +256,7 @@ async fn find_chain<R: Runtime>(
     core: &Core<R>,
     manifest: &Manifest,
     files: &[Opened<R>],
-    placed: &[Placed],
+    all: &All<'_>,
     report: &mut RecoveryReport,
 ) -> Result<Chain, OpenError> {
     sync_files(core, files).await?;
@@ -258,7 +292,7 @@ async fn find_chain<R: Runtime>(
     let carried = if is(Bug::RotByGroupsWalked) { GroupSequence(0) } else { scan.mark() };
     let mark = if is(Bug::NoMarkInManifest) { carried } else { carried.max(manifest.mark) };
     let mut chain = scan.chain(manifest.id, manifest.first, manifest.previous);
-    if let Some((index, what)) = extents::first_bad(core, &chain, mark, placed, report).await? {
+    if let Some((index, what)) = extents::first_bad(core, &chain, mark, all, report).await? {
         let sequence = chain.groups[index].group.header.sequence;
         if sequence <= mark {
             return Err(rot(files, (chain.groups[index].file, chain.groups[index].position), what));

@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 
-use super::{RecoveryReport, Row};
+use super::{All, RecoveryReport, Row};
 use crate::batch::{Batch, BatchHeader, BatchInfo, HEADER_BYTES};
 use crate::commit_log::EntryId;
 use crate::commit_log::entry::{Entry, Kind};
@@ -20,7 +20,7 @@ use crate::partition::Partition;
 use crate::planted::{Bug, is};
 use crate::producer::ProducerStates;
 use crate::runtime::{Runtime, block_down};
-use crate::store::{Placed, directory_of};
+use crate::store::Placed;
 use crate::tail::{Piece, Span, length};
 use crate::units::{Offset, PartitionId, Timestamp};
 
@@ -64,7 +64,7 @@ impl Rewrite {
 struct Replay<'a> {
     now: i64,
     producer_expiration_ms: i64,
-    placed: BTreeMap<PartitionId, (&'a str, &'a Arc<LogConfig>)>,
+    known: BTreeMap<PartitionId, (&'a str, &'a Arc<LogConfig>)>,
     directories: BTreeMap<PartitionId, PathBuf>,
     starts: BTreeMap<PartitionId, (EntryId, Offset)>,
     /// Entries after which a partition began anew: it was deleted, and the manifest's state is older.
@@ -77,16 +77,16 @@ pub(super) fn replay<R: Runtime>(
     core: &Core<R>,
     manifest: &Manifest,
     chain: &Chain,
-    placed: &[Placed],
+    all: &All<'_>,
     report: &mut RecoveryReport,
 ) -> Result<Replayed, OpenError> {
     let mut replay = Replay {
         now: core.runtime.now(),
         producer_expiration_ms: core.options.producer_expiration_ms,
-        placed: placed.iter().map(|(id, topic, config)| (*id, (topic.as_str(), config))).collect(),
-        directories: placed
+        known: all.iter().map(|(id, topic, config)| (*id, (topic.as_str(), config))).collect(),
+        directories: all
             .iter()
-            .map(|(id, topic, _)| (*id, directory_of(&core.options, topic, *id)))
+            .map(|(id, topic, _)| (*id, all.directory(&core.options, topic, *id)))
             .collect(),
         starts: BTreeMap::new(),
         deletes: chain.deletes(chain.groups.len()),
@@ -94,7 +94,7 @@ pub(super) fn replay<R: Runtime>(
         report,
     };
     for state in &manifest.partitions {
-        replay.take_up(state, directory_of(&core.options, &state.topic, state.id));
+        replay.take_up(state, all.directory(&core.options, &state.topic, state.id));
     }
     for (id, delete) in &replay.deletes {
         let after = EntryId { ordinal: delete.ordinal + 1, ..*delete };
@@ -104,13 +104,13 @@ pub(super) fn replay<R: Runtime>(
         replay.group(linked)?;
     }
     replay.report.groups = chain.groups.len() as u64;
-    replay.finish()
+    replay.finish(all.placed)
 }
 
 impl Replay<'_> {
     /// A partition of the manifest.
     fn take_up(&mut self, state: &PartitionState, directory: PathBuf) {
-        let Some((_, config)) = self.placed.get(&state.id) else {
+        let Some((_, config)) = self.known.get(&state.id) else {
             self.report.hit(Row::PartitionStray);
             return;
         };
@@ -154,7 +154,7 @@ impl Replay<'_> {
     }
 
     fn entry(&mut self, id: EntryId, entry: &Entry, payload: &Bytes) -> Result<(), &'static str> {
-        let Some((topic, config)) = self.placed.get(&entry.id) else {
+        let Some((topic, config)) = self.known.get(&entry.id) else {
             self.report.hit(Row::EntryForeign);
             return Ok(());
         };
@@ -220,7 +220,7 @@ impl Replay<'_> {
     }
 
     /// Every byte that no segment has must be here.
-    fn finish(self) -> Result<Replayed, OpenError> {
+    fn finish(self, placed: &[Placed]) -> Result<Replayed, OpenError> {
         let mut out = self.out;
         if let Some(rewrite) = out.rewrites.iter().find(|rewrite| rewrite.missing > 0) {
             return Err(OpenError::Rot {
@@ -252,7 +252,7 @@ impl Replay<'_> {
             };
             self.report.hit(row);
         }
-        for (id, (topic, config)) in &self.placed {
+        for (id, topic, config) in placed {
             if !out.partitions.contains_key(id) {
                 let directory = self.directories[id].clone();
                 let partition = Partition::new(*id, topic, directory, Arc::clone(config), self.now);

@@ -115,6 +115,8 @@ pub struct RecoveryReport {
     /// The partitions that the log names after an unclean stop. A reader may have seen offsets of theirs that are lost: they
     /// get a higher leader epoch before they are served.
     pub raise_epochs: Vec<PartitionId>,
+    /// Of the partitions that are elsewhere, those that the log knows: see [`crate::Store::open_among`].
+    pub elsewhere: Vec<PartitionId>,
     /// How often each row was hit, by [`Row`].
     pub rows: [u64; Row::ALL.len()],
     pub groups: u64,

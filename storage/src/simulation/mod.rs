@@ -16,6 +16,7 @@ mod files;
 pub(crate) mod hand;
 pub(crate) mod life;
 mod model;
+mod moves;
 mod opening;
 mod reads;
 mod topics;

@@ -11,7 +11,7 @@ use crate::config::LogConfig;
 use crate::error::StorageError;
 use crate::units::{PartitionId, TopicId};
 
-fn config(random: &mut impl Rng) -> Arc<LogConfig> {
+pub(super) fn config(random: &mut impl Rng) -> Arc<LogConfig> {
     Arc::new(LogConfig {
         segment_bytes: random.random_range(8..60) << 10,
         segment_ms: if random.random_ratio(1, 4) { 300 } else { i64::MAX / 2 },

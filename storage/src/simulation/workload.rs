@@ -182,15 +182,7 @@ impl Life {
         if idempotent {
             expected.sequence += i32::try_from(records).expect("few");
         }
-        expected.push(Appended {
-            base: appended.base_offset,
-            last: appended.last_offset,
-            payload: batch.bytes().slice(HEADER_BYTES..),
-            records: keyed(batch),
-            appended_at: self.runtime.now(),
-            timestamp: batch.max_timestamp(),
-            producer: batch.producer_id().0,
-        });
+        expected.push(self::appended(batch, appended, self.runtime.now()));
         let topic = expected.topic.clone();
         model.tell(|| format!("{topic}: {:?}, {} bytes", appended.base_offset, batch.size()));
     }
@@ -272,6 +264,19 @@ impl Life {
             log.durable = log.end;
         }
         true
+    }
+}
+
+/// A batch for the model, as it was appended.
+pub(super) fn appended(batch: &Batch, appended: &crate::log::Appended, now: i64) -> Appended {
+    Appended {
+        base: appended.base_offset,
+        last: appended.last_offset,
+        payload: batch.bytes().slice(HEADER_BYTES..),
+        records: keyed(batch),
+        appended_at: now,
+        timestamp: batch.max_timestamp(),
+        producer: batch.producer_id().0,
     }
 }
 

@@ -75,7 +75,9 @@ fn replayed(
         let (_store, log) = open(&runtime).await;
         let placed = vec![(id(1), "t".to_owned(), Arc::new(LogConfig::default()))];
         let mut report = RecoveryReport::default();
-        let replayed = replay(log.core(), &manifest, &chain, &placed, &mut report);
+        let futures = crate::moving::Futures::default();
+        let all = All { placed: &placed, elsewhere: &[], futures: &futures };
+        let replayed = replay(log.core(), &manifest, &chain, &all, &mut report);
         check(replayed.expect("the entries fit"), report);
     });
 }

@@ -90,6 +90,8 @@ struct State {
     nodes: Nodes,
     late: Vec<Operation>,
     faults: Faults,
+    /// The device of this directory answers EIO to all that changes something.
+    dead: Option<Inode>,
     /// Bytes that files may still be given; None = as many as they want.
     room: Option<u64>,
     bytes_written: u64,
@@ -109,6 +111,7 @@ impl Disk {
             nodes: Nodes::new(),
             late: Vec::new(),
             faults: Faults::default(),
+            dead: None,
             room: None,
             bytes_written: 0,
             operations: 0,
@@ -135,6 +138,18 @@ impl Disk {
 
     pub fn set_faults(&self, faults: Faults) {
         self.0.borrow_mut().faults = faults;
+    }
+
+    /// From now on whatever would change something in this directory, or in any below, answers EIO. `None` ends it.
+    pub fn set_dead(&self, directory: Option<&Path>) {
+        let mut state = self.0.borrow_mut();
+        state.dead = directory.and_then(|path| state.nodes.find(path).ok());
+    }
+
+    /// Whether [`Disk::set_dead`] is in force.
+    #[must_use]
+    pub fn is_dead(&self) -> bool {
+        self.0.borrow().dead.is_some()
     }
 
     /// From now on files get so many bytes more, and what is unlinked.
@@ -253,7 +268,34 @@ impl State {
             }
             _ => false,
         };
+        if let Some(dead) = self.dead {
+            return self.touches(operation, dead);
+        }
         may && self.faults.error_one_in > 0 && random.random_ratio(1, self.faults.error_one_in)
+    }
+
+    /// Whether an operation changes, or syncs, something in the directory.
+    fn touches(&self, operation: &Operation, directory: Inode) -> bool {
+        let path_is_in = |path: &Path| {
+            let mut above = path.ancestors();
+            above.any(|path| self.nodes.find(path).is_ok_and(|inode| inode == directory))
+        };
+        match operation {
+            Operation::Write { inode, .. }
+            | Operation::Fdatasync { inode }
+            | Operation::Fallocate { inode, .. }
+            | Operation::Truncate { inode, .. } => self.nodes.is_below(*inode, directory),
+            Operation::SyncDirectory { path }
+            | Operation::Unlink { path }
+            | Operation::Mkdir { path } => path_is_in(path),
+            Operation::Rename { from, .. } => path_is_in(from),
+            Operation::Open { path, create } => *create && path_is_in(path),
+            Operation::Read { .. }
+            | Operation::Syncfs
+            | Operation::List { .. }
+            | Operation::Stat { .. }
+            | Operation::Length { .. } => false,
+        }
     }
 
     /// After a failed sync the cache believes that it is clean: what it was to make durable is lost for good, or not.

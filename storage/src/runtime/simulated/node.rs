@@ -85,6 +85,16 @@ impl Nodes {
         Ok((self.find(path.parent().ok_or_else(not_found)?)?, name))
     }
 
+    /// Whether a file has a name in this directory, or in any below.
+    pub(super) fn is_below(&self, inode: Inode, directory: Inode) -> bool {
+        match &self.nodes[directory] {
+            Node::Directory(names) => {
+                names.current.values().any(|name| *name == inode || self.is_below(inode, *name))
+            }
+            Node::File(_) => false,
+        }
+    }
+
     pub(super) fn file(&mut self, inode: Inode) -> io::Result<&mut File> {
         match &mut self.nodes[inode] {
             Node::File(file) => Ok(file),
