@@ -133,6 +133,11 @@ impl Directories {
     }
 }
 
+/// A directory as Kafka names it in its answers.
+pub fn absolute(path: &Path) -> String {
+    std::path::absolute(path).unwrap_or_else(|_| path.to_owned()).display().to_string()
+}
+
 /// One of `log.dirs`.
 fn look(
     path: &Path,

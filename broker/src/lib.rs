@@ -25,6 +25,7 @@ pub mod logging;
 mod message;
 pub mod metadata;
 pub mod metrics;
+mod moves;
 pub mod node;
 mod outside;
 mod partition;

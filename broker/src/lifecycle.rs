@@ -39,6 +39,7 @@ impl Shard {
             };
             match self.open_place(&image, number, directory).await {
                 Ok((place, raise_epochs)) => {
+                    found.elsewhere.extend(place.elsewhere.iter().map(|id| (number, *id)));
                     places.push(Some(place));
                     found.raise_epochs.extend(raise_epochs);
                 }
@@ -57,6 +58,15 @@ impl Shard {
         for topic in topics {
             self.lead(&topic).await;
         }
+        // What a move has not copied yet must stay until it has.
+        for (number, id) in &found.elsewhere {
+            let future = self.place(*number).and_then(|place| place.store.log(*id));
+            if let Some(partition) = self.partition(*id)
+                && future.is_some_and(|log| log.is_future())
+            {
+                partition.log().keep();
+            }
+        }
         Ok(found)
     }
 
@@ -68,19 +78,22 @@ impl Shard {
     ) -> Result<(Place, Vec<PartitionId>), OpenError> {
         let runtime = RingRuntime::new(self.ring.clone(), directory.lock.clone());
         let me = self.config.node_id();
-        let mut placed = Vec::new();
+        let (mut placed, mut elsewhere) = (Vec::new(), Vec::new());
         for topic in image.topics() {
             let log = self.config.topic_config(image, topic).log();
             let is_here = |id: &PartitionId| {
                 topic.partition(id.partition).and_then(|state| state.directory(me))
                     == Some(directory.id)
             };
-            let here = self.own_partitions(topic).filter(is_here);
-            placed.extend(here.map(|id| (id, topic.name.to_string(), Arc::clone(&log))));
+            let (here, others): (Vec<_>, Vec<_>) = self.own_partitions(topic).partition(is_here);
+            let named = |id: PartitionId| (id, topic.name.to_string(), Arc::clone(&log));
+            placed.extend(here.into_iter().map(named));
+            elsewhere.extend(others.into_iter().map(named));
         }
         let name = StoreName::Shard(u16::try_from(self.number).unwrap_or(u16::MAX));
         let (partitions, options) = (placed.len(), self.config.store(name, &directory.path));
-        let (store, report) = storage::Store::open(runtime, options, placed).await?;
+        let opened = storage::Store::open_among(runtime, options, placed, elsewhere).await?;
+        let (store, report) = opened;
         let weak = Rc::downgrade(self);
         store.on_advance(Rc::new(move |advances| {
             if let Some(shard) = weak.upgrade() {
@@ -94,12 +107,17 @@ impl Shard {
             }
         }));
         tracing::info!(shard = self.number, directory = %directory.path.display(), partitions, %report, "log directory open");
-        Ok((Place { directory: directory.clone(), store }, report.raise_epochs))
+        // Those that are elsewhere are served from there.
+        let elsewhere = report.elsewhere;
+        let raise_epochs =
+            report.raise_epochs.into_iter().filter(|id| !elsewhere.contains(id)).collect();
+        Ok((Place { directory: directory.clone(), store, elsewhere }, raise_epochs))
     }
 
     /// The raised epochs are in the metadata: accepts connections.
     pub(crate) fn begin(self: &Rc<Self>) -> Result<(), String> {
         self.online().for_each(|place| place.store.serve());
+        self.resume_moves();
         doors::open(self)
     }
 

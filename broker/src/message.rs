@@ -8,6 +8,7 @@
 use std::sync::Arc;
 
 use bytes::Bytes;
+use bytestring::ByteString;
 use storage::index::AbortedTransaction;
 use storage::units::{Epoch, Offset, PartitionId, Timestamp};
 
@@ -15,6 +16,7 @@ use crate::controller::{ControllerAnswer, ControllerRequest};
 use crate::directories::InUse;
 use crate::metadata::image::Image;
 use crate::metrics::Sample;
+use crate::moves::MoveRefusal;
 use crate::partition::{AppendRefusal, ReadRefusal};
 
 /// What travels on the mesh.
@@ -52,6 +54,10 @@ pub enum Ask {
     Stop,
     /// The clean-shutdown markers of the directories are written: the shard's manifests may say that they are clean.
     Seal(Vec<Option<storage::Marker>>),
+    /// Partitions that are to be in another log directory.
+    Move(Vec<(PartitionId, usize)>),
+    /// What the shard has in each log directory.
+    Directories,
     /// A log directory has failed, and why: the shard's part of it goes offline.
     Fail(usize, String),
 }
@@ -70,6 +76,9 @@ pub enum Answer {
     /// The offsets for the checkpoints of each directory; `None` for one that is offline.
     Stopped(Vec<Option<Vec<storage::CheckpointLine>>>),
     Sealed(Result<(), String>),
+    Moving(Vec<Result<(), MoveRefusal>>),
+    /// `None` for one that is offline.
+    Directories(Vec<Option<Vec<InDirectory>>>),
     Failed,
 }
 
@@ -80,6 +89,20 @@ pub struct Opened {
     pub raise_epochs: Vec<PartitionId>,
     /// Directories that could not be opened, and why.
     pub failed: Vec<(usize, String)>,
+    /// Partitions of which a directory has something although they are in another one.
+    pub elsewhere: Vec<(usize, PartitionId)>,
+}
+
+/// A partition in a log directory.
+#[derive(Debug, Clone)]
+pub struct InDirectory {
+    pub topic: ByteString,
+    pub partition: i32,
+    pub bytes: u64,
+    /// Offsets that a future log is behind.
+    pub lag: i64,
+    /// It is growing there, and the partition is in another directory.
+    pub is_future: bool,
 }
 
 /// One partition's batch of a Produce request.

@@ -154,6 +154,12 @@ impl Partition {
         self.directory.get()
     }
 
+    /// The log is in another directory from now on. The caller has its turn.
+    pub(crate) fn move_to(&self, log: Log, directory: usize) {
+        *self.log.borrow_mut() = log;
+        self.directory.set(directory);
+    }
+
     pub(crate) fn configure(&self, config: Arc<TopicConfig>) {
         *self.config.borrow_mut() = config;
     }

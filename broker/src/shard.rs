@@ -30,6 +30,7 @@ use crate::message::{
     ReadAsk, Seen,
 };
 use crate::metadata::image::{Image, Partition as State};
+use crate::moves::Move;
 use crate::partition::{AppendRefusal, Partition, PendingAppend, ReadRefusal};
 use crate::placement::shard_of;
 use crate::ports::Port;
@@ -62,6 +63,7 @@ pub(crate) struct Shard {
     pub producer_ids: ProducerIds,
     pub asked_topics: AskedTopics,
     pub(crate) pulse: Arc<Pulse>,
+    pub(crate) moves: RefCell<HashMap<PartitionId, Rc<Move>>>,
     pub(crate) partitions: RefCell<HashMap<PartitionId, Rc<Partition>>>,
     image: RefCell<Arc<Image>>,
     calls: Calls,
@@ -74,6 +76,8 @@ pub(crate) struct Shard {
 pub(crate) struct Place {
     pub directory: LogDirectory,
     pub store: Store,
+    /// What the start has found here of partitions that are in other directories.
+    pub elsewhere: Vec<PartitionId>,
 }
 
 /// What a shard is given at its birth, and no other has.
@@ -111,6 +115,7 @@ impl Shard {
             producer_ids: ProducerIds::default(),
             asked_topics: AskedTopics::default(),
             pulse,
+            moves: RefCell::default(),
             partitions: RefCell::default(),
             image: RefCell::new(Arc::new(Image::empty())),
             stopping: Cell::new(false),
@@ -241,6 +246,8 @@ impl Shard {
             Ask::Open(image, directories) => self.spawn(async move {
                 answer(Answer::Opened(shard.open(image, &directories).await));
             }),
+            Ask::Move(parts) => answer(Answer::Moving(self.begin_moves(&parts))),
+            Ask::Directories => answer(Answer::Directories(self.in_directories())),
             Ask::Fail(number, why) => {
                 if let Some(place) = self.place(number) {
                     place.store.fail(&why);

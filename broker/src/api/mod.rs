@@ -4,10 +4,12 @@
 //! waits for after that runs behind it, and the answers leave in the order of the requests. Kafka's error codes are given here
 //! and nowhere else (`error`).
 
+pub(crate) mod alter_replica_log_dirs;
 pub(crate) mod api_versions;
 pub(crate) mod create_topics;
 pub(crate) mod delete_topics;
 pub(crate) mod describe_configs;
+pub(crate) mod describe_log_dirs;
 mod error;
 pub(crate) mod fetch;
 mod groups;
@@ -43,6 +45,7 @@ pub(crate) enum Operation {
     Write,
     Create,
     Delete,
+    Alter,
     Describe,
     DescribeConfigs,
     IdempotentWrite,
@@ -113,6 +116,12 @@ async fn dispatch(cx: Context, version: i16, request: AnyRequest) -> Outcome {
         }
         AnyRequest::DescribeConfigs(request) => {
             later(cx, version, request, describe_configs::handle)
+        }
+        AnyRequest::AlterReplicaLogDirs(request) => {
+            later(cx, version, request, alter_replica_log_dirs::handle)
+        }
+        AnyRequest::DescribeLogDirs(request) => {
+            later(cx, version, request, describe_log_dirs::handle)
         }
     }
 }

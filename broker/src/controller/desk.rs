@@ -4,13 +4,14 @@ use std::sync::Arc;
 
 use bytestring::ByteString;
 use net::wire::create_topics::CreatableTopic;
-use storage::units::Timestamp;
+use storage::units::{PartitionId, Timestamp};
+use uuid::Uuid;
 
 use super::delete::NamedTopic;
 use super::dice::Dice;
 use super::ledger::{Ledger, LedgerError};
 use super::refusal::{TopicRefusal, Unwritten};
-use super::{ControllerAnswer, ControllerRequest, create, delete, producer_ids};
+use super::{ControllerAnswer, ControllerRequest, create, delete, places, producer_ids};
 use crate::config::Config;
 use crate::metadata::Image;
 use crate::metadata::log::MetadataLog;
@@ -61,6 +62,9 @@ impl<L: MetadataLog, F: Followers> Desk<L, F> {
             ControllerRequest::AutoCreate { names } => self.auto_create(names, now).await,
             ControllerRequest::DeleteTopics { topics, .. } => self.delete(&topics, now).await,
             ControllerRequest::AllocateProducerIds => self.producer_ids(now).await,
+            ControllerRequest::Place { partition, directory } => {
+                self.place(partition, directory, now).await
+            }
             // The executor's own, which knows the directories.
             ControllerRequest::DirectoryFailed { .. } => Ok(ControllerAnswer::DirectoryFailed),
         };
@@ -125,6 +129,20 @@ impl<L: MetadataLog, F: Followers> Desk<L, F> {
             tracing::info!(topic = name, id = %deleted.id, "topic deleted");
         }
         Ok(ControllerAnswer::DeleteTopics(answers))
+    }
+
+    async fn place(
+        &mut self,
+        id: PartitionId,
+        directory: Uuid,
+        now: Timestamp,
+    ) -> Result<ControllerAnswer, Unwritten> {
+        // A topic that was deleted meanwhile is nowhere.
+        if let Some(partition) = self.ledger.image().partition(id.topic, id.partition) {
+            let record = places::moved(id, partition, self.config.node_id(), directory);
+            self.write(&[record], now).await?;
+        }
+        Ok(ControllerAnswer::Placed)
     }
 
     async fn producer_ids(&mut self, now: Timestamp) -> Result<ControllerAnswer, Unwritten> {

@@ -27,7 +27,8 @@ use std::ops::Range;
 
 use bytestring::ByteString;
 use net::wire::create_topics::CreatableTopic;
-use storage::units::{Timestamp, TopicId};
+use storage::units::{PartitionId, Timestamp, TopicId};
+use uuid::Uuid;
 
 use crate::config::topic::Overrides;
 use delete::{Deletion, NamedTopic};
@@ -54,6 +55,11 @@ pub enum ControllerRequest {
         expires: Timestamp,
     },
     AllocateProducerIds,
+    /// A partition is in this directory of the broker from now on.
+    Place {
+        partition: PartitionId,
+        directory: Uuid,
+    },
     /// A write or a sync failed in one of `log.dirs`: its partitions go offline everywhere (KIP-112).
     DirectoryFailed {
         number: usize,
@@ -69,6 +75,7 @@ pub enum ControllerAnswer {
     AutoCreate,
     DeleteTopics(Vec<Deletion>),
     ProducerIds(Range<i64>),
+    Placed,
     DirectoryFailed,
     /// Nothing was done.
     Unwritten(Unwritten),

@@ -20,7 +20,7 @@ use net::mesh::Endpoint;
 use ring::Ring;
 use storage::runtime::Runtime;
 use storage::runtime::ring::RingRuntime;
-use storage::units::PartitionId;
+use storage::units::{PartitionId, TopicId};
 use storage::{CheckpointLine, Marker, OpenError, Store};
 use uuid::Uuid;
 
@@ -38,7 +38,7 @@ use crate::clock;
 use crate::config::Config;
 use crate::directories::{Directories, InUse, LogDirectory};
 use crate::guard::Pulse;
-use crate::message::{Answer, Ask, Message};
+use crate::message::{Answer, Ask, Message, Opened};
 use crate::metadata::directory::{MetadataDirectory, TOPIC};
 use crate::metadata::image;
 use crate::metadata::records::control::VoterEndpoint;
@@ -172,6 +172,8 @@ impl Worker {
             | Ask::Open(..)
             | Ask::Apply(_)
             | Ask::Fail(..)
+            | Ask::Move(_)
+            | Ask::Directories
             | Ask::Seal(_) => {
                 tracing::error!("a question for a shard came to the controller");
                 None
@@ -209,8 +211,9 @@ impl Worker {
         let (in_use, mut failed) = self.open_directories(&ledger).await?;
         self.settle(&mut ledger, &in_use, &failed).await?;
         let image = Arc::new(ledger.image().clone());
-        let unclean = shards.open(Arc::clone(&image), &in_use, &mut failed).await?;
-        self.begin_serving(&image, &store, &in_use, &mut failed).await?;
+        let opened = shards.open(Arc::clone(&image), &in_use, &mut failed).await?;
+        let unclean = opened.raise_epochs;
+        self.begin_serving(&image, &opened.elsewhere, &in_use, &mut failed).await?;
         for number in &failed {
             shards.fail(*number, "it could not be opened").await?;
         }
@@ -321,21 +324,33 @@ impl Worker {
     async fn begin_serving(
         &self,
         image: &image::Image,
-        store: &Store<RingRuntime>,
+        elsewhere: &[(usize, PartitionId)],
         in_use: &InUse,
         failed: &mut BTreeSet<usize>,
     ) -> Result<(), String> {
         let me = self.own.config.node_id();
+        let topics: BTreeSet<TopicId> = image.topics().map(|topic| topic.id).collect();
         let metadata = &self.own.directories.metadata;
-        store.begin_serving(partitions_in(image, me, metadata.id)).await.map_err(text)?;
+        let own = (store_log::ID, TOPIC);
+        let is_beside = in_use.iter().flatten().all(|directory| directory.id != metadata.id);
+        if is_beside {
+            let runtime = self.runtime(metadata);
+            let begun = storage::begin_serving(&runtime, &metadata.path, [own], &topics).await;
+            begun.map_err(text)?;
+        }
         for (number, directory) in in_use.iter().enumerate() {
             let Ok(directory) = directory else { continue };
-            if failed.contains(&number) || directory.id == metadata.id {
+            if failed.contains(&number) {
                 continue;
             }
+            let is_metadatas = directory.id == metadata.id;
+            let left = elsewhere.iter().filter(|(place, _)| *place == number);
+            let left = left.filter_map(|(_, id)| Some((*id, &*image.topic(id.topic)?.name)));
             let known = partitions_in(image, me, directory.id);
+            let known = known.chain(left).chain(is_metadatas.then_some(own));
             let runtime = self.runtime(directory);
-            if let Err(error) = storage::begin_serving(&runtime, &directory.path, known).await {
+            let begun = storage::begin_serving(&runtime, &directory.path, known, &topics).await;
+            if let Err(error) = begun {
                 tracing::error!(%error, "a log directory is offline, with the partitions in it");
                 failed.insert(number);
             }
@@ -586,7 +601,7 @@ impl Shards {
         image: Arc<image::Image>,
         in_use: &InUse,
         failed: &mut BTreeSet<usize>,
-    ) -> Result<Vec<PartitionId>, String> {
+    ) -> Result<Opened, String> {
         // Those that have failed already are not tried.
         let tried = in_use.iter().enumerate().map(|(number, directory)| match directory {
             Ok(directory) if failed.contains(&number) => {
@@ -595,17 +610,18 @@ impl Shards {
             other => other.clone(),
         });
         let tried: InUse = tried.collect();
-        let mut unclean = Vec::new();
+        let mut all = Opened::default();
         for answer in self.ask_all(|| Ask::Open(Arc::clone(&image), Arc::clone(&tried))).await? {
             let Answer::Opened(opened) = answer else { return Err(OTHER.to_owned()) };
             let opened = opened?;
-            unclean.extend(opened.raise_epochs);
+            all.raise_epochs.extend(opened.raise_epochs);
+            all.elsewhere.extend(opened.elsewhere);
             for (number, why) in opened.failed {
                 tracing::error!(why, "a log directory is offline, with the partitions in it");
                 failed.insert(number);
             }
         }
-        Ok(unclean)
+        Ok(all)
     }
 
     /// Every shard leaves a directory.

@@ -4,6 +4,10 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use net::wire::ErrorCode;
+use net::wire::alter_replica_log_dirs::{
+    AlterReplicaLogDir, AlterReplicaLogDirTopic, AlterReplicaLogDirsRequest,
+};
+use net::wire::describe_log_dirs::{DescribableLogDirTopic, DescribeLogDirsRequest};
 use net::wire::list_offsets::{ListOffsetsPartition, ListOffsetsRequest, ListOffsetsTopic};
 use net::wire::metadata::{MetadataRequest, MetadataRequestTopic};
 use tempfile::TempDir;
@@ -236,4 +240,99 @@ fn the_metadata_may_have_a_directory_of_its_own() {
     for partition in 0..2 {
         assert_eq!(client.fetch(id, partition, 0, 0).2, 1);
     }
+}
+
+/// Asks that partition 0 moves.
+fn move_to(client: &mut Client, topic: &'static str, path: &str) -> ErrorCode {
+    let topics = vec![AlterReplicaLogDirTopic { name: topic.into(), partitions: vec![0] }];
+    let dirs = vec![AlterReplicaLogDir { path: path.into(), topics }];
+    let answer = client.call(2, &AlterReplicaLogDirsRequest { dirs });
+    answer.results[0].partitions[0].error_code
+}
+
+/// The directories in which there is something of partition 0: (its name, is it a future log).
+fn where_is(client: &mut Client) -> Vec<(String, bool, i64)> {
+    let topics = vec![DescribableLogDirTopic { topic: "t".into(), partitions: vec![0] }];
+    let answer = client.call(4, &DescribeLogDirsRequest { topics: Some(topics) });
+    let mut found = Vec::new();
+    for result in &answer.results {
+        assert_eq!(result.error_code, ErrorCode::NONE);
+        assert!(result.total_bytes > result.usable_bytes && result.usable_bytes > 0);
+        let name = result.log_dir.rsplit('/').next().unwrap().to_owned();
+        let partitions = result.topics.iter().flat_map(|topic| &topic.partitions);
+        found.extend(partitions.map(|p| (name.clone(), p.is_future_key, p.partition_size)));
+    }
+    found
+}
+
+fn wait_until_in(client: &mut Client, name: &str) {
+    for _ in 0..1000 {
+        let found = where_is(client);
+        if let [(at, false, _)] = &found[..]
+            && at == name
+        {
+            return;
+        }
+        pause();
+    }
+    panic!("it does not come to {name}: {:?}", where_is(client));
+}
+
+#[test]
+#[expect(clippy::disallowed_methods, reason = "a client that works beside the other")]
+fn a_partition_moves_while_it_is_written() {
+    let directories = Directories::new(&["a", "b"]);
+    let mut node = TestNode::start(2, &[("log.dirs", &directories.setting())]);
+    let mut client = node.connect();
+    let id = client.create("t", 1, &[("segment.bytes", "1048576")]);
+    let large = "x".repeat(100_000);
+    for _ in 0..30 {
+        client.produce("t", 0, -1, batch(&[&large]));
+    }
+    let address = node.address();
+    let (stop, stopped) = std::sync::mpsc::channel::<()>();
+    let producer = std::thread::spawn(move || {
+        let mut client = Client::connect(address);
+        let mut next = 30;
+        while stopped.try_recv().is_err() {
+            let produced = client.produce("t", 0, -1, batch(&["a record"]));
+            assert_eq!((produced.error_code, produced.base_offset), (ErrorCode::NONE, next));
+            next += 1;
+        }
+        next
+    });
+    let path = |name: &str| directories.path(name).display().to_string();
+    for name in ["b", "a", "b"] {
+        assert_eq!(move_to(&mut client, "t", &path(name)), ErrorCode::NONE);
+        wait_until_in(&mut client, name);
+        let (error, found, _) = client.fetch(id, 0, 0, 0);
+        assert_eq!((error, found[0].base_offset().0), (ErrorCode::NONE, 0));
+    }
+    stop.send(()).unwrap();
+    let end = producer.join().unwrap();
+    assert!(end > 60, "{end} records while it moved");
+    // Where it is already, and what is not there.
+    assert_eq!(move_to(&mut client, "t", &path("b")), ErrorCode::NONE);
+    assert_eq!(move_to(&mut client, "t", &path("c")), ErrorCode::LOG_DIR_NOT_FOUND);
+    assert_eq!(move_to(&mut client, "u", &path("a")), ErrorCode::UNKNOWN_TOPIC_OR_PARTITION);
+    drop(client);
+    for shards in [2, 1] {
+        node.restart(shards);
+        let mut client = node.connect();
+        assert_eq!(where_is(&mut client).len(), 1);
+        let mut next = 0;
+        while next < end {
+            let (error, found, high_watermark) = client.fetch(id, 0, next, 0);
+            assert_eq!((error, high_watermark), (ErrorCode::NONE, end));
+            for batch in found {
+                assert_eq!(batch.base_offset().0, next);
+                next = batch.last_offset().0 + 1;
+            }
+        }
+        assert_eq!(next, end);
+    }
+    node.stop();
+    assert_eq!(directories.partitions("b"), ["t-0"]);
+    let left = directories.partitions("a");
+    assert!(left.iter().all(|name| name.ends_with("-delete")), "{left:?}");
 }

@@ -18,10 +18,12 @@ mod error;
 mod header;
 mod registry;
 
+pub mod alter_replica_log_dirs;
 pub mod api_versions;
 pub mod create_topics;
 pub mod delete_topics;
 pub mod describe_configs;
+pub mod describe_log_dirs;
 pub mod fetch;
 pub mod init_producer_id;
 pub mod list_offsets;

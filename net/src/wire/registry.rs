@@ -3,9 +3,9 @@
 use std::ops::RangeInclusive;
 
 use super::{
-    DecodeError, Decoder, Request, RequestHeader, Wire, api_versions, create_topics, delete_topics,
-    describe_configs, fetch, init_producer_id, list_offsets, metadata, offset_for_leader_epoch,
-    produce,
+    DecodeError, Decoder, Request, RequestHeader, Wire, alter_replica_log_dirs, api_versions,
+    create_topics, delete_topics, describe_configs, describe_log_dirs, fetch, init_producer_id,
+    list_offsets, metadata, offset_for_leader_epoch, produce,
 };
 
 macro_rules! apis {
@@ -49,6 +49,8 @@ apis! {
     InitProducerId = init_producer_id::InitProducerIdRequest;
     OffsetForLeaderEpoch = offset_for_leader_epoch::OffsetForLeaderEpochRequest;
     DescribeConfigs = describe_configs::DescribeConfigsRequest;
+    AlterReplicaLogDirs = alter_replica_log_dirs::AlterReplicaLogDirsRequest;
+    DescribeLogDirs = describe_log_dirs::DescribeLogDirsRequest;
 }
 
 /// What is known of an API.

@@ -21,6 +21,8 @@ pub(super) fn attack(api: &Api, version: i16, rounds: u64) -> Tally {
         "InitProducerId" => run(version, init_producer_id(), rounds),
         "OffsetForLeaderEpoch" => run(version, offset_for_leader_epoch(), rounds),
         "DescribeConfigs" => run(version, describe_configs(), rounds),
+        "AlterReplicaLogDirs" => run(version, alter_replica_log_dirs(), rounds),
+        "DescribeLogDirs" => run(version, describe_log_dirs(), rounds),
         name => panic!("{name} is served and not attacked"),
     }
 }
@@ -166,4 +168,29 @@ fn describe_configs()
     let configs = vec![DescribeConfigsResourceResult { synonyms: some(), ..Default::default() }];
     let results = vec![DescribeConfigsResult { configs, ..Default::default() }];
     (request, DescribeConfigsResponse { results, ..Default::default() })
+}
+
+fn alter_replica_log_dirs() -> (
+    alter_replica_log_dirs::AlterReplicaLogDirsRequest,
+    alter_replica_log_dirs::AlterReplicaLogDirsResponse,
+) {
+    use alter_replica_log_dirs::*;
+    let topics = vec![AlterReplicaLogDirTopic { name: "topic".into(), partitions: vec![1, 2] }];
+    let dirs = vec![AlterReplicaLogDir { path: "/data".into(), topics }];
+    let results =
+        vec![AlterReplicaLogDirTopicResult { topic_name: "topic".into(), partitions: some() }];
+    (
+        AlterReplicaLogDirsRequest { dirs },
+        AlterReplicaLogDirsResponse { results, ..Default::default() },
+    )
+}
+
+fn describe_log_dirs()
+-> (describe_log_dirs::DescribeLogDirsRequest, describe_log_dirs::DescribeLogDirsResponse) {
+    use describe_log_dirs::*;
+    let topics =
+        Some(vec![DescribableLogDirTopic { topic: "topic".into(), partitions: vec![1, 2] }]);
+    let within = vec![DescribeLogDirsTopic { name: "topic".into(), partitions: some() }];
+    let results = vec![DescribeLogDirsResult { topics: within, ..Default::default() }];
+    (DescribeLogDirsRequest { topics }, DescribeLogDirsResponse { results, ..Default::default() })
 }

@@ -44,6 +44,8 @@ checks! {
     init_producer_id InitProducerIdRequest;
     offset_for_leader_epoch OffsetForLeaderEpochRequest;
     describe_configs DescribeConfigsRequest;
+    alter_replica_log_dirs AlterReplicaLogDirsRequest;
+    describe_log_dirs DescribeLogDirsRequest;
 }
 
 fn variable(name: &str, default: &str) -> String {
