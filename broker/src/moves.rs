@@ -81,8 +81,8 @@ impl Shard {
                 if log.is_future() {
                     let _ = self.begin_move(*id, number);
                 } else {
-                    let (shard, id) = (Rc::clone(self), *id);
-                    self.spawn(async move { shard.delete_from(number, id).await });
+                    let shard = Rc::clone(self);
+                    self.spawn(async move { shard.delete_from(number, &log).await });
                 }
             }
         }
@@ -169,7 +169,7 @@ impl Shard {
         self.moved(partition, future, to);
         drop(turn);
         tracing::info!(topic = %id.topic, partition = id.partition, to = %place.directory.path.display(), "the partition has moved");
-        self.delete_from(from, id).await;
+        self.delete_from(from, &source).await;
         Ok(())
     }
 
@@ -190,13 +190,11 @@ impl Shard {
         self.tell_moved(moved);
     }
 
-    /// What a directory has of a partition that is in another one.
-    async fn delete_from(&self, number: usize, id: PartitionId) {
+    /// What a directory has of a partition that is in another one. The partition may come back there: this log goes, and no other.
+    async fn delete_from(&self, number: usize, log: &Log) {
         let Some(place) = self.online_place(number) else { return };
-        if place.store.log(id).is_none() {
-            return;
-        }
-        if let Err(error) = place.store.delete(id).await {
+        let id = log.id();
+        if let Err(error) = place.store.delete_log(log).await {
             // The next start tries again.
             tracing::warn!(topic = %id.topic, partition = id.partition, directory = %place.directory.path.display(), %error, "what a move has left stays");
         }

@@ -179,14 +179,15 @@ impl<R: Runtime> Store<R> {
         let core = self.core();
         core.check_online()?;
         if let Some(future) = core.log(source.id()) {
-            let is_usable = future.end() <= source.durable()
+            let is_usable = future.is_future()
+                && future.end() <= source.durable()
                 && future.end() >= source.log_start()
                 && future.state().has_what_is_cleaned(&source.state());
             if is_usable && !source.state().deleted {
                 source.state_mut().held = true;
                 return Ok(future);
             }
-            self.delete(source.id()).await?;
+            self.delete_log(&future).await?;
         }
         // Else two directories might be taken for the future log.
         self.names_are_free().await?;
@@ -284,10 +285,10 @@ impl<R: Runtime> Store<R> {
     /// is gone.
     pub async fn give_up(&self, source: &Log<R>) -> Result<(), StorageError> {
         source.state_mut().held = false;
-        if self.log(source.id()).is_some_and(|future| future.is_future()) {
-            self.delete(source.id()).await?;
+        match self.log(source.id()).filter(Log::is_future) {
+            Some(future) => self.delete_log(&future).await,
+            None => Ok(()),
         }
-        Ok(())
     }
 
     /// Steps 3 and 4, for a caller that lets no append into `source` until this returns. `decide` says in the metadata where the partition

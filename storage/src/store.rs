@@ -176,9 +176,17 @@ impl<R: Runtime> Store<R> {
     /// Takes the partition out of the log, and its files away. When this returns the deletion is durable.
     pub async fn delete(&self, id: PartitionId) -> Result<(), StorageError> {
         let log = self.0.log(id).ok_or(StorageError::Unknown)?;
+        self.delete_log(&log).await
+    }
+
+    /// The same for this log, and no other that the partition may have by now.
+    pub async fn delete_log(&self, log: &Log<R>) -> Result<(), StorageError> {
         loop {
+            if log.state().deleted {
+                break;
+            }
             let room = self.0.events.room.listen();
-            match crate::retention::delete(&self.0, &log) {
+            match crate::retention::delete(&self.0, log) {
                 Err(StorageError::NoRoom(_)) => room.await,
                 other => break other?,
             }

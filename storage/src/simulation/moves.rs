@@ -136,7 +136,7 @@ impl Life {
                 } else {
                     let life = Rc::clone(self);
                     self.runtime.spawn(async move {
-                        let _ = life.stores[number].delete(id).await;
+                        let _ = life.stores[number].delete_log(&log).await;
                     });
                 }
             }
@@ -326,7 +326,7 @@ impl Life {
     ) -> Result<(), MoveError> {
         self.shut.borrow_mut().insert(id);
         if is(Bug::SourceDeletedEarly) {
-            from.delete(id).await?;
+            from.delete_log(source).await?;
         }
         let decide = async || -> Result<(), ()> {
             let pause = |most| Duration::from_micros(u64::from(self.draw(most)));
@@ -340,7 +340,7 @@ impl Life {
         self.served.borrow_mut().insert(id, number);
         self.shut.borrow_mut().remove(&id);
         add(&self.world.counts.moves, 1);
-        from.delete(id).await?;
+        from.delete_log(source).await?;
         Ok(())
     }
 
