@@ -89,9 +89,6 @@ pub(crate) enum Bug {
     AppendsNotStopped,
     /// Compaction and retention go on in a log that is being copied.
     HeldNotKept,
-    /// What a start finds of a partition that has left the directory is forgotten, not deleted.
-    #[cfg(test)]
-    LeftoverForgotten,
 }
 
 #[cfg(test)]
