@@ -126,6 +126,7 @@ impl<R: Runtime> Store<R> {
         }
         runtime.spawn(crate::retention::run(Rc::clone(core)));
         runtime.spawn(crate::given_up::run(Rc::clone(core)));
+        runtime.spawn(crate::removal::run(Rc::clone(core)));
     }
 
     /// A new, empty log. Its files are made when the first bytes go there.
@@ -280,6 +281,7 @@ impl<R: Runtime> Store<R> {
         core.check_online()?;
         core.closing.set(true);
         core.events.closing.notify();
+        core.events.to_remove.notify();
         core.events.room.notify();
         let last = core.commit.borrow().last_content;
         core.durable(last).await?;
@@ -297,7 +299,7 @@ impl<R: Runtime> Store<R> {
             core.go_offline(&format!("the log cannot be drained: {error}"));
             core.check_online()?;
         }
-        crate::given_up::remove_all(core).await;
+        crate::removal::files_at_once(core).await;
         Ok(Closed(Rc::clone(core), Rc::clone(&self.1)))
     }
 
