@@ -50,6 +50,8 @@ pub(crate) struct Core<R: Runtime> {
     pub(crate) renaming: RefCell<Vec<Renaming<R>>>,
     /// What was renamed, and when it is removed (`file.delete.delay.ms`).
     pub(crate) to_remove: RefCell<BTreeSet<(Duration, PathBuf)>>,
+    /// A task is at it.
+    pub(crate) removing: Cell<bool>,
     pub(crate) memory: RefCell<VecDeque<GroupMemory<R>>>,
     /// Clean bytes that are kept for readers; see `memory`.
     pub(crate) clean_bytes: Cell<usize>,

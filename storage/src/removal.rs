@@ -28,17 +28,20 @@ const HELD_PAUSE: Duration = Duration::from_secs(1);
 /// Removes what was renamed, after this time. A directory goes with all the files that are in it. No other file may get such a name: it
 /// would be cut.
 pub(crate) fn later<R: Runtime>(
-    core: &Core<R>,
+    core: &Rc<Core<R>>,
     paths: impl IntoIterator<Item = PathBuf>,
     after: Duration,
 ) {
     let due = core.runtime.monotonic() + after;
     core.to_remove.borrow_mut().extend(paths.into_iter().map(|path| (due, path)));
     core.events.to_remove.notify();
+    if !core.removing.replace(true) {
+        core.runtime.spawn(run(Rc::clone(core)));
+    }
 }
 
-/// Removes what is due, until the store closes.
-pub(crate) async fn run<R: Runtime>(core: Rc<Core<R>>) {
+/// Removes what is due, until nothing is left or the store closes.
+async fn run<R: Runtime>(core: Rc<Core<R>>) {
     loop {
         let more = core.events.to_remove.listen();
         if core.closing.get() || core.stopped.get() || core.check_online().is_err() {
@@ -46,8 +49,8 @@ pub(crate) async fn run<R: Runtime>(core: Rc<Core<R>>) {
         }
         let first = core.to_remove.borrow().first().cloned();
         let Some((due, path)) = first else {
-            more.await;
-            continue;
+            core.removing.set(false);
+            return;
         };
         let left = due.saturating_sub(core.runtime.monotonic());
         if !left.is_zero() {

@@ -126,7 +126,6 @@ impl<R: Runtime> Store<R> {
         }
         runtime.spawn(crate::retention::run(Rc::clone(core)));
         runtime.spawn(crate::given_up::run(Rc::clone(core)));
-        runtime.spawn(crate::removal::run(Rc::clone(core)));
     }
 
     /// A new, empty log. Its files are made when the first bytes go there.
@@ -442,6 +441,7 @@ pub(crate) fn new_core<R: Runtime>(
         given_up: RefCell::default(),
         renaming: RefCell::default(),
         to_remove: RefCell::default(),
+        removing: Cell::new(false),
         memory: RefCell::default(),
         events: Events::default(),
         counts: Counts::default(),

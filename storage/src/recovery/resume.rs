@@ -353,6 +353,12 @@ pub(crate) async fn remove_unknown_files<R: Runtime>(
     if deleted.len() > before {
         core.runtime.sync_directory(&directory).await?;
     }
-    crate::removal::later(core, deleted, std::time::Duration::ZERO);
+    if !core.closing.get() {
+        core.runtime.spawn(crate::removal::all(core.runtime.clone(), deleted));
+        return Ok(());
+    }
+    for path in deleted {
+        or_gone(core.runtime.unlink(&path).await)?;
+    }
     Ok(())
 }
