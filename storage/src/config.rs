@@ -53,6 +53,8 @@ pub struct StoreOptions {
     pub group_bytes_max: usize,
     /// A partition with so many bytes outside its segment is drained at once.
     pub drain_bytes: usize,
+    /// A file that is removed is cut by so much at a time.
+    pub removal_bytes: u64,
     /// Open segment files.
     pub files_max: usize,
     /// How often unsynced groups are synced in the background, under [`Durability::Written`].
@@ -119,6 +121,7 @@ impl StoreOptions {
             extent_bytes_min: 256 << 10,
             group_bytes_max: 2 << 20,
             drain_bytes: 1 << 20,
+            removal_bytes: crate::removal::SLICE,
             files_max: 1000,
             sync_every: Duration::from_secs(1),
             idle_after: Duration::from_millis(20),

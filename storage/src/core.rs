@@ -48,8 +48,10 @@ pub(crate) struct Core<R: Runtime> {
     pub(crate) prepares: RefCell<VecDeque<Log<R>>>,
     pub(crate) given_up: RefCell<VecDeque<GivenUp<R>>>,
     pub(crate) renaming: RefCell<Vec<Renaming<R>>>,
-    /// What was renamed, and is removed after `file.delete.delay.ms` or when the store closes.
-    pub(crate) to_remove: RefCell<BTreeSet<PathBuf>>,
+    /// What was renamed, and when it is removed (`file.delete.delay.ms`).
+    pub(crate) to_remove: RefCell<BTreeSet<(Duration, PathBuf)>>,
+    /// A task is at it.
+    pub(crate) removing: Cell<bool>,
     pub(crate) memory: RefCell<VecDeque<GroupMemory<R>>>,
     /// Clean bytes that are kept for readers; see `memory`.
     pub(crate) clean_bytes: Cell<usize>,
@@ -98,6 +100,8 @@ pub(crate) struct Events {
     pub(crate) unsynced: Event,
     /// Files were given up.
     pub(crate) given_up: Event,
+    /// There is more to remove, or the store closes.
+    pub(crate) to_remove: Event,
     pub(crate) closing: Event,
 }
 
@@ -176,6 +180,7 @@ impl<R: Runtime> Core<R> {
             &events.recycle,
             &events.unsynced,
             &events.given_up,
+            &events.to_remove,
             &events.closing,
         ] {
             event.notify();

@@ -2,7 +2,7 @@
 //!
 //! The entry that gives them up comes first. They are renamed, as Kafka does, only when a durable group says that this entry is
 //! durable (the *recorded* mark): recovery checks extents above that mark, so their files must still be there. They are
-//! unlinked after `file.delete.delay.ms`. A name is not used again before the rename.
+//! removed after `file.delete.delay.ms` ([`crate::removal`]). A name is not used again before the rename.
 
 use std::cell::RefCell;
 use std::collections::VecDeque;
@@ -15,6 +15,7 @@ use crate::commit_log::GroupSequence;
 use crate::core::Core;
 use crate::log::Log;
 use crate::planted::{Bug, is};
+use crate::removal::or_gone;
 use crate::runtime::Runtime;
 
 /// What was given up with one entry.
@@ -86,44 +87,8 @@ async fn rename<R: Runtime>(core: &Rc<Core<R>>, given_up: GivenUp<R>) -> io::Res
     core.runtime.sync_directory(&given_up.parent).await?;
     core.renaming.borrow_mut().retain(|name| name.since != since);
     let paths: Vec<PathBuf> = given_up.renames.into_iter().map(|(_, to)| to).collect();
-    remove_later(core, paths, given_up.unlink_after);
+    crate::removal::later(core, paths, given_up.unlink_after);
     Ok(())
-}
-
-/// Removes what was renamed after this time, or when the store closes.
-pub(crate) fn remove_later<R: Runtime>(core: &Rc<Core<R>>, paths: Vec<PathBuf>, after: Duration) {
-    core.to_remove.borrow_mut().extend(paths.iter().cloned());
-    // A store that has ended, and the lock of its directory, are not kept until then.
-    let later = Rc::downgrade(core);
-    let sleep = core.runtime.sleep(after);
-    core.runtime.spawn(async move {
-        sleep.await;
-        if let Some(core) = later.upgrade() {
-            for path in paths {
-                remove_renamed(&core, path).await;
-            }
-        }
-    });
-}
-
-/// Removes what was renamed and whose time has not come yet. A start after a clean stop looks at no partition's directory: what the stop
-/// left there would stay.
-pub(crate) async fn remove_all<R: Runtime>(core: &Core<R>) {
-    loop {
-        let path = core.to_remove.borrow().first().cloned();
-        let Some(path) = path else { return };
-        remove_renamed(core, path).await;
-    }
-}
-
-async fn remove_renamed<R: Runtime>(core: &Core<R>, path: PathBuf) {
-    if !core.to_remove.borrow().contains(&path) {
-        return;
-    }
-    if let Err(error) = remove(&core.runtime, &path).await {
-        tracing::warn!(path = %path.display(), %error, "a deleted file stays");
-    }
-    core.to_remove.borrow_mut().remove(&path);
 }
 
 /// Waits until no task writes to the log's files. What is only queued for it is forgotten: those that serve the queue may wait for
@@ -151,33 +116,6 @@ fn take_out<R: Runtime>(queue: &RefCell<VecDeque<Log<R>>>, log: &Log<R>) -> bool
     let before = queue.len();
     queue.retain(|other| other.birth() != log.birth());
     queue.len() < before
-}
-
-/// Removes a file, or a directory of files. Somebody else may be at it, too.
-pub(crate) async fn remove<R: Runtime>(runtime: &R, path: &Path) -> io::Result<()> {
-    let stat = match runtime.stat(path).await {
-        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
-        other => other?,
-    };
-    if !stat.is_directory {
-        return or_gone(runtime.unlink(path).await);
-    }
-    let names = match runtime.list(path).await {
-        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
-        other => other?,
-    };
-    for name in names {
-        or_gone(runtime.unlink(&path.join(name)).await)?;
-    }
-    or_gone(runtime.remove_directory(path).await)
-}
-
-/// What is gone already need not be removed or renamed.
-pub(crate) fn or_gone(result: io::Result<()>) -> io::Result<()> {
-    match result {
-        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
-        other => other,
-    }
 }
 
 /// Waits until no directory that was given up before this log was has the name of this log's. Its own deletion waits for whatever is

@@ -8,7 +8,7 @@
 //! - what is in the bytes: [`units`], [`batch`], [`index`], [`producer`], [`epochs`], [`checkpoint`]: no I/O, no clock;
 //! - the machine: [`runtime`], real and simulated;
 //! - the life of a batch: `log/append`, `commit_log`, `segment/drain`, `segment/finish`, `recycle`, `log/read`;
-//! - what ends: `retention`, `compaction`, `given_up`, `memory`; what goes to another directory: [`moving`];
+//! - what ends: `retention`, `compaction`, `given_up`, `removal`, `memory`; what goes to another directory: [`moving`];
 //! - what comes back: `manifest`, `recovery`, `strays`, `marker`; `reshard` and `adopt`, which go by a `plan`.
 //!
 //! # Not obvious
@@ -49,6 +49,7 @@ mod plan;
 mod planted;
 mod recovery;
 mod recycle;
+mod removal;
 mod reshard;
 mod retention;
 mod segment;

@@ -309,6 +309,7 @@ impl<R: Runtime> Store<R> {
         core.check_online()?;
         core.closing.set(true);
         core.events.closing.notify();
+        core.events.to_remove.notify();
         core.events.room.notify();
         let last = core.commit.borrow().last_content;
         core.durable(last).await?;
@@ -326,7 +327,7 @@ impl<R: Runtime> Store<R> {
             core.go_offline(&format!("the log cannot be drained: {error}"));
             core.check_online()?;
         }
-        crate::given_up::remove_all(core).await;
+        crate::removal::files_at_once(core).await;
         Ok(Closed(Rc::clone(core), Rc::clone(&self.1)))
     }
 
@@ -472,6 +473,7 @@ pub(crate) fn new_core<R: Runtime>(
         given_up: RefCell::default(),
         renaming: RefCell::default(),
         to_remove: RefCell::default(),
+        removing: Cell::new(false),
         memory: RefCell::default(),
         events: Events::default(),
         counts: Counts::default(),

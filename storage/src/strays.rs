@@ -18,7 +18,6 @@ use std::path::{Path, PathBuf};
 
 use crate::compaction::CLEANED;
 use crate::core::Core;
-use crate::given_up::remove;
 use crate::log::Log;
 use crate::moving::{Futures, partition_of};
 use crate::recovery::RecoveryReport;
@@ -109,8 +108,7 @@ pub(crate) async fn clear<R: Runtime>(
     if renamed {
         runtime.sync_directory(directory).await?;
     }
-    let later = runtime.clone();
-    runtime.spawn(async move { remove_all(later, deleted).await });
+    runtime.spawn(crate::removal::all(runtime.clone(), deleted));
     Ok(())
 }
 
@@ -164,15 +162,6 @@ async fn give_up<R: Runtime>(
         );
     }
     Ok(())
-}
-
-async fn remove_all<R: Runtime>(runtime: R, paths: Vec<PathBuf>) {
-    for path in paths {
-        // What cannot be removed is removed at the next start.
-        if let Err(error) = remove(&runtime, &path).await {
-            tracing::warn!(path = %path.display(), %error, "a deleted directory stays");
-        }
-    }
 }
 
 /// `<topic>-<partition>.<32 hex>-delete`

@@ -19,7 +19,7 @@ use futures::future::join_all;
 use ring::{
     Ring, RingOptions,
     buffer::{Aligned, AppendBuffer},
-    op::At,
+    op::{At, now},
 };
 
 mod common;
@@ -215,4 +215,22 @@ fn a_closed_ring_leaves_no_descriptor() {
     // Glommio keeps its own; other tests of this binary have some.
     let after = descriptors("io_uring");
     assert!(after < before + 40, "{before} rings became {after}");
+}
+
+/// Who removes a file in slices asks this first.
+#[test]
+fn a_file_tells_whether_it_is_open_elsewhere() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("a");
+    fs::write(&path, b"bytes").unwrap();
+    let file = fs::OpenOptions::new().write(true).open(&path).unwrap();
+    assert!(!now::is_open_elsewhere(&file).unwrap());
+    let reader = fs::File::open(&path).unwrap();
+    assert!(now::is_open_elsewhere(&file).unwrap());
+    drop(reader);
+    let writer = fs::OpenOptions::new().write(true).open(&path).unwrap();
+    assert!(now::is_open_elsewhere(&file).unwrap());
+    drop(writer);
+    assert!(!now::is_open_elsewhere(&file).unwrap());
+    assert!(now::is_open_elsewhere(fs::File::open("/dev/null").unwrap()).is_err());
 }

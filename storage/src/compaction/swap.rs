@@ -21,11 +21,11 @@ use super::choice::Source;
 use super::output::{KINDS, cleaned_name};
 use super::{Trouble, output};
 use crate::core::Core;
-use crate::given_up::{or_gone, remove_later};
 use crate::log::Log;
 use crate::partition::Partition;
 use crate::planted::{Bug, is};
 use crate::recycle::{let_go, record, take_alone};
+use crate::removal::or_gone;
 use crate::runtime::{Runtime, is_full};
 use crate::segment::Segment;
 use crate::segment::drain::FULL_DISK_PAUSE;
@@ -105,7 +105,7 @@ async fn take_names<R: Runtime>(
     }
     core.runtime.sync_directory(&directory).await?;
     let delay = u64::try_from(log.state().config.file_delete_delay_ms).unwrap_or(0);
-    remove_later(core, gone, Duration::from_millis(delay));
+    crate::removal::later(core, gone, Duration::from_millis(delay));
     Ok(())
 }
 

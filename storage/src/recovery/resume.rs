@@ -19,11 +19,12 @@ use crate::commit_log::{GroupSequence, LogId};
 use crate::compaction::CLEANED;
 use crate::core::{Core, GroupMemory};
 use crate::error::OpenError;
-use crate::given_up::{is_waiting, or_gone};
+use crate::given_up::is_waiting;
 use crate::log::Log;
 use crate::manifest::Manifest;
 use crate::partition::Partition;
 use crate::planted::{Bug, is};
+use crate::removal::or_gone;
 use crate::runtime::{Dsync, Runtime, block_up};
 use crate::segment::Segment;
 use crate::segment::files::{Kind as FileKind, file_name};
@@ -333,7 +334,11 @@ pub(crate) async fn remove_unknown_files<R: Runtime>(
         bases.flat_map(|base| FileKind::ALL.map(|kind| file_name(base, kind))).collect()
     };
     let is_segment = |name: &String| FileKind::ALL.iter().any(|kind| name.ends_with(kind.suffix()));
-    let is_deleted = |name: &&String| name.ends_with(".deleted") || name.ends_with(CLEANED);
+    // The cleaner may use that name again at once.
+    for name in names.iter().filter(|name| name.ends_with(CLEANED)) {
+        or_gone(core.runtime.unlink(&directory.join(name)).await)?;
+    }
+    let is_deleted = |name: &&String| name.ends_with(".deleted");
     let mut deleted: Vec<_> = names.iter().filter(is_deleted).map(|n| directory.join(n)).collect();
     let before = deleted.len();
     for name in names.iter().filter(|name| is_segment(name) && !known.contains(*name)) {
@@ -347,6 +352,10 @@ pub(crate) async fn remove_unknown_files<R: Runtime>(
     }
     if deleted.len() > before {
         core.runtime.sync_directory(&directory).await?;
+    }
+    if !core.closing.get() {
+        core.runtime.spawn(crate::removal::all(core.runtime.clone(), deleted));
+        return Ok(());
     }
     for path in deleted {
         or_gone(core.runtime.unlink(&path).await)?;

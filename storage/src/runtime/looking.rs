@@ -11,7 +11,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 
-use super::{Dsync, How, Runtime, Stat};
+use super::{Dsync, Held, How, Runtime, Stat};
 
 /// See the head of the file.
 #[derive(Clone, Copy, Debug, Default)]
@@ -103,6 +103,10 @@ impl Runtime for Looking {
 
     async fn length(&self, file: &Self::File) -> io::Result<u64> {
         Ok(file.metadata()?.len())
+    }
+
+    async fn held(&self, _: &Self::File) -> io::Result<Held> {
+        Ok(Held::Linked)
     }
 
     /// What never runs changes nothing either.

@@ -72,6 +72,16 @@ pub struct Stat {
     pub is_directory: bool,
 }
 
+/// Who else has a file.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Held {
+    No,
+    /// Somebody has it open.
+    Open,
+    /// It has another name, or nobody can tell who has it open.
+    Linked,
+}
+
 /// See the head of the file.
 pub trait Runtime: Clone + 'static {
     /// An open file. Clones share it; it closes with the last.
@@ -118,6 +128,8 @@ pub trait Runtime: Clone + 'static {
     fn list(&self, directory: &Path) -> impl Future<Output = io::Result<Vec<String>>>;
     fn stat(&self, path: &Path) -> impl Future<Output = io::Result<Stat>>;
     fn length(&self, file: &Self::File) -> impl Future<Output = io::Result<u64>>;
+    /// Whether somebody else has this file, of this process or another.
+    fn held(&self, file: &Self::File) -> impl Future<Output = io::Result<Held>>;
 
     /// Runs a task beside the caller; it lives as long as the executor.
     fn spawn(&self, task: impl Future<Output = ()> + 'static);

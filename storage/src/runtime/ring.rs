@@ -20,9 +20,9 @@ use bytes::Bytes;
 use nix::fcntl::{FallocateFlags, OFlag};
 use ring::Ring;
 use ring::buffer::Aligned;
-use ring::op::At;
+use ring::op::{At, now};
 
-use super::{BLOCK, Dsync, How, Runtime, Stat, final_error};
+use super::{BLOCK, Dsync, Held, How, Runtime, Stat, final_error};
 
 /// Bytes that one operation carries; the kernel takes at most 2 GiB at once.
 const PIECE: usize = 1 << 30;
@@ -262,6 +262,21 @@ impl Runtime for RingRuntime {
 
     async fn length(&self, file: &File) -> io::Result<u64> {
         Ok(self.ring.fstat(&file.0).await?.len)
+    }
+
+    async fn held(&self, file: &File) -> io::Result<Held> {
+        if Arc::strong_count(&file.0) > 1 {
+            return Ok(Held::Open);
+        }
+        if nix::sys::stat::fstat(&*file.0)?.st_nlink != 1 {
+            return Ok(Held::Linked);
+        }
+        Ok(match now::is_open_elsewhere(&file.0) {
+            Ok(false) => Held::No,
+            Ok(true) => Held::Open,
+            // Not a local file system, or the file is another user's.
+            Err(_) => Held::Linked,
+        })
     }
 
     fn spawn(&self, task: impl Future<Output = ()> + 'static) {

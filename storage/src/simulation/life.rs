@@ -67,6 +67,7 @@ pub(crate) fn options(seed: u64, durability: Durability) -> StoreOptions {
         log_files: 3 + random.random_range(0..2),
         extent_bytes_min: if random.random_ratio(1, 5) { usize::MAX } else { 6 << 10 },
         group_bytes_max: 16 << 10,
+        removal_bytes: 8 << 10,
         drain_bytes: (random.random_range(1..5) * 8) << 10,
         files_max: random.random_range(8..20),
         sync_every: Duration::from_millis(random.random_range(5..60)),

@@ -48,6 +48,25 @@ pub fn is_filled(file: impl AsFd, position: u64) -> bool {
     read == 1
 }
 
+/// Whether a file that is open for writing is open elsewhere too, in this process or another: only where it is not does the kernel
+/// give a lease for writing (fcntl(2), `F_SETLEASE`), which is given back at once. Fails on file systems without leases, and where the
+/// file is another user's.
+pub fn is_open_elsewhere(file: impl AsFd) -> io::Result<bool> {
+    let file = file.as_fd().as_raw_fd();
+    let lease = |kind: libc::c_int| {
+        // SAFETY: the descriptor is open, and the call takes no pointer.
+        match unsafe { libc::fcntl(file, libc::F_SETLEASE, kind) } {
+            0 => Ok(()),
+            _ => Err(io::Error::last_os_error()),
+        }
+    };
+    match lease(libc::F_WRLCK) {
+        Ok(()) => lease(libc::F_UNLCK).map(|()| false),
+        Err(error) if error.kind() == io::ErrorKind::WouldBlock => Ok(true),
+        Err(error) => Err(error),
+    }
+}
+
 /// Sends at most `length` bytes of a file on a non-blocking socket (sendfile(2)); gives how many were taken, 0 at the end
 /// of the file. Blocks the thread where pages are not in the page cache: ask first.
 pub fn send_file(

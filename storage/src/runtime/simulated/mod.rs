@@ -24,7 +24,7 @@ pub mod disk;
 mod node;
 mod scheduler;
 
-use super::{BLOCK, Dsync, How, Runtime, Stat, final_error};
+use super::{BLOCK, Dsync, Held, How, Runtime, Stat, final_error};
 use crate::planted::{Bug, is};
 pub use disk::{Disk, Faults};
 use disk::{Inode, Operation, Output};
@@ -34,6 +34,8 @@ pub use scheduler::Simulated;
 #[derive(Clone, Debug)]
 pub struct SimulatedFile {
     inode: Inode,
+    /// One for all who have it open in this life.
+    opened: Rc<()>,
     direct: bool,
     writable: bool,
 }
@@ -103,7 +105,9 @@ impl Runtime for Simulated {
             .await?
         {
             Output::File(inode) => {
-                Ok(SimulatedFile { inode, direct: how != How::Read, writable: how != How::Read })
+                let opened = self.opened(inode);
+                let other = how != How::Read;
+                Ok(SimulatedFile { inode, opened, direct: other, writable: other })
             }
             other => Err(unexpected(&other)),
         }
@@ -206,6 +210,11 @@ impl Runtime for Simulated {
             Output::Names(names) => Ok(names),
             other => Err(unexpected(&other)),
         }
+    }
+
+    async fn held(&self, file: &SimulatedFile) -> io::Result<Held> {
+        // One is the world's own.
+        Ok(if Rc::strong_count(&file.opened) > 2 { Held::Open } else { Held::No })
     }
 
     async fn stat(&self, path: &Path) -> io::Result<Stat> {

@@ -5,6 +5,7 @@
 //! disk).
 
 use std::cell::{Cell, RefCell};
+use std::collections::BTreeMap;
 use std::future::Future;
 use std::pin::Pin;
 use std::rc::Rc;
@@ -16,7 +17,7 @@ use std::time::Duration;
 use rand::rngs::SmallRng;
 use rand::{Rng, SeedableRng};
 
-use super::disk::{Begun, Disk, Operation, Output};
+use super::disk::{Begun, Disk, Inode, Operation, Output};
 use super::{Pending, Slot};
 
 /// A process on a simulated machine. Clones are the same process.
@@ -31,6 +32,7 @@ struct World {
     tasks: RefCell<Vec<Task>>,
     in_flight: RefCell<Vec<(Begun, Slot)>>,
     timers: RefCell<Vec<(Duration, Slot)>>,
+    opened: RefCell<BTreeMap<Inode, Rc<()>>>,
     dead: Cell<bool>,
     /// Plain writes take long: they are passed over most of the time.
     has_slow_writes: Cell<bool>,
@@ -61,6 +63,7 @@ impl Simulated {
             tasks: RefCell::default(),
             in_flight: RefCell::default(),
             timers: RefCell::default(),
+            opened: RefCell::default(),
             dead: Cell::new(false),
             has_slow_writes: Cell::new(false),
         }))
@@ -69,6 +72,11 @@ impl Simulated {
     /// From now on plain writes (those without DSYNC) take much longer than anything else.
     pub fn slow_writes(&self) {
         self.0.has_slow_writes.set(true);
+    }
+
+    /// What all who have this file open share.
+    pub(super) fn opened(&self, inode: Inode) -> Rc<()> {
+        Rc::clone(self.0.opened.borrow_mut().entry(inode).or_default())
     }
 
     #[must_use]
