@@ -3,9 +3,10 @@
 use std::ops::RangeInclusive;
 
 use super::{
-    DecodeError, Decoder, Request, RequestHeader, Wire, api_versions, create_topics, delete_topics,
-    describe_configs, fetch, init_producer_id, list_offsets, metadata, offset_for_leader_epoch,
-    produce,
+    DecodeError, Decoder, Request, RequestHeader, Wire, api_versions, create_topics, delete_groups,
+    delete_topics, describe_configs, describe_groups, fetch, find_coordinator, heartbeat,
+    init_producer_id, join_group, leave_group, list_groups, list_offsets, metadata, offset_commit,
+    offset_delete, offset_fetch, offset_for_leader_epoch, produce, sync_group,
 };
 
 macro_rules! apis {
@@ -43,12 +44,23 @@ apis! {
     Fetch = fetch::FetchRequest;
     ListOffsets = list_offsets::ListOffsetsRequest;
     Metadata = metadata::MetadataRequest;
+    OffsetCommit = offset_commit::OffsetCommitRequest;
+    OffsetFetch = offset_fetch::OffsetFetchRequest;
+    FindCoordinator = find_coordinator::FindCoordinatorRequest;
+    JoinGroup = join_group::JoinGroupRequest;
+    Heartbeat = heartbeat::HeartbeatRequest;
+    LeaveGroup = leave_group::LeaveGroupRequest;
+    SyncGroup = sync_group::SyncGroupRequest;
+    DescribeGroups = describe_groups::DescribeGroupsRequest;
+    ListGroups = list_groups::ListGroupsRequest;
     ApiVersions = api_versions::ApiVersionsRequest;
     CreateTopics = create_topics::CreateTopicsRequest;
     DeleteTopics = delete_topics::DeleteTopicsRequest;
     InitProducerId = init_producer_id::InitProducerIdRequest;
     OffsetForLeaderEpoch = offset_for_leader_epoch::OffsetForLeaderEpochRequest;
     DescribeConfigs = describe_configs::DescribeConfigsRequest;
+    DeleteGroups = delete_groups::DeleteGroupsRequest;
+    OffsetDelete = offset_delete::OffsetDeleteRequest;
 }
 
 /// What is known of an API.
