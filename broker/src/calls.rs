@@ -61,7 +61,7 @@ impl Calls {
         &self,
         peer: usize,
         ask: Ask,
-    ) -> impl Future<Output = Result<Answer, Stopped>> + 'static {
+    ) -> impl Future<Output = Result<Answer, Stopped>> + use<> {
         let (sender, receiver) = oneshot::channel();
         self.ask_into(peer, ask, sender);
         async move { receiver.await.map_err(|_| Stopped) }

@@ -18,6 +18,7 @@ pub mod controller;
 mod deadline;
 pub mod directories;
 mod doors;
+pub mod group;
 mod guard;
 pub mod inspect;
 mod lifecycle;

@@ -118,6 +118,7 @@ impl Shard {
     pub(crate) fn begin(self: &Rc<Self>) -> Result<(), String> {
         self.online().for_each(|place| place.store.serve());
         self.resume_moves();
+        self.load_groups();
         doors::open(self)
     }
 
@@ -142,6 +143,12 @@ impl Shard {
         let is_in = |partition: &Rc<Partition>| partition.directory() == number;
         let left: Vec<_> =
             self.partitions.borrow_mut().extract_if(|_, partition| is_in(partition)).collect();
+        let hosts = self
+            .hosts
+            .borrow_mut()
+            .extract_if(|_, host| host.directory() == number)
+            .collect::<Vec<_>>();
+        hosts.iter().for_each(|(_, host)| host.close());
         let mut moved = Vec::new();
         left.iter().for_each(|(_, partition)| partition.disturb(&mut moved));
         self.tell_moved(moved);
@@ -163,6 +170,7 @@ impl Shard {
             self.forget(topic).await;
         }
         if !delta.deleted.is_empty() {
+            self.forget_offsets(&delta.deleted);
             self.free_names().await;
         }
         for topic in &delta.created {
@@ -204,8 +212,10 @@ impl Shard {
                 }
             },
         };
-        let partition = Partition::new(log, number, config, state, self.config.node_id());
-        self.partitions.borrow_mut().insert(id, Rc::new(partition));
+        let node = self.config.node_id();
+        let partition = Rc::new(Partition::new(log, number, config, state, node));
+        self.partitions.borrow_mut().insert(id, Rc::clone(&partition));
+        self.coordinate(id, &topic.name, &partition);
     }
 
     async fn follow_partition(self: &Rc<Self>, image: &Image, id: PartitionId) {
@@ -238,6 +248,10 @@ impl Shard {
             if let Some(partition) = partition {
                 partition.disturb(&mut moved);
             }
+            let host = self.hosts.borrow_mut().remove(&id);
+            if let Some(host) = host {
+                host.close();
+            }
         }
         self.tell_moved(moved);
         // Together: each deletion is an entry of the log, and one group carries them all.
@@ -251,6 +265,13 @@ impl Shard {
                 tracing::error!(topic = %topic.name, partition = id.partition, %error, "the partition cannot be deleted");
             }
         }
+    }
+
+    /// What groups have committed for deleted topics goes with them.
+    fn forget_offsets(self: &Rc<Self>, topics: &[Arc<Topic>]) {
+        let deleted: Vec<_> = topics.iter().map(|topic| (topic.name.clone(), topic.id.0)).collect();
+        let hosts: Vec<_> = self.hosts.borrow().values().map(Rc::clone).collect();
+        hosts.iter().for_each(|host| host.topics_deleted(self, &deleted));
     }
 
     /// A deletion is answered when the topic's name can be used again, by any shard.
@@ -278,6 +299,10 @@ impl Shard {
     /// Finishes what is in flight and drains the logs. `None` for a directory that is offline, or goes offline now.
     pub(crate) async fn stop(self: &Rc<Self>) -> Vec<Option<Vec<CheckpointLine>>> {
         self.stopping.set(true);
+        // Who waits for a group is told to ask elsewhere: else connections would not end.
+        let hosts: Vec<_> = self.hosts.borrow_mut().drain().map(|(_, host)| host).collect();
+        hosts.iter().for_each(|host| host.close());
+        self.parked.end();
         doors::close(self).await;
         let places = self.places.get().map(Vec::as_slice).unwrap_or_default();
         let closes = places.iter().map(|place| async move {

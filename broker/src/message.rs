@@ -14,6 +14,7 @@ use storage::units::{Epoch, Offset, PartitionId, Timestamp};
 
 use crate::controller::{ControllerAnswer, ControllerRequest};
 use crate::directories::InUse;
+use crate::group::message::{GroupAnswer, GroupRequest};
 use crate::metadata::image::Image;
 use crate::metrics::Sample;
 use crate::moves::MoveRefusal;
@@ -31,6 +32,8 @@ pub enum Message {
     Unwatch { watch: u64, partitions: Vec<PartitionId> },
     /// Something moved for these watches; each is told once.
     Moved { watches: Vec<u64> },
+    /// The answer to a request of a group that had to wait, under the number of its wait.
+    Group { wait: u64, answer: Box<GroupAnswer> },
     /// The executor has nothing more to do: its loop ends.
     Leave,
 }
@@ -41,6 +44,7 @@ pub enum Ask {
     Read(ReadAsk),
     Offsets(Vec<OffsetsPart>),
     EpochEnds(Vec<EpochEndPart>),
+    Group(Box<GroupAsk>),
     /// The first image: open the log directories with the partitions placed on this shard.
     Open(Arc<Image>, InUse),
     /// A newer metadata image; answered when the partitions of the shard follow it.
@@ -68,6 +72,8 @@ pub enum Answer {
     Read(Vec<Result<Read, ReadRefusal>>),
     Offsets(Vec<Result<Option<FoundOffset>, ReadRefusal>>),
     EpochEnds(Vec<Result<(Epoch, Offset), ReadRefusal>>),
+    /// `None`: the answer follows as a message of its own.
+    Group(Option<Box<GroupAnswer>>),
     Opened(Result<Opened, String>),
     Applied,
     Serving(Result<(), String>),
@@ -130,6 +136,15 @@ pub struct Appended {
     /// Set on topics with `message.timestamp.type=LogAppendTime`; for a duplicate the time of its original, as in Kafka.
     pub append_time: Option<Timestamp>,
     pub log_start: Offset,
+}
+
+/// A request of a group, or of all groups of a partition.
+pub struct GroupAsk {
+    /// Of `__consumer_offsets`.
+    pub partition: PartitionId,
+    pub request: GroupRequest,
+    /// Where the answer is waited for, if it may have to wait.
+    pub wait: Option<u64>,
 }
 
 /// The partitions of one owner in a Fetch request, in the request's order.

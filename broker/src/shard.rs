@@ -24,10 +24,14 @@ use crate::controller::{ControllerAnswer, ControllerRequest};
 use crate::deadline::Deadlines;
 use crate::directories::LogDirectory;
 use crate::doors::Doors;
+use crate::group::host::Host;
+use crate::group::message::{GroupAnswer, GroupRequest};
+use crate::group::parked::Parked;
+use crate::group::{self, Refusal};
 use crate::guard::Pulse;
 use crate::message::{
-    Answer, AppendPart, Appended, Ask, EpochEndPart, FoundOffset, Message, OffsetsPart, Read,
-    ReadAsk, Seen,
+    Answer, AppendPart, Appended, Ask, EpochEndPart, FoundOffset, GroupAsk, Message, OffsetsPart,
+    Read, ReadAsk, Seen,
 };
 use crate::metadata::image::{Image, Partition as State};
 use crate::moves::Move;
@@ -36,6 +40,7 @@ use crate::placement::shard_of;
 use crate::ports::Port;
 use crate::sessions::Sessions;
 use crate::stats::Stats;
+use crate::turnstile::Turnstile;
 use crate::waiting::Waits;
 
 /// Messages after which the ring has its turn.
@@ -65,9 +70,16 @@ pub(crate) struct Shard {
     pub(crate) pulse: Arc<Pulse>,
     pub(crate) moves: RefCell<HashMap<PartitionId, Rc<Move>>>,
     pub(crate) partitions: RefCell<HashMap<PartitionId, Rc<Partition>>>,
+    /// The coordinators of groups, by the partition of `__consumer_offsets`.
+    pub(crate) hosts: RefCell<HashMap<PartitionId, Rc<Host>>>,
+    /// Coordinators load in turns.
+    loads: Rc<Turnstile>,
+    /// Requests from here that wait for a group elsewhere.
+    pub(crate) parked: Rc<Parked>,
     image: RefCell<Arc<Image>>,
     calls: Calls,
     pub(crate) stopping: Cell<bool>,
+    serving: Cell<bool>,
     /// Everything that must stop with the shard: its listeners and connections.
     pub(crate) doors: RefCell<Doors>,
 }
@@ -117,8 +129,12 @@ impl Shard {
             pulse,
             moves: RefCell::default(),
             partitions: RefCell::default(),
+            hosts: RefCell::default(),
+            loads: Rc::default(),
+            parked: Rc::default(),
             image: RefCell::new(Arc::new(Image::empty())),
             stopping: Cell::new(false),
+            serving: Cell::new(false),
             doors: RefCell::new(Doors::new(ports)),
         })
     }
@@ -176,7 +192,7 @@ impl Shard {
         &self,
         owner: usize,
         ask: Ask,
-    ) -> impl Future<Output = Result<Answer, Stopped>> + 'static {
+    ) -> impl Future<Output = Result<Answer, Stopped>> + use<> {
         self.calls.ask(owner, ask)
     }
 
@@ -220,6 +236,7 @@ impl Shard {
             Message::Moved { watches } => {
                 watches.into_iter().for_each(|watch| self.waits.moved(watch))
             }
+            Message::Group { wait, answer } => self.parked.answered(wait, *answer),
             Message::Leave => {}
         }
         self.calls.pump(from);
@@ -243,6 +260,7 @@ impl Shard {
                 self.spawn(async move { answer(Answer::Offsets(shard.find_offsets(&parts).await)) })
             }
             Ask::EpochEnds(parts) => answer(Answer::EpochEnds(self.epoch_ends(&parts))),
+            Ask::Group(ask) => self.serve_group(from, id, *ask),
             Ask::Open(image, directories) => self.spawn(async move {
                 answer(Answer::Opened(shard.open(image, &directories).await));
             }),
@@ -267,6 +285,125 @@ impl Shard {
             }
             Ask::Control(_) => tracing::error!("a question for the controller came to a shard"),
         }
+    }
+
+    fn serve_group(self: &Rc<Self>, from: usize, id: u32, ask: GroupAsk) {
+        let answered = self.group(ask.partition, ask.request);
+        if ask.wait.is_some() {
+            self.post(from, Message::Answer { id, answer: Answer::Group(None) });
+        }
+        let shard = Rc::clone(self);
+        self.spawn(async move {
+            let answer = Box::new(answered.await);
+            shard.post(
+                from,
+                match ask.wait {
+                    Some(wait) => Message::Group { wait, answer },
+                    None => Message::Answer { id, answer: Answer::Group(Some(answer)) },
+                },
+            );
+        });
+    }
+
+    /// Asks a coordinator of this shard, before this returns unless too much is in memory for another commit.
+    pub(crate) fn group(
+        self: &Rc<Self>,
+        partition: PartitionId,
+        request: GroupRequest,
+    ) -> impl Future<Output = GroupAnswer> + use<> {
+        let lost = request.refused(Refusal::NotCoordinator);
+        let shard = Rc::clone(self);
+        let host = self.hosts.borrow().get(&partition).map(Rc::clone);
+        let place = host.as_ref().and_then(|host| self.place(host.directory()));
+        let full = place.is_some_and(|place| !place.store.has_room());
+        let wait = matches!(request, GroupRequest::Commit(_)) && full;
+        let (asked, later) = match host {
+            Some(host) if wait => (None, Some((host, request))),
+            Some(host) => (Some(host.ask(self, request)), None),
+            None => (None, None),
+        };
+        async move {
+            let asked = match later {
+                Some((host, request)) => {
+                    shard.room(host.directory()).await;
+                    Some(host.ask(&shard, request))
+                }
+                None => asked,
+            };
+            match asked {
+                Some(asked) => asked.await.unwrap_or(lost),
+                None => lost,
+            }
+        }
+    }
+
+    /// Groups of this shard, their offsets, and requests that wait for them.
+    pub(crate) fn group_counts(&self) -> (usize, usize, usize) {
+        let add = |(a, b, c): (usize, usize, usize), (d, e, f)| (a + d, b + e, c + f);
+        self.hosts.borrow().values().map(|host| host.counts()).fold((0, 0, 0), add)
+    }
+
+    /// Asks the coordinator that owns this partition of `__consumer_offsets`, wherever it is.
+    pub(crate) fn coordinator(
+        self: &Rc<Self>,
+        partition: PartitionId,
+        request: GroupRequest,
+    ) -> impl Future<Output = GroupAnswer> + use<> {
+        let lost = request.refused(Refusal::NotCoordinator);
+        let owner = self.owner(partition);
+        let wait = (owner != self.number && request.may_park()).then(|| self.parked.begin());
+        let number = wait.as_ref().map(|wait| wait.number);
+        let (here, asked) = if owner == self.number {
+            (Some(self.group(partition, request)), None)
+        } else {
+            let ask = GroupAsk { partition, request, wait: number };
+            (None, Some(self.ask(owner, Ask::Group(Box::new(ask)))))
+        };
+        async move {
+            match (here, asked) {
+                (Some(here), _) => here.await,
+                (None, Some(asked)) => match (asked.await, wait) {
+                    (Ok(Answer::Group(Some(answer))), _) => *answer,
+                    (Ok(Answer::Group(None)), Some(wait)) => wait.answer().await.unwrap_or(lost),
+                    _ => lost,
+                },
+                (None, None) => lost,
+            }
+        }
+    }
+
+    /// Takes up the groups of a partition of `__consumer_offsets` that this shard leads.
+    pub(crate) fn coordinate(
+        self: &Rc<Self>,
+        id: PartitionId,
+        topic: &str,
+        partition: &Rc<Partition>,
+    ) {
+        if topic != group::TOPIC {
+            return;
+        }
+        let host = Host::new(id, Rc::clone(partition), self.config.groups.codec);
+        self.hosts.borrow_mut().insert(id, Rc::clone(&host));
+        if self.serving.get() {
+            self.load(host);
+        }
+    }
+
+    /// Groups are loaded, and may write, from when the epochs of partitions that were stopped uncleanly are raised.
+    pub(crate) fn load_groups(self: &Rc<Self>) {
+        self.serving.set(true);
+        let hosts: Vec<_> = self.hosts.borrow().values().map(Rc::clone).collect();
+        hosts.into_iter().for_each(|host| self.load(host));
+    }
+
+    fn load(self: &Rc<Self>, host: Rc<Host>) {
+        let shard = Rc::clone(self);
+        self.spawn(async move {
+            // One after another: each reads megabytes at a time.
+            let mut turn = shard.loads.enter();
+            turn.come().await;
+            Rc::clone(&host).load(Rc::clone(&shard)).await;
+        });
     }
 
     pub(crate) fn spawn(self: &Rc<Self>, future: impl Future<Output = ()> + 'static) {

@@ -135,7 +135,11 @@ impl Stats {
         let gauge = |name, help, value: usize| {
             Sample::gauge(name, help, value as f64).with("shard", number)
         };
+        let (groups, offsets, waiting) = shard.group_counts();
         let mut samples = vec![
+            gauge("odradek_groups", "Groups that the shard coordinates", groups),
+            gauge("odradek_group_offsets", "Offsets that groups have committed", offsets),
+            gauge("odradek_group_waits", "Requests that wait for a group", waiting),
             counter(
                 "odradek_mesh_messages_total",
                 "Messages from other executors",

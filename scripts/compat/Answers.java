@@ -24,6 +24,8 @@ final class Answers {
         all.put("OffsetForLeaderEpoch", new LeaderEpochCases());
         all.put("Fetch", new FetchCases());
         all.put("FetchSession", new FetchSessionCases());
+        all.put("Groups", new GroupCases());
+        all.put("Offsets", new OffsetCases());
         List<String> chosen = args.length > 2 && !args[2].isEmpty() ? List.of(args[2].split(",")) : List.copyOf(all.keySet());
 
         try (Peer kafka = new Peer("kafka", Integer.parseInt(args[0])); Peer ours = new Peer("ours", Integer.parseInt(args[1]))) {

@@ -28,6 +28,8 @@ final class Masks {
             "logAppendTimeMs: whether it is a time",
             "the bounds of time in Produce's texts",
             "the order of topics and partitions in the responses to Produce and DeleteTopics, of topics in those to Metadata: Kafka's is by hash or by lot",
+            "the order of groups, topics and partitions in the responses of groups: Kafka's is by hash",
+            "member ids: replaced by the name that the case has for them",
             "the order of topics and partitions in the responses of a fetch session: Kafka moves what had records behind the others",
             "a torn batch at the end of a fetch's records: Kafka cuts at the byte, ours behind a whole batch",
             "documentation of DescribeConfigs: in our own words",
@@ -104,6 +106,18 @@ final class Masks {
                         sort(answer.get("responses"), "partitions");
                     }
                 }
+            }
+        }
+        for (JsonNode answer : List.of(kafka, ours)) {
+            switch (api) {
+                case LIST_GROUPS -> sort(answer.get("groups"));
+                case DELETE_GROUPS -> sort(answer.get("results"));
+                case OFFSET_COMMIT, OFFSET_DELETE -> sort(answer.get("topics"), "partitions");
+                case OFFSET_FETCH -> {
+                    sort(answer.get("topics"), "partitions");
+                    answer.path("groups").forEach(group -> sort(group.get("topics"), "partitions"));
+                }
+                default -> { }
             }
         }
         if (api == ApiMessageType.METADATA) {

@@ -1,4 +1,4 @@
-"""confluent-kafka for Python (a current librdkafka): produce, assign, seek while fetching, watermarks, offsets for times; no groups."""
+"""confluent-kafka for Python (a current librdkafka): produce, assign, seek while fetching, watermarks, offsets for times."""
 
 import time
 import sys, pathlib

@@ -37,20 +37,27 @@ class Directory:
         self.turn = self.context.broker(data=self.path).start()
         return self.turn
 
-    def back_and_forth(self, topics, before):
-        """The broker reads what was there `before`, adds to it and stops; Kafka the same; the broker once more."""
+    def back_and_forth(self, topics, before, group=None, at=None):
+        """The broker reads what was there `before`, adds to it and stops; Kafka the same; the broker once more. A `group` that has
+        committed `at` in the first of the topics reads on in each of them."""
         for start in (self.ours, self.kafka, self.ours):
             broker = start()
             compare(before, everything(broker, topics), type_of(broker))
             for topic in topics:
                 if not topic.startswith("__"):
                     fill(broker, topic, 50, codec="lz4")
+            if group:
+                equal(committed(broker, topics[0], group), at, f"what {type_of(broker)} has of the group")
+                commit(broker, topics[0], group, 20)
+                at = committed(broker, topics[0], group)
             before = everything(broker, topics)
             offsets = offsets_of(broker, topics)
             broker.stop()
         broker = self.kafka()
         compare(before, everything(broker, topics), "Kafka in the end")
         equal(offsets_of(broker, topics), offsets, "first and last offsets")
+        if group:
+            equal(committed(broker, topics[0], group), at, "what Kafka has of the group in the end")
         broker.stop()
         broker.remove()
 
@@ -84,6 +91,13 @@ def commit(broker, topic, group, count):
     equal(len(consumer.consume(count, 60)), count, "records of a group")
     consumer.commit(asynchronous=False)
     consumer.close()
+
+
+def committed(broker, topic, group):
+    consumer = Consumer({"bootstrap.servers": broker.address, "group.id": group})
+    found = consumer.committed([TopicPartition(topic, p) for p in range(2)], timeout=30)
+    consumer.close()
+    return [p.offset for p in found]
 
 
 def everything(broker, topics):
@@ -153,8 +167,10 @@ def codecs_segments_and_a_moved_start(context):
     before = everything(broker, topics)
     equal(before["read_committed"]["rolled", 0][0][0], 1700, "first offset after delete-records")
     assert any(before["read_committed"]["__consumer_offsets", p] for p in range(50)), "no group has committed"
+    at = committed(broker, "mixed", "readers")
+    equal(sum(max(offset, 0) for offset in at), 800, "what the group has committed")
     broker.stop()
-    directory.back_and_forth(topics, before)
+    directory.back_and_forth(topics, before, "readers", at)
 
 
 @case

@@ -78,7 +78,7 @@ pub(crate) struct AskedTopics(RefCell<HashSet<ByteString>>);
 
 impl AskedTopics {
     /// Those of the names that are to be asked for now.
-    fn begin(&self, names: impl Iterator<Item = ByteString>) -> Vec<ByteString> {
+    pub(super) fn begin(&self, names: impl Iterator<Item = ByteString>) -> Vec<ByteString> {
         let mut asked = self.0.borrow_mut();
         let mut new = Vec::new();
         for name in names {
@@ -89,7 +89,7 @@ impl AskedTopics {
         new
     }
 
-    fn end(&self, names: &[ByteString]) {
+    pub(super) fn end(&self, names: &[ByteString]) {
         let mut asked = self.0.borrow_mut();
         names.iter().for_each(|name| drop(asked.take(name)));
     }

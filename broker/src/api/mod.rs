@@ -6,22 +6,35 @@
 
 pub(crate) mod alter_replica_log_dirs;
 pub(crate) mod api_versions;
+mod coordination;
 pub(crate) mod create_topics;
+pub(crate) mod delete_groups;
 pub(crate) mod delete_topics;
 pub(crate) mod describe_configs;
+pub(crate) mod describe_groups;
 pub(crate) mod describe_log_dirs;
 mod error;
 pub(crate) mod fetch;
+pub(crate) mod find_coordinator;
 mod groups;
+pub(crate) mod heartbeat;
 pub(crate) mod init_producer_id;
+pub(crate) mod join_group;
+pub(crate) mod leave_group;
+pub(crate) mod list_groups;
 pub(crate) mod list_offsets;
 pub(crate) mod metadata;
+pub(crate) mod offset_commit;
+pub(crate) mod offset_delete;
+pub(crate) mod offset_fetch;
 pub(crate) mod offset_for_leader_epoch;
 pub(crate) mod produce;
+pub(crate) mod sync_group;
 
 use std::rc::Rc;
 
 use bytes::Bytes;
+use bytestring::ByteString;
 use net::connection::{CloseReason, Outcome, Peer, Service};
 use net::wire::{AnyRequest, DecodeError, Decoder, Request, RequestHeader};
 
@@ -35,6 +48,8 @@ pub(crate) struct Context {
     pub shard: Rc<Shard>,
     pub peer: Rc<Peer>,
     pub correlation_id: i32,
+    /// What the client calls itself.
+    pub client_id: Option<ByteString>,
     _in_flight: InFlight,
 }
 
@@ -56,6 +71,7 @@ pub(crate) enum Operation {
 pub(crate) enum Resource<'a> {
     Cluster,
     Topic(&'a str),
+    Group(&'a str),
 }
 
 impl Context {
@@ -80,6 +96,7 @@ impl Service for Api {
             shard: Rc::clone(&self.0),
             peer,
             correlation_id: header.correlation_id,
+            client_id: header.client_id.clone(),
             _in_flight: self.0.pulse.begin(),
         };
         if cx.shard.stopping.get() {
@@ -102,6 +119,19 @@ async fn dispatch(cx: Context, version: i16, request: AnyRequest) -> Outcome {
         AnyRequest::Fetch(request) => fetch::call(cx, version, request),
         AnyRequest::ListOffsets(request) => later(cx, version, request, list_offsets::handle),
         AnyRequest::Metadata(request) => later(cx, version, request, metadata::handle),
+        AnyRequest::OffsetCommit(request) => offset_commit::call(cx, version, request),
+        AnyRequest::OffsetFetch(request) => offset_fetch::call(cx, version, request),
+        AnyRequest::JoinGroup(request) => join_group::call(cx, version, request),
+        AnyRequest::Heartbeat(request) => heartbeat::call(cx, version, request),
+        AnyRequest::LeaveGroup(request) => leave_group::call(cx, version, request),
+        AnyRequest::SyncGroup(request) => sync_group::call(cx, version, request),
+        AnyRequest::DescribeGroups(request) => describe_groups::call(cx, version, request),
+        AnyRequest::ListGroups(request) => list_groups::call(cx, version, request),
+        AnyRequest::DeleteGroups(request) => delete_groups::call(cx, version, request),
+        AnyRequest::OffsetDelete(request) => offset_delete::call(cx, version, request),
+        AnyRequest::FindCoordinator(request) => {
+            later(cx, version, request, find_coordinator::handle)
+        }
         AnyRequest::ApiVersions(request) => {
             let response = api_versions::handle(&cx, version, &request);
             answer::<net::wire::api_versions::ApiVersionsRequest>(&cx, version, &response)
@@ -139,6 +169,18 @@ where
 {
     Outcome::Later(Box::pin(async move {
         let response = handle(&cx, version, request).await;
+        parts::<R>(&cx, version, &response)
+    }))
+}
+
+/// Runs the rest of a handler behind the connection, after its first stage.
+fn then<R: Request>(
+    cx: Context,
+    version: i16,
+    rest: impl AsyncFnOnce(&Context) -> R::Response + 'static,
+) -> Outcome {
+    Outcome::Later(Box::pin(async move {
+        let response = rest(&cx).await;
         parts::<R>(&cx, version, &response)
     }))
 }

@@ -7,6 +7,7 @@
 //! - A transactional id, or a transactional batch, is refused with TRANSACTIONAL_ID_AUTHORIZATION_FAILED: transactions are not
 //!   served.
 //! - Topics are named by name to version 12, by id from 13 on (KIP-516); an unknown id is echoed.
+//! - Topics that only brokers write to are refused with INVALID_TOPIC_EXCEPTION, except from the client id `__admin_client`.
 //! - A partition's error does not touch the others.
 
 use std::time::Duration;
@@ -28,6 +29,7 @@ use crate::clock;
 use crate::message::{Acks, Answer, AppendPart, Appended, Ask};
 use crate::partition::AppendRefusal;
 use crate::shard::acknowledge_all;
+use crate::topic_name;
 
 /// The first version that may carry zstd (KIP-110).
 const ZSTD: i16 = 7;
@@ -113,11 +115,16 @@ impl Work {
                 Some(_) => None,
             }
         };
+        // Kafka's admin client may, by its name: to repair what is kept there.
+        let internal = found.is_some_and(|found| topic_name::internal(&found.name))
+            && cx.client_id.as_deref() != Some("__admin_client");
         let mut answered = Vec::with_capacity(topic.partition_data.len());
         for PartitionProduceData { index, records } in topic.partition_data {
             let id = found.map(|found| PartitionId { topic: found.id, partition: index });
             let known = found.is_some_and(|found| found.partition(index).is_some());
-            let code = refusal.or((!known).then_some(ErrorCode::UNKNOWN_TOPIC_OR_PARTITION));
+            let code = refusal
+                .or((!known).then_some(ErrorCode::UNKNOWN_TOPIC_OR_PARTITION))
+                .or(internal.then_some(ErrorCode::INVALID_TOPIC_EXCEPTION));
             match (code, id, records, acks) {
                 (None, Some(partition), Some(records), Some(acks)) => {
                     let part =

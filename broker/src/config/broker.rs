@@ -9,6 +9,7 @@ use std::sync::Arc;
 
 use storage::{CleanerOptions, Durability};
 
+use super::groups::Groups;
 use super::listeners::{Advertised, Listener};
 use super::memory::{Memory, ShardMemory};
 use super::settings::Settings;
@@ -67,6 +68,7 @@ pub struct Config {
     /// `log.cleaner.*`, for all shards together.
     pub(super) cleaner: CleanerOptions,
 
+    pub groups: Groups,
     pub metadata: MetadataLog,
 
     /// What a topic without overrides gets.

@@ -5,10 +5,12 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
+use storage::batch::Codec;
 use storage::units::TopicId;
 use storage::{CleanerOptions, Durability};
 
 use super::broker::{Config, MetadataLog};
+use super::groups::Groups;
 use super::key::{InvalidValue, Value};
 use super::listeners::{Fault, ListenerKeys, endpoints};
 use super::memory::{Memory, SHARD_BYTES_MIN, parse_size};
@@ -18,10 +20,11 @@ use super::topic::TopicConfig;
 
 /// All that is wrong is told, not only the first.
 pub(super) fn build(settings: Settings) -> Result<Config, Vec<Fault>> {
-    let mut faults: Vec<Fault> = [roles, quorum, times, connections, directories]
-        .iter()
-        .filter_map(|check| check(&settings).err())
-        .collect();
+    let mut faults: Vec<Fault> =
+        [roles, quorum, times, connections, directories, offsets_codec, session_timeouts]
+            .iter()
+            .filter_map(|check| check(&settings).err())
+            .collect();
     let parts = (
         listeners(&settings),
         memory(&settings),
@@ -99,6 +102,7 @@ fn config(
         producer_id_expiration_check_ms: number.time("producer.id.expiration.check.interval.ms"),
         retention_check_ms: number.time("log.retention.check.interval.ms"),
         cleaner: cleaner(&settings),
+        groups: groups(&number),
         metadata: metadata(&number),
         topic_defaults: Arc::new(TopicConfig::of_broker(&settings)),
         settings,
@@ -130,6 +134,26 @@ fn cleaner(settings: &Settings) -> CleanerOptions {
         bytes_per_second: real("log.cleaner.io.max.bytes.per.second", defaults.bytes_per_second),
         io_bytes: number.size("log.cleaner.io.buffer.size"),
         backoff: Duration::from_millis(number.time("log.cleaner.backoff.ms")),
+    }
+}
+
+fn groups(number: &Numbers<'_>) -> Groups {
+    let codec = i16::try_from(number.long("offsets.topic.compression.codec")).ok();
+    Groups {
+        session_min_ms: number.int("group.min.session.timeout.ms"),
+        session_max_ms: number.int("group.max.session.timeout.ms"),
+        size_max: number.size("group.max.size"),
+        initial_delay_ms: number.int("group.initial.rebalance.delay.ms"),
+        metadata_max: number.size("offset.metadata.max.bytes"),
+        retention_ms: number.long("offsets.retention.minutes").saturating_mul(60_000),
+        expiry_every_ms: number.time("offsets.retention.check.interval.ms"),
+        commit_timeout_ms: number.time("offsets.commit.timeout.ms"),
+        load_bytes: number.size("offsets.load.buffer.size"),
+        codec: codec.and_then(Codec::from_bits).unwrap_or(Codec::None),
+        partitions: number.int("offsets.topic.num.partitions"),
+        replication_factor: i16::try_from(number.int("offsets.topic.replication.factor"))
+            .unwrap_or(i16::MAX),
+        segment_bytes: number.int("offsets.topic.segment.bytes"),
     }
 }
 
@@ -287,6 +311,28 @@ fn times(settings: &Settings) -> Result<(), Fault> {
         return Err((min, format!("{min} must not be more than {max}")));
     }
     Ok(())
+}
+
+fn offsets_codec(settings: &Settings) -> Result<(), Fault> {
+    let key = "offsets.topic.compression.codec";
+    match Numbers(settings).long(key) {
+        0..=4 => Ok(()),
+        other => Err((
+            key,
+            format!(
+                "Unknown compression type id: {other}; 0 is none, 1 gzip, 2 snappy, 3 lz4, 4 zstd"
+            ),
+        )),
+    }
+}
+
+fn session_timeouts(settings: &Settings) -> Result<(), Fault> {
+    let (min, max) = ("group.min.session.timeout.ms", "group.max.session.timeout.ms");
+    let number = Numbers(settings);
+    match number.int(min) <= number.int(max) {
+        true => Ok(()),
+        false => Err((max, format!("{max} must be greater than or equal to {min}"))),
+    }
 }
 
 fn connections(settings: &Settings) -> Result<(), Fault> {

@@ -7,6 +7,7 @@ mod broker;
 mod build;
 pub mod command_line;
 pub mod describe;
+mod groups;
 mod in_force;
 pub mod key;
 mod listeners;
@@ -18,6 +19,7 @@ pub mod topic;
 
 pub use broker::{Config, MetadataLog};
 pub use command_line::{Command, Invocation};
+pub use groups::Groups;
 pub use listeners::{Advertised, Listener};
 pub use load::{Loaded, Place, Problem, Refused, load};
 pub use memory::{Memory, ShardMemory, parse_size};

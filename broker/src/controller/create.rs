@@ -6,7 +6,7 @@
 use std::collections::{HashMap, HashSet};
 
 use bytestring::ByteString;
-use net::wire::create_topics::CreatableTopic;
+use net::wire::create_topics::{CreatableTopic, CreatableTopicConfig};
 use replication::controller::assignment::{self, Assigned};
 use replication::controller::placement::{self, UsableBroker};
 use storage::units::TopicId;
@@ -18,6 +18,7 @@ use super::refusal::{PARTITIONS_PER_REQUEST_MAX, TopicRefusal};
 use super::{CreatedTopic, names};
 use crate::config::Config;
 use crate::config::topic::{self, Overrides};
+use crate::group;
 use crate::metadata::directory;
 use crate::metadata::image::{ConfigResource, Image, UNASSIGNED_DIRECTORY};
 use crate::metadata::records::{ConfigRecord, PartitionRecord, Record, TopicRecord};
@@ -87,6 +88,29 @@ fn plan_distinct(
         return refuse_all("Unable to perform excessively large batch operation.");
     }
     (records, outcomes)
+}
+
+/// The topic in which groups are kept, as the broker's configuration says; with no more replicas than there are brokers.
+pub fn offsets_topic(image: &Image, config: &Config) -> CreatableTopic {
+    let usable = image.brokers().filter(|broker| broker.takes_replicas()).count();
+    let usable = i16::try_from(usable.max(1)).unwrap_or(i16::MAX);
+    let segment = config.groups.segment_bytes.to_string();
+    let configs = [
+        ("cleanup.policy", "compact"),
+        ("compression.type", "producer"),
+        ("segment.bytes", &segment),
+    ];
+    let config_of = |(name, value): (&str, &str)| CreatableTopicConfig {
+        name: name.into(),
+        value: Some(value.into()),
+    };
+    CreatableTopic {
+        name: group::TOPIC.into(),
+        num_partitions: config.groups.partitions,
+        replication_factor: config.groups.replication_factor.min(usable),
+        configs: configs.into_iter().map(config_of).collect(),
+        ..CreatableTopic::default()
+    }
 }
 
 /// What the request would make at most, before any of it is made.

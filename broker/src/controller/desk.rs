@@ -13,6 +13,7 @@ use super::ledger::{Ledger, LedgerError};
 use super::refusal::{TopicRefusal, Unwritten};
 use super::{ControllerAnswer, ControllerRequest, create, delete, places, producer_ids};
 use crate::config::Config;
+use crate::group;
 use crate::metadata::Image;
 use crate::metadata::log::MetadataLog;
 use crate::metadata::records::Record;
@@ -95,11 +96,15 @@ impl<L: MetadataLog, F: Followers> Desk<L, F> {
         names: Vec<ByteString>,
         now: Timestamp,
     ) -> Result<ControllerAnswer, Unwritten> {
-        let with_defaults = |name| CreatableTopic {
-            name,
-            num_partitions: -1,
-            replication_factor: -1,
-            ..CreatableTopic::default()
+        let (image, config) = (self.ledger.image(), &self.config);
+        let with_defaults = |name: ByteString| match &*name {
+            group::TOPIC => create::offsets_topic(image, config),
+            _ => CreatableTopic {
+                name,
+                num_partitions: -1,
+                replication_factor: -1,
+                ..CreatableTopic::default()
+            },
         };
         let topics: Vec<CreatableTopic> = names.into_iter().map(with_defaults).collect();
         let created = self.create(&topics, false, now).await?;

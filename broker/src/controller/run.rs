@@ -76,7 +76,10 @@ pub async fn run(own: Own, ring: Ring, endpoint: Rc<Endpoint<Message>>) {
             }
             Message::Answer { id, answer } => calls.answered(from, id, answer),
             Message::Leave => break,
-            Message::Watch { .. } | Message::Unwatch { .. } | Message::Moved { .. } => {
+            Message::Watch { .. }
+            | Message::Unwatch { .. }
+            | Message::Moved { .. }
+            | Message::Group { .. } => {
                 tracing::error!(from, "a message for a shard came to the controller");
             }
         }
@@ -170,6 +173,7 @@ impl Worker {
             | Ask::Offsets(_)
             | Ask::EpochEnds(_)
             | Ask::Open(..)
+            | Ask::Group(_)
             | Ask::Apply(_)
             | Ask::Fail(..)
             | Ask::Move(_)

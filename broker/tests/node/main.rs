@@ -6,4 +6,5 @@ mod client;
 mod compaction;
 mod data;
 mod directories;
+mod groups;
 mod life;

@@ -4,8 +4,10 @@ use std::ops::RangeInclusive;
 
 use super::{
     DecodeError, Decoder, Request, RequestHeader, Wire, alter_replica_log_dirs, api_versions,
-    create_topics, delete_topics, describe_configs, describe_log_dirs, fetch, init_producer_id,
-    list_offsets, metadata, offset_for_leader_epoch, produce,
+    create_topics, delete_groups, delete_topics, describe_configs, describe_groups,
+    describe_log_dirs, fetch, find_coordinator, heartbeat, init_producer_id, join_group,
+    leave_group, list_groups, list_offsets, metadata, offset_commit, offset_delete, offset_fetch,
+    offset_for_leader_epoch, produce, sync_group,
 };
 
 macro_rules! apis {
@@ -43,6 +45,15 @@ apis! {
     Fetch = fetch::FetchRequest;
     ListOffsets = list_offsets::ListOffsetsRequest;
     Metadata = metadata::MetadataRequest;
+    OffsetCommit = offset_commit::OffsetCommitRequest;
+    OffsetFetch = offset_fetch::OffsetFetchRequest;
+    FindCoordinator = find_coordinator::FindCoordinatorRequest;
+    JoinGroup = join_group::JoinGroupRequest;
+    Heartbeat = heartbeat::HeartbeatRequest;
+    LeaveGroup = leave_group::LeaveGroupRequest;
+    SyncGroup = sync_group::SyncGroupRequest;
+    DescribeGroups = describe_groups::DescribeGroupsRequest;
+    ListGroups = list_groups::ListGroupsRequest;
     ApiVersions = api_versions::ApiVersionsRequest;
     CreateTopics = create_topics::CreateTopicsRequest;
     DeleteTopics = delete_topics::DeleteTopicsRequest;
@@ -51,6 +62,8 @@ apis! {
     DescribeConfigs = describe_configs::DescribeConfigsRequest;
     AlterReplicaLogDirs = alter_replica_log_dirs::AlterReplicaLogDirsRequest;
     DescribeLogDirs = describe_log_dirs::DescribeLogDirsRequest;
+    DeleteGroups = delete_groups::DeleteGroupsRequest;
+    OffsetDelete = offset_delete::OffsetDeleteRequest;
 }
 
 /// What is known of an API.

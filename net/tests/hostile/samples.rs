@@ -4,6 +4,9 @@
 use super::{Tally, attack as run};
 use net::wire::*;
 
+#[path = "groups.rs"]
+mod groups;
+
 fn some<T: Default>() -> Vec<T> {
     vec![T::default()]
 }
@@ -23,6 +26,17 @@ pub(super) fn attack(api: &Api, version: i16, rounds: u64) -> Tally {
         "DescribeConfigs" => run(version, describe_configs(), rounds),
         "AlterReplicaLogDirs" => run(version, alter_replica_log_dirs(), rounds),
         "DescribeLogDirs" => run(version, describe_log_dirs(), rounds),
+        "OffsetCommit" => run(version, groups::offset_commit(), rounds),
+        "OffsetFetch" => run(version, groups::offset_fetch(version), rounds),
+        "FindCoordinator" => run(version, groups::find_coordinator(version), rounds),
+        "JoinGroup" => run(version, groups::join_group(), rounds),
+        "Heartbeat" => run(version, groups::heartbeat(), rounds),
+        "LeaveGroup" => run(version, groups::leave_group(version), rounds),
+        "SyncGroup" => run(version, groups::sync_group(), rounds),
+        "DescribeGroups" => run(version, groups::describe_groups(), rounds),
+        "ListGroups" => run(version, groups::list_groups(version), rounds),
+        "DeleteGroups" => run(version, groups::delete_groups(), rounds),
+        "OffsetDelete" => run(version, groups::offset_delete(), rounds),
         name => panic!("{name} is served and not attacked"),
     }
 }

@@ -38,6 +38,17 @@ checks! {
     fetch FetchRequest;
     list_offsets ListOffsetsRequest;
     metadata MetadataRequest;
+    offset_commit OffsetCommitRequest;
+    offset_fetch OffsetFetchRequest;
+    find_coordinator FindCoordinatorRequest;
+    join_group JoinGroupRequest;
+    heartbeat HeartbeatRequest;
+    leave_group LeaveGroupRequest;
+    sync_group SyncGroupRequest;
+    describe_groups DescribeGroupsRequest;
+    list_groups ListGroupsRequest;
+    delete_groups DeleteGroupsRequest;
+    offset_delete OffsetDeleteRequest;
     api_versions ApiVersionsRequest;
     create_topics CreateTopicsRequest;
     delete_topics DeleteTopicsRequest;

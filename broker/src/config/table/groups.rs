@@ -43,13 +43,13 @@ keys! { pub(crate) GROUPS:
         "The group protocols that are served."
     "group.coordinator.threads", Int = "4", AtLeast(1), High, ReadOnly, Public, Unneeded;
         "Threads of the group coordinator in Kafka."
-    "group.initial.rebalance.delay.ms", Int = "3000", Any, Medium, ReadOnly, Public, Later;
+    "group.initial.rebalance.delay.ms", Int = "3000", Any, Medium, ReadOnly, Public, Used;
         "How long an empty classic group waits for more members before its first rebalance."
-    "group.max.session.timeout.ms", Int = "1800000", Any, Medium, ReadOnly, Public, Later;
+    "group.max.session.timeout.ms", Int = "1800000", Any, Medium, ReadOnly, Public, Used;
         "The largest session timeout that a classic member may ask for."
-    "group.max.size", Int = "2147483647", AtLeast(1), Medium, ReadOnly, Public, Later;
+    "group.max.size", Int = "2147483647", AtLeast(1), Medium, ReadOnly, Public, Used;
         "The most members of a classic group."
-    "group.min.session.timeout.ms", Int = "6000", Any, Medium, ReadOnly, Public, Later;
+    "group.min.session.timeout.ms", Int = "6000", Any, Medium, ReadOnly, Public, Used;
         "The smallest session timeout that a classic member may ask for."
     "group.share.assignment.interval.ms", Int = "1000", AtLeast(0), Medium, ClusterWide, Public, Later;
         "The least time between two assignments of a share group."
@@ -123,23 +123,23 @@ keys! { pub(crate) GROUPS:
         "Standby replicas of each task of a streams group."
     "group.streams.session.timeout.ms", Int = "45000", AtLeast(1), Medium, ReadOnly, Public, Later;
         "How long a silent member of a streams group is waited for."
-    "offset.metadata.max.bytes", Int = "4096", Any, High, ReadOnly, Public, Later;
+    "offset.metadata.max.bytes", Int = "4096", Any, High, ReadOnly, Public, Used;
         "The longest metadata text that a consumer may commit beside an offset."
-    "offsets.commit.timeout.ms", Int = "5000", AtLeast(1), High, ReadOnly, Public, Later;
+    "offsets.commit.timeout.ms", Int = "5000", AtLeast(1), High, ReadOnly, Public, Used;
         "How long a commit of offsets waits for the replicas."
-    "offsets.load.buffer.size", Int = "5242880", AtLeast(1), High, ReadOnly, Public, Later;
+    "offsets.load.buffer.size", Int = "5242880", AtLeast(1), High, ReadOnly, Public, Used;
         "How many bytes are read at once while committed offsets are loaded."
-    "offsets.retention.check.interval.ms", Long = "600000", AtLeast(1), High, ReadOnly, Public, Later;
+    "offsets.retention.check.interval.ms", Long = "600000", AtLeast(1), High, ReadOnly, Public, Used;
         "How often expired offsets are looked for."
-    "offsets.retention.minutes", Int = "10080", AtLeast(1), High, ReadOnly, Public, Later;
+    "offsets.retention.minutes", Int = "10080", AtLeast(1), High, ReadOnly, Public, Used;
         "How long an unused group's offsets are kept."
-    "offsets.topic.compression.codec", Int = "0", Any, High, ReadOnly, Public, Later;
+    "offsets.topic.compression.codec", Int = "0", Any, High, ReadOnly, Public, Used;
         "The codec of the offsets topic, by number; 0 is none."
-    "offsets.topic.num.partitions", Int = "50", AtLeast(1), High, ReadOnly, Public, Later;
+    "offsets.topic.num.partitions", Int = "50", AtLeast(1), High, ReadOnly, Public, Used;
         "Partitions of the offsets topic; not to be changed later."
-    "offsets.topic.replication.factor", Short = "3", AtLeast(1), High, ReadOnly, Public, Later;
+    "offsets.topic.replication.factor", Short = "3", AtLeast(1), High, ReadOnly, Public, Used;
         "Replicas of the offsets topic."
-    "offsets.topic.segment.bytes", Int = "104857600", AtLeast(1), High, ReadOnly, Public, Later;
+    "offsets.topic.segment.bytes", Int = "104857600", AtLeast(1), High, ReadOnly, Public, Used;
         "The largest segment of the offsets topic."
     "share.coordinator.append.linger.ms", Int = "-1", AtLeast(-1), Medium, ReadOnly, Public, Later;
         "How long the share coordinator gathers records before it writes them; -1 adapts."

@@ -1,0 +1,152 @@
+//! FindCoordinator (key 10): which broker has a group.
+//!
+//! - The first one ever asked for creates `__consumer_offsets`, with `offsets.topic.num.partitions` partitions and as many replicas as
+//!   `offsets.topic.replication.factor` says and there are brokers for. Kafka answers COORDINATOR_NOT_AVAILABLE meanwhile; here the request
+//!   waits, and only what another request has asked for already is answered so.
+//! - Transactional ids: TRANSACTIONAL_ID_AUTHORIZATION_FAILED, as InitProducerId says, until transactions are served.
+//! - Share partitions: COORDINATOR_NOT_AVAILABLE until they are; INVALID_REQUEST before version 6, and for a key that is none.
+//! - Any other type of key: INVALID_REQUEST.
+//!
+//! 4: several keys, an error for each. Before, the code's text stands beside it, NONE for none.
+
+use bytestring::ByteString;
+use net::wire::ErrorCode;
+use net::wire::find_coordinator::{Coordinator, FindCoordinatorRequest, FindCoordinatorResponse};
+
+use super::coordination::partition_of;
+use super::{Context, Operation, Resource};
+use crate::controller::ControllerRequest;
+use crate::group;
+use crate::metadata::image::{Endpoint, Image};
+
+const GROUP: i8 = 0;
+const TRANSACTION: i8 = 1;
+const SHARE: i8 = 2;
+/// The first version with several keys.
+const SEVERAL: i16 = 4;
+/// The first version with share partitions.
+const SHARES: i16 = 6;
+
+/// Node, host, port.
+type Place = (i32, ByteString, i32);
+
+pub(crate) async fn handle(
+    cx: &Context,
+    version: i16,
+    request: FindCoordinatorRequest,
+) -> FindCoordinatorResponse {
+    let keys = match version {
+        SEVERAL.. => request.coordinator_keys,
+        _ => vec![request.key],
+    };
+    if request.key_type == GROUP && keys.iter().any(|key| may_find(cx, key)) {
+        create_topic(cx).await;
+    }
+    let image = cx.shard.image();
+    let mut found = Vec::with_capacity(keys.len());
+    for key in keys {
+        found.push(coordinator(cx, &image, version, request.key_type, key));
+    }
+    if version >= SEVERAL {
+        return FindCoordinatorResponse {
+            coordinators: found,
+            ..FindCoordinatorResponse::default()
+        };
+    }
+    let one = found.pop().unwrap_or_default();
+    FindCoordinatorResponse {
+        error_code: one.error_code,
+        error_message: Some(message(one.error_code).into()),
+        node_id: one.node_id,
+        host: one.host,
+        port: one.port,
+        ..FindCoordinatorResponse::default()
+    }
+}
+
+fn may_find(cx: &Context, group: &str) -> bool {
+    cx.authorize(Operation::Describe, Resource::Group(group))
+}
+
+/// Before the first group there is no place for one.
+async fn create_topic(cx: &Context) {
+    if cx.shard.image().topic_by_name(group::TOPIC).is_some() {
+        return;
+    }
+    let names = cx.shard.asked_topics.begin(std::iter::once(group::TOPIC.into()));
+    if names.is_empty() {
+        return;
+    }
+    let request = ControllerRequest::AutoCreate { names: names.clone() };
+    // Whether it worked shows in the image; the controller has logged why it did not.
+    let _ = cx.shard.controller(request).await;
+    cx.shard.asked_topics.end(&names);
+}
+
+fn coordinator(
+    cx: &Context,
+    image: &Image,
+    version: i16,
+    key_type: i8,
+    key: ByteString,
+) -> Coordinator {
+    let found = match key_type {
+        GROUP if !may_find(cx, &key) => Err(ErrorCode::GROUP_AUTHORIZATION_FAILED),
+        GROUP => of_group(image, &cx.peer.listener, &key),
+        TRANSACTION => Err(ErrorCode::TRANSACTIONAL_ID_AUTHORIZATION_FAILED),
+        SHARE if version >= SHARES && is_share_partition(&key) => {
+            Err(ErrorCode::COORDINATOR_NOT_AVAILABLE)
+        }
+        _ => Err(ErrorCode::INVALID_REQUEST),
+    };
+    let (error_code, (node_id, host, port)) = match found {
+        Ok(place) => (ErrorCode::NONE, place),
+        Err(code) => (code, (-1, ByteString::new(), -1)),
+    };
+    // With several keys Kafka has a text for those faults only that are the request's own.
+    let told = error_code == ErrorCode::INVALID_REQUEST && !matches!(key_type, GROUP..=SHARE);
+    let text = if told { message(error_code) } else { "" };
+    Coordinator { key, node_id, host, port, error_code, error_message: Some(text.into()) }
+}
+
+/// The leader of the group's partition, at the listener that was asked.
+fn of_group(image: &Image, listener: &str, group: &str) -> Result<Place, ErrorCode> {
+    let place = |id| {
+        let broker = image.broker(id).filter(|broker| !broker.fenced)?;
+        let Endpoint { host, port, .. } = broker.endpoint(listener)?;
+        Some((id, host.clone(), i32::from(*port)))
+    };
+    let leader = || {
+        let id = partition_of(image, group)?;
+        Some(image.topic(id.topic)?.partition(id.partition)?.leader)
+    };
+    leader().and_then(place).ok_or(ErrorCode::COORDINATOR_NOT_AVAILABLE)
+}
+
+/// `group:topic id:partition`.
+fn is_share_partition(key: &str) -> bool {
+    let parts: Vec<&str> = key.split(':').collect();
+    let [group, topic, partition] = parts[..] else { return false };
+    !group.is_empty() && is_uuid(topic) && partition.parse::<i32>().is_ok()
+}
+
+/// Kafka's form of an id: 16 bytes in base64 for URLs, without padding.
+fn is_uuid(text: &str) -> bool {
+    let legal = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_');
+    text.len() == 22 && text.bytes().all(legal)
+}
+
+/// Kafka's text for the codes that stand here.
+fn message(code: ErrorCode) -> &'static str {
+    match code {
+        ErrorCode::NONE => "NONE",
+        ErrorCode::COORDINATOR_NOT_AVAILABLE => "The coordinator is not available.",
+        ErrorCode::GROUP_AUTHORIZATION_FAILED => "Group authorization failed.",
+        ErrorCode::TRANSACTIONAL_ID_AUTHORIZATION_FAILED => {
+            "Transactional Id authorization failed."
+        }
+        _ => {
+            "This most likely occurs because of a request being malformed by the client library or the message was sent to an incompatible broker. See the broker logs for more details."
+        }
+    }
+}

@@ -1,0 +1,112 @@
+//! Group coordination: the classic protocol, and what groups have committed.
+//!
+//! A group belongs to one partition of `__consumer_offsets`, by the hash of its id, and lives on the shard that owns it. There a
+//! [`Coordinator`] keeps the groups of the partition: a state machine without I/O, clock or randomness. Each call brings the time
+//! and says, in [`Effects`], who is to be answered what, and which records are to be appended; what depends on records is answered
+//! when they are durable. Loading is the same machine, given the partition's records from the start.
+//!
+//! Read in this order: this file (what crosses), `classic` and `member` (a group), `records` (what is stored), `offsets` (what was
+//! committed), `coordinator` (the machine), `join`, `sync`, `leave` (its life), `commit`, `questions`, `expiry`, `load`; then `host`,
+//! where the machine meets its partition and the clock.
+//!
+//! # Not obvious
+//! - A group's members are in the log as of its last finished rebalance. A rebalance that is under way at a crash is forgotten: members
+//!   find the generation before, and join again.
+//! - Offsets are in force for later commits as soon as they are appended, but are shown only when they are durable.
+//! - A JoinGroup waits for the other members, minutes perhaps: its answer is a message of its own, so that it does not hold one of
+//!   the places that questions between shards have.
+
+mod alarm;
+mod classic;
+mod commit;
+mod coordinator;
+mod expiry;
+pub(crate) mod host;
+mod join;
+mod leave;
+mod load;
+mod member;
+pub mod message;
+mod offsets;
+pub(crate) mod parked;
+mod planted;
+mod questions;
+pub mod records;
+#[cfg(test)]
+mod simulation;
+mod sync;
+mod timers;
+
+pub(crate) use coordinator::{Coordinator, Effects, Now, Rules, Then, Write};
+pub use offsets::Committed;
+
+/// The topic in which groups are kept.
+pub(crate) const TOPIC: &str = "__consumer_offsets";
+
+/// Who waits for an answer: a number that whoever asks has chosen.
+pub type Waiter = u64;
+
+/// Why a request of a group is refused. Kafka's codes are given to these in `api`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum Refusal {
+    #[error("the group does not know the member")]
+    UnknownMember,
+    #[error("another generation")]
+    IllegalGeneration,
+    #[error("the group speaks another protocol")]
+    InconsistentProtocol,
+    #[error("the group rebalances")]
+    Rebalancing,
+    #[error("the member is to join again with the id that it was given")]
+    MemberIdRequired,
+    #[error("the group is full")]
+    GroupFull,
+    #[error("the instance has another member id by now")]
+    FencedInstance,
+    #[error("there is no such group")]
+    GroupNotFound,
+    #[error("the group has members")]
+    NonEmpty,
+    #[error("the group reads the topic")]
+    Subscribed,
+    #[error("the metadata beside the offset is too long")]
+    MetadataTooLarge,
+    #[error("a transaction that commits the offset is not decided")]
+    Unstable,
+    #[error("the group's partition is being loaded")]
+    Loading,
+    #[error("this shard does not coordinate the group")]
+    NotCoordinator,
+    #[error("what was to be recorded could not be")]
+    NotAvailable,
+    #[error("what was to be recorded is too large for the log")]
+    TooLarge,
+}
+
+/// The partition of `__consumer_offsets`, of `partitions`, to which a group belongs: Java's `hashCode` of its id.
+pub(crate) fn partition_of(group: &str, partitions: i32) -> i32 {
+    let step = |hash: i32, unit: u16| hash.wrapping_mul(31).wrapping_add(i32::from(unit));
+    let hash = group.encode_utf16().fold(0, step);
+    // Kafka takes the absolute value, and 0 where there is none.
+    hash.checked_abs().unwrap_or(0) % partitions.max(1)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// `Utils.abs(group.hashCode()) % 50`, by Java.
+    #[test]
+    fn groups_lie_where_kafka_puts_them() {
+        let check =
+            |group: &str, expected: i32| assert_eq!(partition_of(group, 50), expected, "{group:?}");
+        check("", 0);
+        check("a", 47);
+        check("console-consumer-12345", 6);
+        check("grüße-🧵", 47);
+        // Its hash is negative.
+        check("my-group", 12);
+        // Its hash is i32::MIN.
+        check("polygenelubricants", 0);
+    }
+}

@@ -1,0 +1,37 @@
+//! Bugs that the simulation must find: it plants them one at a time. Outside of tests none can be planted.
+
+/// What goes wrong.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Bug {
+    /// Members are told their assignment before it is durable.
+    AssignedAtAppend,
+    /// Offsets are shown before they are durable.
+    ShownAtAppend,
+    /// A commit is acknowledged before it is durable.
+    CommittedAtAppend,
+    /// A member commits in a generation that is over.
+    AnyGenerationCommits,
+    /// Tombstones are written, and the offsets stay.
+    TombstonesIgnored,
+    /// A static member's new id is not written.
+    NewIdUnwritten,
+    /// A silent member is taken out, and nobody else is told.
+    SilentRemoval,
+    /// A rebalance goes on in the generation before.
+    SameGeneration,
+    /// The end of a session is not looked for after a load.
+    NoSessionsAfterLoad,
+}
+
+impl super::Coordinator {
+    #[cfg(test)]
+    pub(super) fn has(&self, bug: Bug) -> bool {
+        self.planted == Some(bug)
+    }
+
+    #[cfg(not(test))]
+    #[expect(clippy::unused_self, reason = "tests look at it")]
+    pub(super) fn has(&self, _: Bug) -> bool {
+        false
+    }
+}

@@ -1,0 +1,84 @@
+//! DescribeGroups, ListGroups and DeleteGroups.
+
+use bytes::Bytes;
+use bytestring::ByteString;
+
+use super::classic::{Group, State};
+use super::coordinator::{Coordinator, Effects, Then};
+use super::member::Member;
+use super::message::{Described, DescribedMember, GroupAnswer, Listed};
+use super::records::{OffsetKey, Record};
+use super::{Refusal, Waiter};
+
+impl Coordinator {
+    pub(super) fn describe(&self, id: &ByteString) -> Result<Described, Refusal> {
+        let group = self.groups.get(id).ok_or(Refusal::GroupNotFound)?;
+        let stable = group.is(State::Stable);
+        let protocol = group.protocol.clone().filter(|_| stable).unwrap_or_default();
+        let member = |member: &Member| DescribedMember {
+            id: member.id.clone(),
+            instance: member.instance.clone(),
+            client_id: member.client_id.clone(),
+            client_host: member.client_host.clone(),
+            metadata: if stable { member.metadata(&protocol) } else { Bytes::new() },
+            assignment: member.assignment.clone(),
+        };
+        Ok(Described {
+            state: group.state(),
+            protocol_type: group.protocol_type.clone().unwrap_or_default(),
+            members: group.members().map(member).collect(),
+            protocol,
+        })
+    }
+
+    pub(super) fn list(&self) -> Vec<Listed> {
+        let listed = |group: &Group| Listed {
+            group: group.id.clone(),
+            protocol_type: group.protocol_type.clone().unwrap_or_default(),
+            state: group.state(),
+        };
+        self.groups.values().map(listed).collect()
+    }
+
+    pub(super) fn delete(&mut self, ids: &[ByteString], waiter: Waiter, out: &mut Effects) {
+        let mut records = Vec::new();
+        let mut one = |id: &ByteString| {
+            let group = self.groups.get(id).ok_or(Refusal::GroupNotFound)?;
+            if !group.is(State::Empty) {
+                return Err(Refusal::NonEmpty);
+            }
+            records.extend(self.tombstones_of_offsets(id));
+            records.extend(self.tombstones_of_other(id));
+            records.push(Record::Group(id.clone(), None));
+            Ok(())
+        };
+        let results = ids.iter().map(&mut one).collect();
+        out.write(records, Then::Answer(waiter, GroupAnswer::Delete(results)));
+    }
+
+    /// Of all that a group has committed, and of what open transactions commit for it.
+    fn tombstones_of_offsets(&self, id: &ByteString) -> Vec<Record> {
+        let committed = self.offsets.of_group(id).into_iter().flatten();
+        let committed =
+            committed.flat_map(|(t, partitions)| partitions.keys().map(move |p| (t, *p)));
+        let pending = self.offsets.pending_of(id);
+        let pending = pending.filter(|(topic, p)| self.offsets.get(id, topic, *p).is_none());
+        let tombstone = |(topic, partition): (&ByteString, i32)| {
+            let key = OffsetKey { group: id.clone(), topic: topic.clone(), partition };
+            Record::Offset(key, None)
+        };
+        committed.chain(pending).map(tombstone).collect()
+    }
+
+    /// Of records that a group of that name has from another protocol.
+    pub(super) fn tombstones_of_other(&self, id: &ByteString) -> Vec<Record> {
+        let Some(other) = self.others.get(id) else { return Vec::new() };
+        let tombstone = |key: &Bytes| Record::Other {
+            group: id.clone(),
+            kind: other.kind,
+            key: key.clone(),
+            live: false,
+        };
+        other.keys.iter().map(tombstone).collect()
+    }
+}
