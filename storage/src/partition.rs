@@ -7,6 +7,7 @@ use std::sync::Arc;
 
 use crate::commit_log::{EntryId, GroupSequence};
 use crate::config::LogConfig;
+use crate::damage::Damage;
 use crate::epochs::LeaderEpochs;
 use crate::producer::ProducerStates;
 use crate::segment::Segment;
@@ -63,10 +64,11 @@ pub(crate) struct Partition {
     pub(crate) swaps: u64,
     /// The last of them is done, and no manifest says so yet.
     pub(crate) swap_unrecorded: bool,
-    /// Damage was met: it is not cleaned any more.
+    /// The cleaner met what it cannot read: it is not cleaned any more.
     pub(crate) uncleanable: bool,
     /// Up to this end nothing can be cleaned, for want of a transaction's end.
     pub(crate) undecided: Option<Offset>,
+    pub(crate) damage: Damage,
 }
 
 impl Partition {
@@ -107,6 +109,7 @@ impl Partition {
             swap_unrecorded: false,
             uncleanable: false,
             undecided: None,
+            damage: Damage::default(),
         }
     }
 

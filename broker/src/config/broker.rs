@@ -7,7 +7,7 @@ use std::net::{IpAddr, SocketAddr};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use storage::{CleanerOptions, Durability};
+use storage::{CleanerOptions, Durability, ScrubOptions};
 
 use super::listeners::{Advertised, Listener};
 use super::memory::{Memory, ShardMemory};
@@ -68,6 +68,8 @@ pub struct Config {
     pub retention_check_ms: u64,
     /// `log.cleaner.*`, for all shards together.
     pub(super) cleaner: CleanerOptions,
+    /// `odradek.scrub.*`, for all shards together.
+    pub(super) scrub: ScrubOptions,
 
     pub metadata: MetadataLog,
 
