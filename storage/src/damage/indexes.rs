@@ -128,6 +128,11 @@ pub(super) async fn replace<R: Runtime>(
     wrong: Wrong,
 ) -> Result<(), Trouble> {
     take_alone(core, log).await.map_err(|_| Trouble::Stopped)?;
+    if core.closing.get() {
+        // What a stop leaves in the files is final.
+        let_go(core, log);
+        return Err(Trouble::Stopped);
+    }
     let replaced = {
         let mut state = log.state_mut();
         let here = state.generation(base) == Some(generation);
