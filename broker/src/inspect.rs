@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 use std::path::Path;
 
 use storage::checkpoint::MetaProperties;
-use storage::{InspectedPartition, InspectedStore, Inspection, Start, StoreName};
+use storage::{InspectedPartition, InspectedStore, Inspection, Mark, Start, StoreName};
 
 /// What is printed; the error says why the directory cannot be looked at.
 pub fn report(directory: &Path) -> Result<String, String> {
@@ -21,6 +21,9 @@ pub fn report(directory: &Path) -> Result<String, String> {
         let _ = writeln!(out, "  topic {topic}: {}", totals(&partitions));
         for partition in partitions {
             let _ = writeln!(out, "    {}", partition_line(partition));
+            for mark in &partition.damage {
+                let _ = writeln!(out, "      {}", damage_line(mark));
+            }
         }
     }
     let _ = writeln!(out, "A start would {}.", what_a_start_does(&found));
@@ -82,6 +85,15 @@ fn partition_line(partition: &InspectedPartition) -> String {
         partition.name,
         partition.segments,
         bytes(partition.bytes)
+    )
+}
+
+fn damage_line(mark: &Mark) -> String {
+    let Mark { segment, position, end, from, to, what, .. } = mark;
+    format!(
+        "damaged, not served: offsets {from} to {}, {:020}.log from byte {position} to {end}: {what}",
+        to.0 - 1,
+        segment.0
     )
 }
 

@@ -302,8 +302,34 @@ fn store_samples(store: &StoreStats, shard: usize) -> Vec<Sample> {
         counter("odradek_cleanings_total", "Rounds of compaction", store.cleanings),
         gauge(
             "odradek_uncleanable_partitions",
-            "Partitions in which compaction has met damage",
+            "Partitions that are not compacted because of damage",
             store.uncleanable,
+        ),
+        gauge(
+            "odradek_damaged_ranges",
+            "Ranges of records that are marked as damaged, and not served",
+            store.damaged_ranges,
+        ),
+        counter(
+            "odradek_damage_found_total",
+            "Ranges of records that were found damaged",
+            store.damage_found,
+        ),
+        counter(
+            "odradek_indexes_rebuilt_total",
+            "Indexes that did not agree with their log, and were built anew",
+            store.indexes_rebuilt,
+        ),
+        counter("odradek_scrubs_total", "Whole passes of the scrubber", store.scrubs),
+        counter(
+            "odradek_scrubbed_bytes_total",
+            "Bytes that were read to find damage",
+            store.examined_bytes,
+        ),
+        counter(
+            "odradek_scrub_errors_total",
+            "Reads of the scrubber that the disk answered with an error",
+            store.scrub_errors,
         ),
         gauge(
             "odradek_tail_dirty_bytes",

@@ -140,6 +140,13 @@ class Disk:
         """Cuts the power `after` more writes and flushes, at the latest after `patience_ms`; what became of the unsynced writes."""
         return self._ask(f"cut {seed} {after} {patience_ms}", patience_ms / 1000 + WAIT)
 
+    def fail(self, request, times):
+        """The next reads, writes or flushes (`read`, `write`, `flush`) fail with EIO; a flush loses what it was to make stable."""
+        self._ask(f"fail {request} {times}", WAIT)
+
+    def stall(self, request, times, ms):
+        self._ask(f"stall {request} {times} {ms}", WAIT)
+
     def counts(self):
         return self._ask("counts", WAIT)
 

@@ -70,7 +70,7 @@ def batches(address, topic, partition=0, offset=0, max_bytes=8 << 20):
         while True:
             body = struct.pack(">iiiib", -1, 500, 0, max_bytes, 0) + struct.pack(">i", 1) + text(topic)
             body += struct.pack(">iiqi", 1, partition, offset, max_bytes)
-            error, watermark, records = _fetched(c.ask(1, 4, body))
+            error, watermark, records = fetched(c.ask(1, 4, body))
             assert error == 0, f"Fetch of {topic}-{partition} at {offset} answered error {error}"
             for batch in _headers(records):
                 found.append(batch)
@@ -89,7 +89,7 @@ def at_least(records, address, topic, partition=0, seconds=10):
         time.sleep(0.05)
 
 
-def _fetched(body):
+def fetched(body):
     position = 4 + 4                                     # throttle time, one topic
     position += 2 + struct.unpack_from(">h", body, position)[0] + 4 + 4
     error, watermark, _stable = struct.unpack_from(">hqq", body, position)

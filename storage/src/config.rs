@@ -66,6 +66,28 @@ pub struct StoreOptions {
     /// Producers that were silent for so long are forgotten (`producer.id.expiration.ms`).
     pub producer_expiration_ms: i64,
     pub cleaner: CleanerOptions,
+    pub scrub: ScrubOptions,
+}
+
+/// How everything is read again to see whether it is still right.
+#[derive(Clone, Debug, PartialEq)]
+pub struct ScrubOptions {
+    /// 0 = not at all.
+    pub bytes_per_second: f64,
+    /// One read.
+    pub io_bytes: usize,
+    /// From the beginning of one pass to the next.
+    pub every: Duration,
+}
+
+impl Default for ScrubOptions {
+    fn default() -> Self {
+        ScrubOptions {
+            bytes_per_second: f64::from(4 << 20),
+            io_bytes: 256 << 10,
+            every: Duration::from_secs(86_400),
+        }
+    }
 }
 
 /// How the cleaner of compacted logs is run.
@@ -128,6 +150,7 @@ impl StoreOptions {
             retention_every: Duration::from_secs(30),
             producer_expiration_ms: 86_400_000,
             cleaner: CleanerOptions::default(),
+            scrub: ScrubOptions::default(),
         }
     }
 }

@@ -132,6 +132,13 @@ pub(crate) struct Counts {
     pub(crate) rounds: Cell<u64>,
     pub(crate) cleaned_bytes: Cell<u64>,
     pub(crate) removed_records: Cell<u64>,
+    /// Of the scrubber: passes, bytes that were read to be checked, reads that failed; ranges that were found damaged, and indexes that
+    /// were built anew, by whomever.
+    pub(crate) scrubs: Cell<u64>,
+    pub(crate) examined_bytes: Cell<u64>,
+    pub(crate) scrub_errors: Cell<u64>,
+    pub(crate) damage_found: Cell<u64>,
+    pub(crate) indexes_rebuilt: Cell<u64>,
 }
 
 /// Adds to a counter.

@@ -28,7 +28,9 @@ pub enum AppendError {
 pub enum ReadError {
     #[error("offset {offset:?} is outside {log_start:?}..{end:?}")]
     OutOfRange { offset: Offset, log_start: Offset, end: Offset },
-    #[error("{file}: damaged at byte {position}")]
+    #[error(
+        "{file}: damaged at byte {position}; `odradek inspect` tells which offsets are lost, and the log what can be done"
+    )]
     Damaged { file: String, position: u64 },
     #[error("{0}: {1}")]
     Io(String, #[source] io::Error),

@@ -6,6 +6,7 @@ use std::path::Path;
 use crate::adopt;
 use crate::commit_log::files::{manifest_path, number_of};
 use crate::config::StoreName;
+use crate::damage::{self, Mark};
 use crate::error::OpenError;
 use crate::manifest::{Manifest, PartitionState};
 use crate::marker::{self, MarkerFound};
@@ -62,6 +63,8 @@ pub struct InspectedPartition {
     pub offsets: Option<(Offset, Offset)>,
     pub segments: usize,
     pub bytes: u64,
+    /// What is marked as damaged, and not served.
+    pub damage: Vec<Mark>,
 }
 
 /// Blocks.
@@ -86,10 +89,14 @@ async fn look(directory: &Path) -> Result<Inspection, OpenError> {
         },
         None => start_of_ours(&runtime, directory, &names, &found).await?,
     };
-    let partitions = match kafkas {
+    let mut partitions = match kafkas {
         Some(kafkas) => kafka_partitions(&runtime, directory, kafkas).await?,
         None => ours(&found),
     };
+    for partition in &mut partitions {
+        let path = directory.join(&partition.name);
+        partition.damage = damage::file::read(&runtime, &path, partition.topic).await;
+    }
     let stores = found.iter().map(|(name, manifest)| store(directory, &names, *name, manifest));
     Ok(Inspection { stores: stores.collect(), partitions, start })
 }
@@ -166,6 +173,7 @@ fn of_state(state: &PartitionState) -> InspectedPartition {
         offsets: Some((state.log_start, state.end)),
         segments: state.segments.len(),
         bytes: state.segments.iter().map(|segment| u64::from(segment.length)).sum(),
+        damage: Vec::new(),
     }
 }
 
@@ -185,7 +193,8 @@ async fn kafka_partitions(
                     runtime.stat(&path.join(&file)).await.map_err(OpenError::io(&path))?.length;
             }
         }
-        all.push(InspectedPartition { name, topic: id.topic, offsets: None, segments, bytes });
+        let (topic, offsets, damage) = (id.topic, None, Vec::new());
+        all.push(InspectedPartition { name, topic, offsets, segments, bytes, damage });
     }
     Ok(all)
 }

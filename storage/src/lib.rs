@@ -9,6 +9,7 @@
 //! - the machine: [`runtime`], real and simulated;
 //! - the life of a batch: `log/append`, `commit_log`, `segment/drain`, `segment/finish`, `recycle`, `log/read`;
 //! - what ends: `retention`, `compaction`, `given_up`, `removal`, `memory`; what goes to another directory: [`moving`];
+//! - what is found damaged: `damage`;
 //! - what comes back: `manifest`, `recovery`, `strays`, `marker`; `reshard` and `adopt`, which go by a `plan`.
 //!
 //! # Not obvious
@@ -35,6 +36,7 @@ mod commit_log;
 mod compaction;
 mod config;
 mod core;
+mod damage;
 mod error;
 mod event;
 mod given_up;
@@ -44,6 +46,7 @@ mod manifest;
 mod marker;
 mod memory;
 pub mod moving;
+mod pace;
 mod partition;
 mod plan;
 mod planted;
@@ -60,8 +63,9 @@ mod strays;
 mod tail;
 
 pub use adopt::{adopt, metadata_of_kafka};
-pub use config::{CleanerOptions, Durability, LogConfig, StoreName, StoreOptions};
+pub use config::{CleanerOptions, Durability, LogConfig, ScrubOptions, StoreName, StoreOptions};
 pub use core::{Advance, OnAdvance, OnOffline};
+pub use damage::Mark;
 pub use error::{AppendError, MoveError, Offline, OpenError, ReadError, StorageError};
 pub use inspect::{InspectedPartition, InspectedStore, Inspection, Start, inspect};
 pub use log::{Appended, FoundOffset, Log, ReadPlan, Slice, Stamp, Ticket};

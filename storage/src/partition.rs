@@ -7,6 +7,7 @@ use std::sync::Arc;
 
 use crate::commit_log::{EntryId, GroupSequence};
 use crate::config::LogConfig;
+use crate::damage::Damage;
 use crate::epochs::LeaderEpochs;
 use crate::producer::ProducerStates;
 use crate::segment::Segment;
@@ -65,10 +66,11 @@ pub(crate) struct Partition {
     pub(crate) swap_unrecorded: bool,
     /// It is moving to another directory, or from one: nothing of it is removed or compacted meanwhile.
     pub(crate) held: bool,
-    /// Damage was met: it is not cleaned any more.
+    /// The cleaner met what it cannot read: it is not cleaned any more.
     pub(crate) uncleanable: bool,
     /// Up to this end nothing can be cleaned, for want of a transaction's end.
     pub(crate) undecided: Option<Offset>,
+    pub(crate) damage: Damage,
 }
 
 impl Partition {
@@ -110,6 +112,7 @@ impl Partition {
             held: false,
             uncleanable: false,
             undecided: None,
+            damage: Damage::default(),
         }
     }
 

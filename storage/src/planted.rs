@@ -89,6 +89,20 @@ pub(crate) enum Bug {
     AppendsNotStopped,
     /// Compaction and retention go on in a log that is being copied.
     HeldNotKept,
+    /// A sync that failed is tried again, and believed.
+    SyncTriedAgain,
+    /// The scrubber looks at headers only.
+    CrcNotChecked,
+    /// A read believes whatever header it comes to.
+    HeaderBelieved,
+    /// What a read suspects is not examined, so not marked.
+    SuspicionNotExamined,
+    /// What is marked is served.
+    MarkNotAsked,
+    /// Marks are forgotten at a stop.
+    MarkInMemoryOnly,
+    /// An index that does not agree with its log stays.
+    IndexNotRebuilt,
 }
 
 #[cfg(test)]

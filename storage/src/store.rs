@@ -1,12 +1,12 @@
 //! The store: all logs of one shard in one log directory, and the tasks that serve them.
 //!
-//! - [`Store::open`] takes the directory's lock, recovers, and starts the tasks but for two: [`Store::serve`] starts the recycler and
-//!   the cleaner.
+//! - [`Store::open`] takes the directory's lock, recovers, and starts the tasks but for three: [`Store::serve`] starts the recycler,
+//!   the cleaner and the scrubber.
 //! - [`Store::close`] drains everything and cuts the files; [`Closed::seal`] then says in the manifest that the stop was
 //!   clean, once the directory's marker is written ([`crate::write_marker`]).
 //!
 //! The tasks: the committer (one group at a time), the syncs (under `written`), four drains, the recycler, retention, the
-//! renaming of what was given up, and the cleaner of compacted logs. All end when the store is closed or goes offline.
+//! renaming of what was given up, the cleaner of compacted logs, and the scrubber. All end when the store is closed or goes offline.
 
 use std::cell::{Cell, RefCell};
 use std::collections::BTreeSet;
@@ -66,8 +66,16 @@ pub struct StoreStats {
     pub cleanings: u64,
     pub cleaned_bytes: u64,
     pub removed_records: u64,
-    /// Logs in which the cleaner has met damage.
+    /// Compacted logs that are not cleaned because of damage.
     pub uncleanable: usize,
+    /// Whole passes of the scrubber, bytes that were read to be checked, reads of it that the disk answered with an error.
+    pub scrubs: u64,
+    pub examined_bytes: u64,
+    pub scrub_errors: u64,
+    /// Damaged ranges that were found, and those that are marked now, of earlier lives, too, where those were looked for.
+    pub damage_found: u64,
+    pub damaged_ranges: usize,
+    pub indexes_rebuilt: u64,
     pub dirty_bytes: usize,
     pub kept_bytes: usize,
     pub log_files: usize,
@@ -123,6 +131,9 @@ impl<R: Runtime> Store<R> {
             // It writes manifests, too.
             if core.options.cleaner.enabled {
                 core.runtime.spawn(crate::compaction::run(Rc::clone(core)));
+            }
+            if core.options.scrub.bytes_per_second > 0.0 {
+                core.runtime.spawn(crate::damage::scrub::run(Rc::clone(core)));
             }
         }
     }
@@ -289,11 +300,26 @@ impl<R: Runtime> Store<R> {
             cleaned_bytes: counts.cleaned_bytes.get(),
             removed_records: counts.removed_records.get(),
             uncleanable: crate::compaction::uncleanable(&self.0),
+            scrubs: counts.scrubs.get(),
+            examined_bytes: counts.examined_bytes.get(),
+            scrub_errors: counts.scrub_errors.get(),
+            damage_found: counts.damage_found.get(),
+            damaged_ranges: self.damaged_ranges(),
+            indexes_rebuilt: counts.indexes_rebuilt.get(),
             dirty_bytes: counts.dirty_bytes.get(),
             kept_bytes: counts.kept_bytes.get(),
             log_files: self.0.commit.borrow().files.count(),
             offline: self.0.offline.borrow().is_some(),
         }
+    }
+
+    #[cfg(test)]
+    pub(crate) fn logs(&self) -> Vec<Log<R>> {
+        self.0.logs.borrow().values().cloned().collect()
+    }
+
+    fn damaged_ranges(&self) -> usize {
+        self.0.logs.borrow().values().map(|log| log.state().marks().count()).sum()
     }
 
     /// Why the store is offline, if it is.

@@ -204,7 +204,8 @@ fn is_ours(name: &str) -> bool {
     let name = added.iter().find_map(|suffix| name.strip_suffix(suffix)).unwrap_or(name);
     let base = Kind::ALL.iter().find_map(|kind| name.strip_suffix(kind.suffix()));
     base.is_some_and(|base| base.parse::<u64>().is_ok())
-        || ["partition.metadata", "leader-epoch-checkpoint"].contains(&name)
+        || ["partition.metadata", "leader-epoch-checkpoint", crate::damage::file::NAME]
+            .contains(&name)
 }
 
 #[cfg(test)]

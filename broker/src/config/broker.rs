@@ -7,7 +7,7 @@ use std::net::{IpAddr, SocketAddr};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use storage::{CleanerOptions, Durability};
+use storage::{CleanerOptions, Durability, ScrubOptions};
 
 use super::groups::Groups;
 use super::listeners::{Advertised, Listener};
@@ -67,6 +67,8 @@ pub struct Config {
     pub retention_check_ms: u64,
     /// `log.cleaner.*`, for all shards together.
     pub(super) cleaner: CleanerOptions,
+    /// `odradek.scrub.*`, for all shards together.
+    pub(super) scrub: ScrubOptions,
 
     pub groups: Groups,
     pub metadata: MetadataLog,

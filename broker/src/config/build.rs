@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use storage::batch::Codec;
 use storage::units::TopicId;
-use storage::{CleanerOptions, Durability};
+use storage::{CleanerOptions, Durability, ScrubOptions};
 
 use super::broker::{Config, MetadataLog};
 use super::groups::Groups;
@@ -53,7 +53,7 @@ fn config(
     settings: Settings,
     endpoints: super::listeners::Endpoints,
     (shards, memory): (u16, Memory),
-    (commit_log_bytes, extent_bytes): (u64, usize),
+    (commit_log_bytes, extent_bytes, scrub): (u64, usize, ScrubOptions),
     admin: Option<SocketAddr>,
     per_ip: PerIp,
 ) -> Config {
@@ -103,6 +103,7 @@ fn config(
         retention_check_ms: number.time("log.retention.check.interval.ms"),
         cleaner: cleaner(&settings),
         groups: groups(&number),
+        scrub,
         metadata: metadata(&number),
         topic_defaults: Arc::new(TopicConfig::of_broker(&settings)),
         settings,
@@ -417,8 +418,16 @@ fn size(key: &'static str, text: &str) -> Result<u64, Fault> {
     parse_size(text).ok_or_else(|| (key, InvalidValue::new(key, text, why).to_string()))
 }
 
-/// The commit log's file size and the extent threshold.
-fn commit_log(settings: &Settings) -> Result<(u64, usize), Fault> {
+/// How fast, and how often, everything is read again.
+fn scrub(settings: &Settings) -> Result<ScrubOptions, Fault> {
+    const RATE: &str = "odradek.scrub.bytes.per.second";
+    let rate = size(RATE, &settings.string(RATE).unwrap_or_default())?;
+    let every = Duration::from_millis(Numbers(settings).time("odradek.scrub.interval.ms"));
+    Ok(ScrubOptions { bytes_per_second: rate as f64, every, ..ScrubOptions::default() })
+}
+
+/// The commit log's file size, the extent threshold, and the scrubber.
+fn commit_log(settings: &Settings) -> Result<(u64, usize, ScrubOptions), Fault> {
     const BYTES: &str = "odradek.commit.log.bytes";
     const EXTENT: &str = "odradek.extent.bytes";
     let text = |key: &str| settings.string(key).unwrap_or_default();
@@ -429,7 +438,7 @@ fn commit_log(settings: &Settings) -> Result<(u64, usize), Fault> {
     let extent = usize::try_from(size(EXTENT, &text(EXTENT))?).unwrap_or(usize::MAX);
     match extent {
         0..4096 => Err((EXTENT, format!("{extent} is less than 4096"))),
-        _ => Ok((bytes, extent)),
+        _ => Ok((bytes, extent, scrub(settings)?)),
     }
 }
 

@@ -7,7 +7,7 @@ use std::time::Duration;
 use net::connection::Limits;
 use storage::batch::{Rules, TimestampType};
 use storage::units::Timestamp;
-use storage::{CleanerOptions, LogConfig, StoreName, StoreOptions};
+use storage::{CleanerOptions, LogConfig, ScrubOptions, StoreName, StoreOptions};
 
 use super::broker::Config;
 use super::settings::{Layer, Settings};
@@ -69,6 +69,10 @@ impl Config {
                 bytes_per_second: self.cleaner.bytes_per_second / cleaners,
                 io_bytes: self.cleaner.io_bytes / usize::from(self.shards) / share,
                 ..self.cleaner.clone()
+            },
+            scrub: ScrubOptions {
+                bytes_per_second: self.scrub.bytes_per_second / f64::from(self.shards),
+                ..self.scrub.clone()
             },
             ..StoreOptions::new(directory.to_owned(), name, self.shards, self.durability, 0)
         }

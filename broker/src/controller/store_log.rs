@@ -43,6 +43,7 @@ pub fn options(config: &Config) -> StoreOptions {
         extent_bytes_min: usize::MAX,
         files_max: FILES_MAX,
         cleaner: CleanerOptions { enabled: false, ..CleanerOptions::default() },
+        scrub: config.store(StoreName::Controller, &directory).scrub,
         ..StoreOptions::new(directory, StoreName::Controller, SHARDS, Durability::Sync, memory)
     }
 }

@@ -4,6 +4,8 @@
 //! counts                        what reached the drive
 //! cut SEED REQUESTS PATIENCE    cuts when that many more writes and flushes are done, at the latest after PATIENCE ms;
 //!                               answers when the power is off, with what became of the writes since the last flush
+//! fail REQUEST TIMES            the next reads, writes or flushes fail; a flush loses what it was to make stable
+//! stall REQUEST TIMES MS        they take so long
 //! ```
 
 use std::{
@@ -16,7 +18,7 @@ use std::{
 use anyhow::{Context as _, Result, anyhow};
 
 use crate::{
-    drive::Outcome,
+    drive::{Outcome, Request, Trouble},
     layer::{Shared, lock},
 };
 
@@ -46,10 +48,30 @@ fn answer(mut connection: UnixStream, drive: &Shared) -> Result<()> {
             let outcome = cut(drive, seed.parse()?, requests.parse()?, patience)?;
             serde_json::to_string(&outcome)?
         }
+        ["fail", request, times] => {
+            let trouble = Trouble { request: kind(request)?, times: times.parse()?, stall: None };
+            lock(drive).trouble(Some(trouble));
+            serde_json::to_string(&lock(drive).counts())?
+        }
+        ["stall", request, times, ms] => {
+            let stall = Some(Duration::from_millis(ms.parse().context("MS")?));
+            let trouble = Trouble { request: kind(request)?, times: times.parse()?, stall };
+            lock(drive).trouble(Some(trouble));
+            serde_json::to_string(&lock(drive).counts())?
+        }
         _ => return Err(anyhow!("no command: {line:?}")),
     };
     writeln!(connection, "{answer}")?;
     Ok(())
+}
+
+fn kind(word: &str) -> Result<Request> {
+    match word {
+        "read" => Ok(Request::Read),
+        "write" => Ok(Request::Write),
+        "flush" => Ok(Request::Flush),
+        _ => Err(anyhow!("no request: {word:?}")),
+    }
 }
 
 #[expect(clippy::disallowed_methods, reason = "a tool with threads of its own")]

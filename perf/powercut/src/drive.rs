@@ -9,7 +9,7 @@
 //! or neither, but never the first because the second was overtaken. A drive that has only one cache line for a sector does no other.
 //! Because any subset survives, later writes survive without earlier ones: that is what a missing flush looks like.
 
-use std::{collections::HashMap, fs::File, io, os::unix::fs::FileExt as _};
+use std::{collections::HashMap, fs::File, io, os::unix::fs::FileExt as _, time::Duration};
 
 use rand::{Rng as _, SeedableRng as _, rngs::SmallRng};
 use serde::Serialize;
@@ -22,9 +22,26 @@ const WHOLE_BYTES: u64 = 4096;
 /// A drive's cache is not larger. When it is full the oldest half goes to the image, as a drive would do whenever it likes.
 pub const CACHE_BYTES: usize = 256 << 20;
 
-/// The power is off.
+/// The power is off, or the request is one that is to fail.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Off;
+
+/// What is asked of a drive.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Request {
+    Read,
+    Write,
+    Flush,
+}
+
+/// What befalls the next requests of a kind: they fail, or take longer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Trouble {
+    pub request: Request,
+    pub times: u64,
+    /// How long they take; without it they fail.
+    pub stall: Option<Duration>,
+}
 
 pub struct Drive {
     image: File,
@@ -37,6 +54,7 @@ pub struct Drive {
     newest: HashMap<u64, usize>,
     armed: Option<Armed>,
     outcome: Option<Outcome>,
+    trouble: Option<Trouble>,
     counts: Counts,
 }
 
@@ -63,6 +81,8 @@ pub struct Counts {
     pub useful_flushes: u64,
     /// Writes that went to the image because the cache was full.
     pub evicted: u64,
+    /// Requests that were made to fail, or to take long.
+    pub troubled: u64,
 }
 
 /// What a cut did to the writes since the last flush.
@@ -96,6 +116,7 @@ impl Drive {
             newest: HashMap::new(),
             armed: None,
             outcome: None,
+            trouble: None,
             counts: Counts::default(),
         })
     }
@@ -122,6 +143,9 @@ impl Drive {
         if self.outcome.is_some() {
             return Ok(Err(Off));
         }
+        if self.fails(Request::Read) {
+            return Ok(Err(Off));
+        }
         self.counts.reads += 1;
         let length = length.min(usize::try_from(self.bytes.saturating_sub(offset)).unwrap_or(0));
         let mut data = vec![0; length];
@@ -138,7 +162,7 @@ impl Drive {
 
     /// Writes whole sectors.
     pub fn write(&mut self, offset: u64, data: &[u8]) -> io::Result<Result<(), Off>> {
-        if self.interrupted(false)? {
+        if self.interrupted(false)? || self.fails(Request::Write) {
             return Ok(Err(Off));
         }
         self.counts.writes += 1;
@@ -158,6 +182,13 @@ impl Drive {
         if self.interrupted(true)? {
             return Ok(Err(Off));
         }
+        if self.fails(Request::Flush) {
+            // What it held is gone, and the next flush succeeds.
+            self.volatile.clear();
+            self.newest.clear();
+            self.volatile_bytes = 0;
+            return Ok(Err(Off));
+        }
         self.counts.flushes += 1;
         self.counts.useful_flushes += u64::from(!self.volatile.is_empty());
         for write in self.volatile.drain(..) {
@@ -166,6 +197,29 @@ impl Drive {
         self.newest.clear();
         self.volatile_bytes = 0;
         Ok(Ok(()))
+    }
+
+    /// What befalls the next requests of a kind; nothing any more, without.
+    pub fn trouble(&mut self, trouble: Option<Trouble>) {
+        self.trouble = trouble;
+    }
+
+    /// How long the next request of this kind is to take, if it is to take long.
+    pub fn stall(&mut self, request: Request) -> Option<Duration> {
+        let stall = self.trouble.and_then(|trouble| trouble.stall)?;
+        self.befalls(request).then_some(stall)
+    }
+
+    fn fails(&mut self, request: Request) -> bool {
+        self.trouble.is_some_and(|trouble| trouble.stall.is_none()) && self.befalls(request)
+    }
+
+    fn befalls(&mut self, request: Request) -> bool {
+        let is_one = |trouble: &&mut Trouble| trouble.request == request && trouble.times > 0;
+        let Some(trouble) = self.trouble.as_mut().filter(is_one) else { return false };
+        trouble.times -= 1;
+        self.counts.troubled += 1;
+        true
     }
 
     /// Cuts the power when this many more writes and flushes are done, 0: now. Once is enough; a later call changes nothing.

@@ -17,7 +17,7 @@ use fuser::{
     WriteFlags,
 };
 
-use crate::drive::{Drive, Off, SECTOR};
+use crate::drive::{Drive, Off, Request as DriveRequest, SECTOR};
 
 pub const FILE: &str = "drive";
 const FILE_NODE: INodeNo = INodeNo(2);
@@ -42,6 +42,15 @@ pub(crate) fn lock(drive: &Shared) -> MutexGuard<'_, Drive> {
 impl Layer {
     fn drive(&self) -> MutexGuard<'_, Drive> {
         lock(&self.drive)
+    }
+
+    /// A drive that serves one request after another is slow for all of them.
+    #[expect(clippy::disallowed_methods, reason = "a drive that is slow; no shard")]
+    fn stall(&self, request: DriveRequest) {
+        let stall = self.drive().stall(request);
+        if let Some(time) = stall {
+            thread::sleep(time);
+        }
     }
 
     fn attributes(&self, node: INodeNo) -> FileAttr {
@@ -107,6 +116,7 @@ impl Filesystem for Layer {
         _: Option<LockOwner>,
         reply: ReplyData,
     ) {
+        self.stall(DriveRequest::Read);
         match answered(self.drive().read(offset, size as usize)) {
             Ok(data) => reply.data(&data),
             Err(error) => reply.error(error),
@@ -129,6 +139,7 @@ impl Filesystem for Layer {
         if !offset.is_multiple_of(SECTOR as u64) || !data.len().is_multiple_of(SECTOR) {
             return reply.error(Errno::EINVAL);
         }
+        self.stall(DriveRequest::Write);
         match answered(self.drive().write(offset, data)) {
             Ok(()) => reply.written(length),
             Err(error) => reply.error(error),
@@ -138,6 +149,7 @@ impl Filesystem for Layer {
     #[expect(clippy::disallowed_methods, reason = "a drive that is slow; no shard")]
     fn fsync(&self, _: &Request, _: INodeNo, _: FileHandle, _: bool, reply: ReplyEmpty) {
         thread::sleep(self.flush);
+        self.stall(DriveRequest::Flush);
         match answered(self.drive().flush()) {
             Ok(()) => reply.ok(),
             Err(error) => reply.error(error),

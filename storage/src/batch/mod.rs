@@ -30,7 +30,7 @@ mod builder;
 mod control;
 mod deflate;
 mod error;
-mod header;
+pub(crate) mod header;
 mod inflate;
 mod record;
 mod retained;

@@ -153,6 +153,11 @@ impl MaxTimestampScan {
         self.position
     }
 
+    /// What was found so far.
+    pub fn found(&self) -> Option<(Timestamp, Offset)> {
+        self.found
+    }
+
     /// None if there is no batch, or none with a timestamp.
     pub fn feed(&mut self, bytes: &[u8]) -> Result<Step<Option<(Timestamp, Offset)>>, BatchError> {
         let MaxTimestampScan { position, end, found } = self;

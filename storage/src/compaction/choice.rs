@@ -25,7 +25,8 @@ impl Partition {
     /// that takes the place of an older one must not be lost when that one is gone.
     pub(super) fn cleanable(&self, now: i64) -> Option<Cleanable> {
         let config = &self.config;
-        if !config.cleanup_compact || self.deleted || self.uncleanable || self.held {
+        let is_held = self.held || self.is_marked();
+        if !config.cleanup_compact || self.deleted || self.uncleanable || is_held {
             return None;
         }
         let first_dirty = if self.cleaned_to < self.log_start || self.cleaned_to > self.end {

@@ -8,16 +8,15 @@
 //! 4. all segments up to there are written anew, without what may go ([`filter`]), small neighbours into one ([`output`]);
 //! 5. each takes its place as soon as it is written ([`swap`]). From the oldest on: a tombstone never goes before what it deletes.
 //!
-//! Offsets never change. One task a store, in slices with pauses ([`pace`]), off the path of appends and reads.
+//! Offsets never change. One task a store, in slices with pauses ([`crate::pace`]), off the path of appends and reads.
 //!
-//! Damage that is met ([`source`]) ends the round and takes the partition out of cleaning until the next start: nothing of it is changed.
+//! Damage that is met ([`source`]) ends the round and is marked ([`crate::damage`]): nothing of such a partition is changed.
 //! What a crash leaves of a round is either in force, by the manifest, or ignored and removed.
 
 mod choice;
 mod filter;
 mod offset_map;
 mod output;
-mod pace;
 mod source;
 mod swap;
 #[cfg(test)]
@@ -33,14 +32,15 @@ use filter::{Filter, FilterError, LastBatches, Left, Pace, size};
 use futures::future::select;
 use offset_map::OffsetMap;
 use output::Output;
-use pace::Paced;
 use source::SegmentBatches;
 pub(crate) use swap::complete;
 use transactions::{Survey, Transactions};
 
 use crate::batch::Batch;
 use crate::core::{Core, count};
+use crate::damage::examine::{Trouble as Reason, examine};
 use crate::log::Log;
+use crate::pace::{Paced, Stopped};
 use crate::recycle::{let_go, take_alone};
 use crate::runtime::{Runtime, is_full};
 use crate::segment::files::ensure_directory;
@@ -52,6 +52,8 @@ pub(crate) const CLEANED: &str = ".cleaned";
 /// Where a log is damaged.
 #[derive(Debug)]
 pub(super) struct Damage {
+    /// Base of the segment.
+    segment: Offset,
     file: PathBuf,
     position: u64,
     offset: Offset,
@@ -70,6 +72,20 @@ pub(super) enum Trouble {
     Stopped,
 }
 
+impl From<Stopped> for Trouble {
+    fn from(_: Stopped) -> Trouble {
+        Trouble::Stopped
+    }
+}
+
+impl<R: Runtime> Pace for Paced<R> {
+    type Stop = Trouble;
+
+    async fn spent(&self, bytes: usize) -> Result<(), Trouble> {
+        Ok(Paced::spent(self, bytes).await?)
+    }
+}
+
 /// Cleans until the store closes.
 pub(crate) async fn run<R: Runtime>(core: Rc<Core<R>>) {
     loop {
@@ -78,13 +94,17 @@ pub(crate) async fn run<R: Runtime>(core: Rc<Core<R>>) {
             return;
         }
         if let Some((log, cleanable)) = dirtiest(&core) {
+            log.learn_damage().await;
+            if log.state().is_marked() {
+                continue;
+            }
             core.cleaning.set(true);
             let cleaned = round(&core, &log, cleanable).await;
             core.cleaning.set(false);
             core.events.settled.notify();
             match cleaned {
                 Ok(()) => continue,
-                Err(trouble) => end_round(&core, &log, trouble),
+                Err(trouble) => end_round(&core, &log, trouble).await,
             }
         }
         // Never without a pause: what cannot be cleaned now would be looked at without end.
@@ -94,7 +114,7 @@ pub(crate) async fn run<R: Runtime>(core: Rc<Core<R>>) {
     }
 }
 
-fn end_round<R: Runtime>(core: &Core<R>, log: &Log<R>, trouble: Trouble) {
+async fn end_round<R: Runtime>(core: &Rc<Core<R>>, log: &Log<R>, trouble: Trouble) {
     match trouble {
         Trouble::Moved | Trouble::Stopped => {}
         // A swap that has begun waits for room as long as the store is open. If it closes meanwhile, the stop is not clean.
@@ -105,7 +125,15 @@ fn end_round<R: Runtime>(core: &Core<R>, log: &Log<R>, trouble: Trouble) {
             tracing::warn!(directory = %directory.display(), "no room to compact this log; it is tried again");
         }
         Trouble::Write(error) => core.go_offline(&format!("a log cannot be compacted: {error}")),
-        Trouble::Damaged(Damage { file, position, offset, what }) => {
+        Trouble::Damaged(Damage { segment, file, position, offset, what }) => {
+            let cleaner = &core.options.cleaner;
+            let pace = Paced::new(core, cleaner.bytes_per_second, cleaner.io_bytes);
+            match examine(core, log, segment, &pace).await {
+                // Marked, and said so.
+                Ok(_) if log.state().is_marked() => return,
+                Err(Reason::Moved | Reason::Stopped) => return,
+                Ok(_) | Err(Reason::Unreadable(..)) => {}
+            }
             log.state_mut().uncleanable = true;
             tracing::error!(
                 file = %file.display(), position, offset = offset.0, what,
@@ -127,7 +155,12 @@ fn dirtiest<R: Runtime>(core: &Core<R>) -> Option<(Log<R>, Cleanable)> {
 
 /// How many logs are not cleaned any more.
 pub(crate) fn uncleanable<R: Runtime>(core: &Core<R>) -> usize {
-    core.logs.borrow().values().filter(|log| log.state().uncleanable).count()
+    let logs = core.logs.borrow();
+    let is_one = |log: &&Log<R>| {
+        let state = log.state();
+        state.uncleanable || (state.config.cleanup_compact && state.is_marked())
+    };
+    logs.values().filter(is_one).count()
 }
 
 async fn round<R: Runtime>(
@@ -148,7 +181,8 @@ async fn round<R: Runtime>(
     };
     let_go(core, log);
     checked?;
-    let pace = Paced::new(core);
+    let cleaner = &core.options.cleaner;
+    let pace = Paced::new(core, cleaner.bytes_per_second, cleaner.io_bytes);
     let (sources, config, last) = {
         let state = log.state();
         let below = state.segments.iter().take_while(|segment| segment.base < cleanable.end);

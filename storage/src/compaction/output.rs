@@ -6,13 +6,13 @@
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use super::pace::Paced;
 use super::{CLEANED, Damage, Trouble};
 use crate::batch::Batch;
 use crate::buffers::padded;
 use crate::config::LogConfig;
 use crate::core::Core;
 use crate::log::Log;
+use crate::pace::Paced;
 use crate::planted::{Bug, is};
 use crate::recycle::{let_go, take_alone};
 use crate::removal::or_gone;
@@ -80,6 +80,7 @@ impl<R: Runtime> Output<R> {
         let fits = i32::try_from(length).is_ok();
         let size = u32::try_from(size).ok().filter(|_| fits).ok_or_else(|| {
             Trouble::Damaged(Damage {
+                segment: self.segment.base,
                 file: self.directory.join(file_name(self.segment.base, Kind::Log)),
                 position: length,
                 offset: batch.base_offset(),

@@ -4,11 +4,11 @@ use bytes::Bytes;
 
 use super::choice::Source;
 use super::filter::FilterError;
-use super::pace::Paced;
 use super::{Damage, Trouble};
 use crate::batch::scan::{Front, front};
 use crate::batch::{Batch, BatchError};
 use crate::log::Log;
+use crate::pace::Paced;
 use crate::runtime::Runtime;
 use crate::segment::files::{Kind, file_name};
 use crate::units::Offset;
@@ -111,6 +111,7 @@ impl<'a, R: Runtime> SegmentBatches<'a, R> {
     /// At the batch that is next.
     fn damage(&self, what: String) -> Trouble {
         let file = self.log.state().directory.join(file_name(self.source.base, Kind::Log));
-        Trouble::Damaged(Damage { file, position: self.position, offset: self.next, what })
+        let segment = self.source.base;
+        Trouble::Damaged(Damage { segment, file, position: self.position, offset: self.next, what })
     }
 }

@@ -28,7 +28,7 @@ impl OffsetEntry {
         Some(entry)
     }
 
-    fn decode(base: Offset, entry: &[u8; Self::BYTES]) -> OffsetEntry {
+    pub(crate) fn decode(base: Offset, entry: &[u8; Self::BYTES]) -> OffsetEntry {
         let position = u32::try_from(i32_at(entry, 4)).unwrap_or(u32::MAX);
         OffsetEntry { offset: base + i64::from(i32_at(entry, 0)), position }
     }

@@ -28,7 +28,7 @@ impl TimeEntry {
         Some(entry)
     }
 
-    fn decode(base: Offset, entry: &[u8; Self::BYTES]) -> TimeEntry {
+    pub(crate) fn decode(base: Offset, entry: &[u8; Self::BYTES]) -> TimeEntry {
         TimeEntry {
             timestamp: Timestamp(i64_at(entry, 0)),
             offset: base + i64::from(i32_at(entry, 8)),

@@ -3,7 +3,7 @@
 //! Appends are synchronous: the order of calls is the order of offsets, and a batch can be read (up to whatever the caller
 //! allows) as soon as the call returns. It is durable when its [`Ticket`] resolves.
 //!
-//! Read in this order: this file, [`append`], [`read`], [`copy`], [`seek`], [`aborted`].
+//! Read in this order: this file, [`append`], [`read`], [`copy`], [`find`], [`seek`], [`aborted`].
 
 use std::cell::RefCell;
 use std::rc::Rc;
@@ -19,6 +19,7 @@ use crate::units::{Epoch, Offset, PartitionId, Timestamp};
 mod aborted;
 mod append;
 mod copy;
+mod find;
 mod read;
 mod seek;
 mod ticket;

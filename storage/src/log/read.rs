@@ -2,16 +2,16 @@
 //!
 //! What is in the tail is answered without suspending. Below it, the offset index says where to look, and the plan names
 //! ranges of the segment's file that end at what is complete in it: bytes below `filed` never change. A range may end
-//! inside a batch, as Kafka's do, but never holds a byte of a batch at or above `up_to`. Where compaction puts another segment in the
-//! place of one that is being looked at, the lookup begins anew; a plan that is made keeps its files.
-
-use std::io;
+//! inside a batch, as Kafka's do, but never holds a byte of a batch at or above `up_to`, nor of one that is marked as damaged. Where
+//! compaction puts another segment in the place of one that is being looked at, the lookup begins anew; a plan that is made keeps its
+//! files.
 
 use bytes::{Bytes, BytesMut};
 
 use super::Log;
+use super::find::Lookup;
 use crate::batch::BatchHeader;
-use crate::batch::scan::{FoundBatch, OffsetScan, Step};
+use crate::batch::scan::FoundBatch;
 use crate::error::ReadError;
 use crate::partition::Partition;
 use crate::runtime::Runtime;
@@ -20,8 +20,6 @@ use crate::units::Offset;
 
 /// Slices smaller than this that follow each other are copied into one: an io vector costs more than they do.
 const COPY_BELOW: usize = 1024;
-/// One read while looking for a batch.
-const SCAN_BYTES: usize = 16 << 10;
 
 /// Bytes to send, in order.
 #[derive(Clone, Debug)]
@@ -90,13 +88,7 @@ impl<R: Runtime> Log<R> {
                 return Ok(from_tail(&state, from, up_to, max_bytes, at_least_one));
             }
         }
-        loop {
-            let swaps = self.swaps();
-            let plan = self.read_files(from, up_to, max_bytes, at_least_one).await;
-            if !self.is_disturbed(swaps) {
-                return plan;
-            }
-        }
+        self.look(async || self.read_files(from, up_to, max_bytes, at_least_one).await).await
     }
 
     /// A plan that begins below the tail, and may go on into it.
@@ -106,7 +98,11 @@ impl<R: Runtime> Log<R> {
         up_to: Offset,
         max_bytes: usize,
         at_least_one: bool,
-    ) -> Result<ReadPlan<R::File>, ReadError> {
+    ) -> Result<ReadPlan<R::File>, Lookup> {
+        self.learn_damage().await;
+        if let Some(mark) = self.state().mark_of(from) {
+            return Err(self.damaged(mark.segment, mark.position).into());
+        }
         let Some((segment, found)) = self.find_batch(from).await? else {
             return Ok(ReadPlan::default());
         };
@@ -118,7 +114,8 @@ impl<R: Runtime> Log<R> {
                     offset: from,
                     log_start: state.log_start,
                     end: state.end,
-                });
+                }
+                .into());
             }
         }
         let mut plan = ReadPlan::default();
@@ -131,7 +128,7 @@ impl<R: Runtime> Log<R> {
         }
         let wanted = max_bytes.max(first) as u64;
         let start = found.position;
-        let end = match self.limit(segment, up_to) {
+        let end = match self.limit(segment, start, up_to)? {
             Some(end) => end,
             None => self.position_of(segment, up_to).await?,
         };
@@ -140,15 +137,20 @@ impl<R: Runtime> Log<R> {
         Ok(plan)
     }
 
-    /// The end of the segment, if all of it may be read.
-    fn limit(&self, segment: Offset, up_to: Offset) -> Option<u64> {
+    /// Where the segment ends, or what may be read of it, if that is known without looking.
+    fn limit(&self, base: Offset, start: u64, up_to: Offset) -> Result<Option<u64>, ReadError> {
         let state = self.state();
-        let segment = state.segment(segment)?;
-        (segment.next <= up_to).then_some(u64::from(segment.length))
+        let Some(segment) = state.segment(base) else { return Ok(None) };
+        let whole = (segment.next <= up_to).then_some(u64::from(segment.length));
+        match state.mark_from(base, start) {
+            Some(mark) if mark.position <= start => Err(self.damaged(base, mark.position)),
+            Some(mark) if mark.from <= up_to => Ok(Some(mark.position)),
+            _ => Ok(whole),
+        }
     }
 
     /// Where the first batch at or above `up_to` begins: no byte from there on may be read.
-    async fn position_of(&self, segment: Offset, up_to: Offset) -> Result<u64, ReadError> {
+    async fn position_of(&self, segment: Offset, up_to: Offset) -> Result<u64, Lookup> {
         match self.find_in_segment(segment, up_to).await? {
             Some(found) => Ok(found.position),
             None => {
@@ -164,7 +166,7 @@ impl<R: Runtime> Log<R> {
         base: Offset,
         start: u64,
         end: u64,
-    ) -> Result<(), ReadError> {
+    ) -> Result<(), Lookup> {
         let filed_now = || self.state().segment(base).map(|segment| u64::from(segment.filed));
         let Some(filed) = filed_now() else { return Ok(()) };
         let file = if end.min(filed) > start {
@@ -199,113 +201,6 @@ impl<R: Runtime> Log<R> {
         }
         Ok(())
     }
-
-    /// The batch that holds `offset`, or the first one after it, and its segment.
-    pub(super) async fn find_batch(
-        &self,
-        offset: Offset,
-    ) -> Result<Option<(Offset, FoundBatch)>, ReadError> {
-        let mut offset = offset;
-        loop {
-            let next = {
-                let state = self.state();
-                let Some(segment) = state.segment_of(offset) else { return Ok(None) };
-                (segment.base, segment.next)
-            };
-            if let Some(found) = self.find_in_segment(next.0, offset).await? {
-                return Ok(Some((next.0, found)));
-            }
-            // Compaction may have left a segment that ends before its last offset.
-            let state = self.state();
-            match state.segments.iter().find(|segment| segment.base > next.0) {
-                Some(segment) => offset = segment.base,
-                None => return Ok(None),
-            }
-        }
-    }
-
-    /// The first batch of the segment that ends at or after `offset`.
-    pub(super) async fn find_in_segment(
-        &self,
-        base: Offset,
-        offset: Offset,
-    ) -> Result<Option<FoundBatch>, ReadError> {
-        if let Some(found) = self.state().find_in_tail(base, offset) {
-            return Ok(Some(found));
-        }
-        let start = self.index_lookup(base, offset).await?;
-        let mut scan = OffsetScan::new(offset, u64::from(start));
-        let mut want = SCAN_BYTES;
-        loop {
-            let bytes = self.segment_bytes(base, scan.position(), want).await?;
-            match scan.feed(&bytes) {
-                Ok(Step::Found(found)) => return Ok(Some(found)),
-                Ok(Step::Feed { at_least }) if bytes.len() < at_least && bytes.len() < want => {
-                    return Ok(None);
-                }
-                Ok(Step::Feed { at_least }) => want = at_least.max(SCAN_BYTES),
-                Ok(Step::Busy) => {}
-                Err(_) => return Err(self.damaged(base, scan.position())),
-            }
-        }
-    }
-
-    /// Bytes of a segment wherever they are: fewer than asked for only at the segment's end.
-    pub(super) async fn segment_bytes(
-        &self,
-        base: Offset,
-        position: u64,
-        length: usize,
-    ) -> Result<Bytes, ReadError> {
-        let mut whole = BytesMut::new();
-        loop {
-            let at = position + whole.len() as u64;
-            let reach =
-                self.state().segment(base).map(|s| (u64::from(s.filed), u64::from(s.length)));
-            let Some((filed, end)) = reach else { return Ok(Bytes::new()) };
-            let end = end.min(position + length as u64);
-            if at >= end {
-                return Ok(whole.freeze());
-            }
-            if at >= filed {
-                let before = whole.len();
-                self.state().copy_from_tail(base, at, end, &mut whole);
-                if whole.len() == before {
-                    return Err(self.damaged(base, at));
-                }
-                continue;
-            }
-            let in_file = usize::try_from(end.min(filed) - at).unwrap_or(0);
-            let file = self.core().files.readable(self.core(), self, base, Kind::Log).await;
-            let file = file.map_err(|error| self.io_error(base, error))?;
-            let read = self.core().runtime.read_at(&file, at, in_file).await;
-            let read = read.map_err(|error| self.io_error(base, error))?;
-            if read.len() < in_file {
-                return Err(self.damaged(base, at + read.len() as u64));
-            }
-            if at == position && in_file as u64 == end - position {
-                return Ok(read);
-            }
-            whole.extend_from_slice(&read);
-        }
-    }
-
-    pub(super) fn io_error(&self, base: Offset, error: io::Error) -> ReadError {
-        ReadError::Io(self.path_of(base), error)
-    }
-
-    pub(super) fn damaged(&self, base: Offset, position: u64) -> ReadError {
-        ReadError::Damaged { file: self.path_of(base), position }
-    }
-
-    fn path_of(&self, base: Offset) -> String {
-        let state = self.state();
-        state
-            .directory
-            .join(crate::segment::files::file_name(base, Kind::Log))
-            .display()
-            .to_string()
-    }
 }
 
 /// Everything that is asked for is in memory.
@@ -330,8 +225,15 @@ fn from_tail<F>(
 }
 
 impl Partition {
+    /// The bytes `[at, end)` of a segment as far as memory has them.
+    pub(crate) fn bytes_in_memory(&self, base: Offset, at: u64, end: u64) -> Bytes {
+        let mut bytes = BytesMut::new();
+        self.copy_from_tail(base, at, end, &mut bytes);
+        bytes.freeze()
+    }
+
     /// Adds the bytes `[at, end)` of a segment as far as memory has them.
-    fn copy_from_tail(&self, base: Offset, at: u64, end: u64, out: &mut BytesMut) {
+    pub(super) fn copy_from_tail(&self, base: Offset, at: u64, end: u64, out: &mut BytesMut) {
         let mut at = u32::try_from(at).unwrap_or(u32::MAX);
         for piece in self.tail.pieces_from(base, at) {
             if piece.position > at || u64::from(at) >= end {
@@ -344,7 +246,7 @@ impl Partition {
         }
     }
 
-    fn find_in_tail(&self, base: Offset, offset: Offset) -> Option<FoundBatch> {
+    pub(super) fn find_in_tail(&self, base: Offset, offset: Offset) -> Option<FoundBatch> {
         if self.tail.first_offset()? > offset {
             return None;
         }

@@ -1,11 +1,11 @@
 //! Lookups by offset and by time: through the indexes, then through the batches.
 
-use bytes::Bytes;
-
 use super::Log;
+use super::find::Lookup;
 use crate::batch::scan::{MaxTimestampScan, Step, TimestampScan};
 use crate::error::ReadError;
-use crate::index::{OffsetIndex, TimeIndex};
+use crate::index::TimeIndex;
+use crate::planted::{Bug, is};
 use crate::runtime::Runtime;
 use crate::segment::files::Kind;
 use crate::units::{Offset, Timestamp};
@@ -28,20 +28,15 @@ impl<R: Runtime> Log<R> {
         timestamp: Timestamp,
         up_to: Offset,
     ) -> Result<Option<FoundOffset>, ReadError> {
-        loop {
-            let swaps = self.swaps();
-            let found = self.seek_timestamp(timestamp, up_to).await;
-            if !self.is_disturbed(swaps) {
-                return found;
-            }
-        }
+        self.look(async || self.seek_timestamp(timestamp, up_to).await).await
     }
 
     async fn seek_timestamp(
         &self,
         timestamp: Timestamp,
         up_to: Offset,
-    ) -> Result<Option<FoundOffset>, ReadError> {
+    ) -> Result<Option<FoundOffset>, Lookup> {
+        self.learn_damage().await;
         let candidates: Vec<Offset> = {
             let state = self.state();
             let candidates =
@@ -56,20 +51,19 @@ impl<R: Runtime> Log<R> {
         Ok(None)
     }
 
+    /// Damage on the way is an error: the record may be there.
     async fn seek_in_segment(
         &self,
         base: Offset,
         timestamp: Timestamp,
-    ) -> Result<Option<FoundOffset>, ReadError> {
-        // Everything up to the entry before this time is older.
-        let times = self.index_bytes(base, Kind::TimeIndex).await?;
-        let below = TimeIndex::new(base, &times).lookup(Timestamp(timestamp.0 - 1));
-        let start = self.index_lookup(base, below.offset).await?;
+    ) -> Result<Option<FoundOffset>, Lookup> {
+        let start = self.seek_start(base, timestamp).await?;
         let from = self.log_start();
-        let mut scan = TimestampScan::new(timestamp, from, u64::from(start));
+        let mut scan = TimestampScan::new(timestamp, from, start);
         let mut want = FEED_BYTES;
         loop {
-            let bytes = self.segment_bytes(base, scan.position(), want).await?;
+            let position = scan.position();
+            let bytes = self.segment_bytes(base, position, want).await?;
             match scan.feed(&bytes, SLICE_BYTES) {
                 Ok(Step::Found(found)) => {
                     return Ok(Some(FoundOffset {
@@ -78,13 +72,50 @@ impl<R: Runtime> Log<R> {
                     }));
                 }
                 Ok(Step::Feed { at_least }) if bytes.len() < at_least && bytes.len() < want => {
-                    return Ok(None);
+                    if self.is_end(base, scan.position()) {
+                        return Ok(None);
+                    }
+                    if bytes.is_empty() || scan.position() == position {
+                        return Err(self.suspect(base, position));
+                    }
                 }
                 Ok(Step::Feed { at_least }) => want = at_least.max(FEED_BYTES),
                 Ok(Step::Busy) => self.core().runtime.sleep(std::time::Duration::ZERO).await,
-                Err(_) => return Err(self.damaged(base, scan.position())),
+                Err(_) => return Err(self.suspect(base, scan.position())),
             }
         }
+    }
+
+    /// The batch up to which everything in the segment is older than this time, says the time index. It is believed if that batch has
+    /// the time that the index gives it.
+    async fn seek_start(&self, base: Offset, timestamp: Timestamp) -> Result<u64, Lookup> {
+        let times = self.index_bytes(base, Kind::TimeIndex).await?;
+        let below = TimeIndex::new(base, &times).lookup(Timestamp(timestamp.0 - 1));
+        if below.timestamp == Timestamp::NONE {
+            return Ok(0);
+        }
+        if let Some(mark) = self.state().mark_of(below.offset) {
+            return Err(self.damaged(base, mark.position).into());
+        }
+        match self.find_in_segment(base, below.offset).await? {
+            Some(found)
+                if found.header.max_timestamp == below.timestamp || is(Bug::HeaderBelieved) =>
+            {
+                Ok(found.position)
+            }
+            _ => {
+                let what = "the time index names a batch with another time".to_owned();
+                Err(Lookup::Suspect { base, position: 0, what })
+            }
+        }
+    }
+
+    fn is_end(&self, base: Offset, position: u64) -> bool {
+        self.state().segment(base).is_none_or(|segment| u64::from(segment.length) <= position)
+    }
+
+    fn suspect(&self, base: Offset, position: u64) -> Lookup {
+        Lookup::Suspect { base, position, what: "a batch cannot be read".to_owned() }
     }
 
     /// The record with the largest timestamp below `up_to`: the first that has it.
@@ -92,24 +123,16 @@ impl<R: Runtime> Log<R> {
         &self,
         up_to: Offset,
     ) -> Result<Option<FoundOffset>, ReadError> {
-        loop {
-            let swaps = self.swaps();
-            let found = match self.seek_max(up_to, false).await {
-                // Compaction may have emptied the batch that has it: then the batches are asked.
-                Ok(None) if self.state().rewritten > Offset(0) => self.seek_max(up_to, true).await,
-                other => other,
-            };
-            if !self.is_disturbed(swaps) {
-                return found;
-            }
-        }
+        self.look(async || match self.seek_max(up_to, false).await {
+            // Compaction may have emptied the batch that has it: then the batches are asked.
+            Ok(None) if self.state().rewritten > Offset(0) => self.seek_max(up_to, true).await,
+            other => other,
+        })
+        .await
     }
 
-    async fn seek_max(
-        &self,
-        up_to: Offset,
-        exactly: bool,
-    ) -> Result<Option<FoundOffset>, ReadError> {
+    async fn seek_max(&self, up_to: Offset, exactly: bool) -> Result<Option<FoundOffset>, Lookup> {
+        self.learn_damage().await;
         let mut best: Option<(Timestamp, Offset)> = None;
         let segments: Vec<(Offset, Offset, Timestamp)> = {
             let state = self.state();
@@ -143,7 +166,7 @@ impl<R: Runtime> Log<R> {
         &self,
         base: Offset,
         up_to: Offset,
-    ) -> Result<Option<(Timestamp, Offset)>, ReadError> {
+    ) -> Result<Option<(Timestamp, Offset)>, Lookup> {
         let end = match self.find_in_segment(base, up_to).await? {
             Some(found) => found.position,
             None => self.state().segment(base).map_or(0, |segment| u64::from(segment.length)),
@@ -151,55 +174,22 @@ impl<R: Runtime> Log<R> {
         let mut scan = MaxTimestampScan::new(0, end);
         let mut want = FEED_BYTES;
         loop {
-            let bytes = self.segment_bytes(base, scan.position(), want).await?;
+            let position = scan.position();
+            if position >= end {
+                return Ok(scan.found());
+            }
+            let bytes = self.segment_bytes(base, position, want).await?;
             match scan.feed(&bytes) {
                 Ok(Step::Found(found)) => return Ok(found),
                 Ok(Step::Feed { at_least }) if bytes.len() < at_least && bytes.len() < want => {
-                    return Ok(None);
+                    if bytes.is_empty() || scan.position() == position {
+                        return Err(self.suspect(base, position));
+                    }
                 }
                 Ok(Step::Feed { at_least }) => want = at_least.max(FEED_BYTES),
                 Ok(Step::Busy) => {}
-                Err(_) => return Err(self.damaged(base, scan.position())),
+                Err(_) => return Err(self.suspect(base, scan.position())),
             }
         }
-    }
-
-    /// A position in the segment at or before the batch that holds `offset`.
-    pub(super) async fn index_lookup(
-        &self,
-        base: Offset,
-        offset: Offset,
-    ) -> Result<u32, ReadError> {
-        let bytes = self.index_bytes(base, Kind::OffsetIndex).await?;
-        Ok(OffsetIndex::new(base, &bytes).lookup(offset).position)
-    }
-
-    /// All entries of an index: those in its file, then those that are still in memory.
-    async fn index_bytes(&self, base: Offset, kind: Kind) -> Result<Bytes, ReadError> {
-        let (start, tail) = {
-            let state = self.state();
-            let Some(segment) = state.segment(base) else { return Ok(Bytes::new()) };
-            let index = if kind == Kind::OffsetIndex { &segment.offsets } else { &segment.times };
-            (index.start(), Bytes::copy_from_slice(index.bytes()))
-        };
-        let start = usize::try_from(start).unwrap_or(0);
-        if start == 0 {
-            return Ok(tail);
-        }
-        let core = self.core();
-        let file = core
-            .files
-            .readable(core, self, base, kind)
-            .await
-            .map_err(|error| self.io_error(base, error))?;
-        let filed = core
-            .runtime
-            .read_at(&file, 0, start)
-            .await
-            .map_err(|error| self.io_error(base, error))?;
-        if tail.is_empty() {
-            return Ok(filed);
-        }
-        Ok([filed, tail].concat().into())
     }
 }

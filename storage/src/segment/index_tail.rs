@@ -21,6 +21,11 @@ impl IndexTail {
         IndexTail { start: length, bytes: Vec::new(), written: 0 }
     }
 
+    /// An index that is to be written anew, from its start.
+    pub(crate) fn anew(entries: &[u8], more: &[u8]) -> Self {
+        IndexTail { start: 0, bytes: [entries, more].concat(), written: 0 }
+    }
+
     pub(crate) fn push(&mut self, entry: &[u8]) {
         self.bytes.extend_from_slice(entry);
     }

@@ -62,6 +62,8 @@ pub(crate) struct Segment {
     pub(crate) generation: u64,
     /// The cleaner made it, and its files still have (or may have, after a crash) the names under which it wrote them.
     pub(crate) swapping: bool,
+    /// Kafka's cleaner was here before us: batches are missing between others.
+    pub(crate) has_gaps: bool,
 }
 
 impl Segment {
@@ -86,6 +88,7 @@ impl Segment {
             aborted: None,
             generation: 0,
             swapping: false,
+            has_gaps: false,
         }
     }
 

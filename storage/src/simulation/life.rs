@@ -12,7 +12,7 @@ use super::model::Model;
 use super::{opening, topics, workload};
 use crate::commit_log::GroupSequence;
 use crate::commit_log::group::GroupHeader;
-use crate::config::{CleanerOptions, Durability, StoreName, StoreOptions};
+use crate::config::{CleanerOptions, Durability, ScrubOptions, StoreName, StoreOptions};
 use crate::error::OpenError;
 use crate::manifest::Manifest;
 use crate::recovery::Row;
@@ -22,7 +22,7 @@ use crate::runtime::simulated::{Disk, Faults, Simulated};
 /// Far more than any clean stop takes.
 const STEPS_TO_STOP: u64 = 300_000;
 
-pub(super) const DIRECTORY: &str = "/data";
+pub(crate) const DIRECTORY: &str = "/data";
 
 /// What came of a seed.
 #[derive(Default)]
@@ -84,6 +84,11 @@ pub(crate) fn options(seed: u64, durability: Durability) -> StoreOptions {
             io_bytes: 4096 << random.random_range(0..3),
             backoff: Duration::from_millis(random.random_range(1..30)),
             ..CleanerOptions::default()
+        },
+        scrub: ScrubOptions {
+            bytes_per_second: f64::MAX,
+            io_bytes: 4096 << random.random_range(0..4),
+            every: Duration::from_millis(random.random_range(10..200)),
         },
     }
 }
@@ -242,7 +247,7 @@ fn rot(
 }
 
 /// A byte of a group that the log still needs and that some mark covers.
-fn durable_byte(
+pub(super) fn durable_byte(
     disk: &Disk,
     options: &StoreOptions,
     random: &mut SmallRng,

@@ -12,6 +12,7 @@
 //! directory after a clean stop; and what does not exist yet: truncation, several log directories, spare files.
 
 mod compacted;
+mod faults;
 mod files;
 pub(crate) mod hand;
 pub(crate) mod life;

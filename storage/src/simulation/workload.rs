@@ -81,8 +81,11 @@ impl Life {
         {
             let mut model = self.model.borrow_mut();
             model.cleaned = (stats.cleanings, stats.removed_records);
-            if stats.uncleanable > 0 {
-                model.fail("a log is taken for damaged by the cleaner".to_owned());
+            if stats.uncleanable > 0 || stats.damage_found > 0 || stats.indexes_rebuilt > 0 {
+                let logs: Vec<LogOf> = self.store.logs();
+                let marks = logs.iter().map(|log| (log.id().topic, log.damage()));
+                let marks: Vec<_> = marks.filter(|(_, marks)| !marks.is_empty()).collect();
+                model.fail(format!("taken for damaged: {marks:?}, {stats:?}"));
             }
         }
         if self.model.borrow().stopping {

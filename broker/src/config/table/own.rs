@@ -15,6 +15,10 @@ keys! { pub(crate) OWN:
         "From how many bytes on a batch is written straight into its segment, in bytes or as 256KiB; a huge value never does."
     "odradek.memory", String = null, Any, High, ReadOnly, Public, Used;
         "Memory for records and requests, in bytes or as 64MiB, 2GiB; a quarter of what the cgroup or machine has, if not set."
+    "odradek.scrub.bytes.per.second", String = "8MiB", Any, Medium, ReadOnly, Public, Used;
+        "How fast everything in a log directory is read again to find damage, by all shards together, in bytes or as 8MiB; 0 = not at all."
+    "odradek.scrub.interval.ms", Long = "86400000", AtLeast(0), Low, ReadOnly, Public, Used;
+        "How long after the beginning of one such pass the next one begins, if it has ended."
     "odradek.shards", Int = null, Between(1, 1024), High, ReadOnly, Public, Used;
         "Shards, one thread each; one per core, if not set."
 }

@@ -113,3 +113,28 @@ fn the_superblock_is_never_torn() {
         assert_eq!(drive.outcome().unwrap().torn, 0);
     }
 }
+
+#[test]
+fn a_flush_that_fails_once_loses_what_it_had_and_the_next_succeeds() {
+    let mut drive = drive(1 << 20);
+    drive.write(0, &[1; SECTOR]).unwrap().unwrap();
+    drive.flush().unwrap().unwrap();
+    drive.write(0, &[2; SECTOR]).unwrap().unwrap();
+    drive.trouble(Some(Trouble { request: Request::Flush, times: 1, stall: None }));
+    assert_eq!(drive.flush().unwrap(), Err(Off));
+    assert_eq!(drive.flush().unwrap(), Ok(()));
+    assert_eq!(read(&mut drive, 0), [1; SECTOR]);
+    assert_eq!(drive.counts().troubled, 1);
+}
+
+#[test]
+fn requests_fail_as_often_as_they_are_told_to() {
+    let mut drive = drive(1 << 20);
+    drive.trouble(Some(Trouble { request: Request::Read, times: 2, stall: None }));
+    let reads = [(); 3].map(|()| drive.read(0, SECTOR).unwrap().is_ok());
+    assert_eq!(reads, [false, false, true]);
+    let stall = Some(Duration::from_millis(7));
+    drive.trouble(Some(Trouble { request: Request::Write, times: 1, stall }));
+    assert_eq!([(); 2].map(|()| drive.stall(Request::Write)), [stall, None]);
+    assert!(drive.write(0, &[2; SECTOR]).unwrap().is_ok());
+}

@@ -8,12 +8,14 @@ use std::cell::RefCell;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::rc::Rc;
+use std::time::Duration;
 
 use bytes::Bytes;
 use rand::Rng;
 use rand::rngs::SmallRng;
 
 use super::super::Stat;
+use super::fault::{Fault, Injection};
 use super::node::{File, Node, Nodes};
 
 pub(super) type Inode = usize;
@@ -96,6 +98,8 @@ struct State {
     room: Option<u64>,
     bytes_written: u64,
     operations: u64,
+    injection: Option<Injection>,
+    injected: u64,
 }
 
 impl Default for Disk {
@@ -115,6 +119,8 @@ impl Disk {
             room: None,
             bytes_written: 0,
             operations: 0,
+            injection: None,
+            injected: 0,
         })))
     }
 
@@ -152,6 +158,23 @@ impl Disk {
         self.0.borrow().dead.is_some()
     }
 
+    /// Asks for a fault, or for none any more. What was injected is counted from 0 again.
+    pub fn inject(&self, injection: Option<Injection>) {
+        let mut state = self.0.borrow_mut();
+        (state.injection, state.injected) = (injection, 0);
+    }
+
+    /// No more of the fault that was asked for.
+    pub fn inject_no_more(&self) {
+        self.0.borrow_mut().injection = None;
+    }
+
+    /// How many operations the fault has befallen.
+    #[must_use]
+    pub fn injected(&self) -> u64 {
+        self.0.borrow().injected
+    }
+
     /// From now on files get so many bytes more, and what is unlinked.
     pub fn set_room(&self, room: Option<u64>) {
         self.0.borrow_mut().room = room;
@@ -172,6 +195,13 @@ impl Disk {
         let mut state = self.0.borrow_mut();
         let Ok(inode) = state.nodes.find(path) else { return false };
         state.nodes.file(inode).is_ok_and(|file| file.flip(position))
+    }
+
+    /// Writes bytes over what is there, as rot does: in what reads see and on stable storage. False if there is no such place.
+    pub fn overwrite(&self, path: &Path, position: usize, bytes: &[u8]) -> bool {
+        let mut state = self.0.borrow_mut();
+        let Ok(inode) = state.nodes.find(path) else { return false };
+        state.nodes.file(inode).is_ok_and(|file| file.overwrite(position, bytes))
     }
 
     /// The bytes that a reader sees now.
@@ -206,13 +236,26 @@ impl Disk {
         Ok(())
     }
 
-    pub(super) fn begin(&self, operation: Operation) -> Begun {
-        Begun { operation, covers: self.0.borrow().nodes.last_write() }
+    /// With the time that it takes at least.
+    pub(super) fn begin(&self, operation: Operation) -> (Begun, Option<Duration>) {
+        let mut state = self.0.borrow_mut();
+        let stall = match state.injection.map(|injection| injection.fault) {
+            Some(Fault::Stall(time)) => state.is_hit(&operation).then_some(time),
+            _ => None,
+        };
+        (Begun { operation, covers: state.nodes.last_write() }, stall)
     }
 
     pub(super) fn complete(&self, begun: Begun, random: &mut SmallRng) -> io::Result<Output> {
         let mut state = self.0.borrow_mut();
         state.operations += 1;
+        let fault = state.injection.map(|injection| injection.fault);
+        match fault.filter(|fault| !matches!(fault, Fault::Stall(_))) {
+            Some(fault) if state.is_hit(&begun.operation) => {
+                return state.befall(fault, begun, random);
+            }
+            _ => {}
+        }
         if state.fails(&begun.operation, random) {
             state.lose(&begun, random);
             let error = if state.faults.full_syncs { libc::ENOSPC } else { libc::EIO };
@@ -258,6 +301,45 @@ impl Disk {
 }
 
 impl State {
+    /// Whether this operation is one of those that the test has asked a fault for.
+    fn is_hit(&mut self, operation: &Operation) -> bool {
+        let needs_room = self.injection.is_some() && self.needs_room(operation);
+        let Some(injection) = self.injection.as_mut() else { return false };
+        let hit = injection.class.holds(operation, needs_room) && injection.counts();
+        self.injected += u64::from(hit);
+        hit
+    }
+
+    fn needs_room(&mut self, operation: &Operation) -> bool {
+        let (inode, end) = match operation {
+            Operation::Open { path, create: true } => return self.nodes.find(path).is_err(),
+            Operation::Write { inode, bytes, position, .. } => {
+                (*inode, position + bytes.len() as u64)
+            }
+            Operation::Fallocate { inode, end, .. } => (*inode, *end),
+            _ => return false,
+        };
+        self.nodes.file(inode).is_ok_and(|file| file.allocated < end)
+    }
+
+    fn befall(&mut self, fault: Fault, begun: Begun, random: &mut SmallRng) -> io::Result<Output> {
+        match (fault, begun.operation) {
+            (Fault::Full, _) => Err(io::Error::from_raw_os_error(libc::ENOSPC)),
+            (Fault::Lost, Operation::Write { .. }) => Ok(Output::Unit),
+            (Fault::Misdirected, Operation::Write { inode, bytes, position, .. }) => {
+                let meant = (inode, position);
+                let (to, position) = self.nodes.any_block(meant, bytes.len(), random);
+                let number = self.nodes.next_write();
+                self.nodes.file(to)?.write(number, position, bytes, true);
+                Ok(Output::Unit)
+            }
+            (_, operation) => {
+                self.lose(&Begun { operation, covers: begun.covers }, random);
+                Err(io::Error::from_raw_os_error(libc::EIO))
+            }
+        }
+    }
+
     fn fails(&self, operation: &Operation, random: &mut SmallRng) -> bool {
         let may = match operation {
             Operation::Fdatasync { .. } | Operation::Syncfs | Operation::SyncDirectory { .. } => {

@@ -21,6 +21,7 @@ use bytes::Bytes;
 use rand::Rng;
 
 pub mod disk;
+mod fault;
 mod node;
 mod scheduler;
 
@@ -28,6 +29,7 @@ use super::{BLOCK, Dsync, Held, How, Runtime, Stat, final_error};
 use crate::planted::{Bug, is};
 pub use disk::{Disk, Faults};
 use disk::{Inode, Operation, Output};
+pub use fault::{Class, Fault, Injection};
 pub use scheduler::Simulated;
 
 /// A file of the simulated disk.

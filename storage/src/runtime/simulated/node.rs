@@ -8,7 +8,7 @@ use bytes::Bytes;
 use rand::Rng;
 use rand::rngs::SmallRng;
 
-use super::super::Stat;
+use super::super::{BLOCK, Stat};
 use super::disk::Inode;
 
 #[derive(Clone)]
@@ -68,6 +68,33 @@ impl Nodes {
     pub(super) fn next_write(&mut self) -> u64 {
         self.writes += 1;
         self.writes
+    }
+
+    /// A place for so many bytes that were meant for another: whole blocks of the same file, or of any, but not the same blocks of
+    /// another. (A batch of Kafka's does not say whose it is.)
+    pub(super) fn any_block(
+        &mut self,
+        (inode, meant): (Inode, u64),
+        length: usize,
+        random: &mut SmallRng,
+    ) -> (Inode, u64) {
+        let files = self.nodes.iter().enumerate().filter_map(|(inode, node)| match node {
+            Node::File(file) if file.current.len() >= length => Some(inode),
+            _ => None,
+        });
+        let files: Vec<Inode> = files.collect();
+        let to = match files.is_empty() || random.random_ratio(1, 2) {
+            true => inode,
+            false => files[random.random_range(0..files.len())],
+        };
+        let room = match &self.nodes[to] {
+            Node::File(file) => file.current.len().saturating_sub(length) / BLOCK,
+            Node::Directory(_) => 0,
+        };
+        match (random.random_range(0..=room) * BLOCK) as u64 {
+            position if position == meant => (inode, meant + BLOCK as u64),
+            position => (to, position),
+        }
     }
 
     pub(super) fn find(&self, path: &Path) -> io::Result<Inode> {
@@ -289,6 +316,16 @@ impl File {
         for bytes in [&mut self.current, &mut self.stable] {
             if let Some(byte) = bytes.get_mut(position) {
                 *byte ^= 0x10;
+            }
+        }
+        position < self.current.len()
+    }
+
+    pub(super) fn overwrite(&mut self, position: usize, bytes: &[u8]) -> bool {
+        for content in [&mut self.current, &mut self.stable] {
+            let end = (position + bytes.len()).min(content.len());
+            if position < end {
+                content[position..end].copy_from_slice(&bytes[..end - position]);
             }
         }
         position < self.current.len()

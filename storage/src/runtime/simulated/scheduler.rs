@@ -33,6 +33,8 @@ struct World {
     in_flight: RefCell<Vec<(Begun, Slot)>>,
     timers: RefCell<Vec<(Duration, Slot)>>,
     opened: RefCell<BTreeMap<Inode, Rc<()>>>,
+    /// Operations that the disk takes its time for.
+    stalled: RefCell<Vec<(Duration, Begun, Slot)>>,
     dead: Cell<bool>,
     /// Plain writes take long: they are passed over most of the time.
     has_slow_writes: Cell<bool>,
@@ -64,6 +66,7 @@ impl Simulated {
             in_flight: RefCell::default(),
             timers: RefCell::default(),
             opened: RefCell::default(),
+            stalled: RefCell::default(),
             dead: Cell::new(false),
             has_slow_writes: Cell::new(false),
         }))
@@ -223,10 +226,17 @@ impl Simulated {
         for slot in due {
             slot.complete(Ok(Output::Unit));
         }
+        let is_due = |stalled: &mut (Duration, Begun, Slot)| stalled.0 <= now;
+        let due = self.0.stalled.borrow_mut().extract_if(.., is_due).collect::<Vec<_>>();
+        self.0.in_flight.borrow_mut().extend(due.into_iter().map(|(_, begun, slot)| (begun, slot)));
     }
 
     fn jump_to_next_timer(&self) -> bool {
-        let next = self.0.timers.borrow().iter().map(|(at, _)| *at).min();
+        let next = {
+            let (timers, stalled) = (self.0.timers.borrow(), self.0.stalled.borrow());
+            let stalled = stalled.iter().map(|(at, ..)| *at);
+            timers.iter().map(|(at, _)| *at).chain(stalled).min()
+        };
         match next {
             Some(at) => {
                 self.0.clock.set(self.0.clock.get().max(at));
@@ -239,9 +249,16 @@ impl Simulated {
 
     pub(super) fn begin(&self, operation: Operation) -> Pending {
         let slot = Slot::default();
-        if !self.0.dead.get() {
-            let begun = self.0.disk.begin(operation);
-            self.0.in_flight.borrow_mut().push((begun, slot.clone()));
+        if self.0.dead.get() {
+            return Pending(slot);
+        }
+        let (begun, stall) = self.0.disk.begin(operation);
+        match stall {
+            None => self.0.in_flight.borrow_mut().push((begun, slot.clone())),
+            Some(time) => {
+                let due = self.0.clock.get() + time;
+                self.0.stalled.borrow_mut().push((due, begun, slot.clone()));
+            }
         }
         Pending(slot)
     }
@@ -283,7 +300,9 @@ impl Simulated {
 
     fn end(&self) -> Vec<Begun> {
         self.0.dead.set(true);
-        let in_flight = self.0.in_flight.borrow_mut().drain(..).map(|(begun, _)| begun).collect();
+        let stalled = self.0.stalled.borrow_mut().drain(..).map(|(_, begun, _)| begun).collect();
+        let mut in_flight: Vec<Begun> = stalled;
+        in_flight.extend(self.0.in_flight.borrow_mut().drain(..).map(|(begun, _)| begun));
         let tasks = std::mem::take(&mut *self.0.tasks.borrow_mut());
         drop(tasks);
         self.0.timers.borrow_mut().clear();

@@ -1,22 +1,26 @@
-//! How fast the cleaner goes: in slices with sleeps, within `log.cleaner.io.max.bytes.per.second`, and not beyond the end of the store.
+//! How fast background work goes: in slices with sleeps, within a number of bytes per second, and not beyond the end of the store.
 
 use std::cell::Cell;
 use std::rc::Rc;
 use std::time::Duration;
 
-use super::Trouble;
-use super::filter::Pace;
 use crate::core::Core;
-use crate::runtime::Runtime;
+use crate::runtime::{BLOCK, Runtime};
 
 /// Bytes of records that are looked at in one turn of the shard.
 const SLICE_BYTES: usize = 64 << 10;
-/// A slice is followed by a pause of its own length: the cleaner takes half of a processor at most. But none is longer than this.
+/// A slice is followed by a pause of its own length: such work takes half of a processor at most. But none is longer than this.
 const PAUSE_MAX: Duration = Duration::from_millis(5);
 
+/// The store ends: whatever is under way is left as it is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Stopped;
+
 /// See the head of the file.
-pub(super) struct Paced<R: Runtime> {
+pub(crate) struct Paced<R: Runtime> {
     core: Rc<Core<R>>,
+    bytes_per_second: f64,
+    io_bytes: usize,
     spent: Cell<usize>,
     since: Cell<Duration>,
     /// When what was read and written so far is due.
@@ -24,26 +28,29 @@ pub(super) struct Paced<R: Runtime> {
 }
 
 impl<R: Runtime> Paced<R> {
-    pub(super) fn new(core: &Rc<Core<R>>) -> Self {
+    /// Reads and writes of `io_bytes`, `bytes_per_second` together.
+    pub(crate) fn new(core: &Rc<Core<R>>, bytes_per_second: f64, io_bytes: usize) -> Self {
         let now = core.runtime.monotonic();
         Paced {
             core: Rc::clone(core),
+            bytes_per_second,
+            io_bytes,
             spent: Cell::new(0),
             since: Cell::new(now),
             due: Cell::new(now),
         }
     }
 
-    pub(super) fn io_bytes(&self) -> usize {
-        self.core.options.cleaner.io_bytes.max(crate::runtime::BLOCK)
+    pub(crate) fn io_bytes(&self) -> usize {
+        self.io_bytes.max(BLOCK)
     }
 
     /// So many bytes are about to be read or written.
-    pub(super) async fn moved(&self, bytes: usize) -> Result<(), Trouble> {
+    pub(crate) async fn moved(&self, bytes: usize) -> Result<(), Stopped> {
         self.check()?;
-        let rate = self.core.options.cleaner.bytes_per_second;
         #[expect(clippy::cast_precision_loss, reason = "a time")]
-        let takes = Duration::try_from_secs_f64(bytes as f64 / rate.max(1.0)).unwrap_or_default();
+        let takes = Duration::try_from_secs_f64(bytes as f64 / self.bytes_per_second.max(1.0))
+            .unwrap_or_default();
         let now = self.core.runtime.monotonic();
         let due = self.due.get().max(now);
         self.due.set(due + takes);
@@ -56,19 +63,8 @@ impl<R: Runtime> Paced<R> {
         self.spent(0).await
     }
 
-    fn check(&self) -> Result<(), Trouble> {
-        let core = &self.core;
-        match core.stopped.get() || core.closing.get() || core.check_online().is_err() {
-            true => Err(Trouble::Stopped),
-            false => Ok(()),
-        }
-    }
-}
-
-impl<R: Runtime> Pace for Paced<R> {
-    type Stop = Trouble;
-
-    async fn spent(&self, bytes: usize) -> Result<(), Trouble> {
+    /// So many bytes of records were looked at.
+    pub(crate) async fn spent(&self, bytes: usize) -> Result<(), Stopped> {
         self.spent.set(self.spent.get() + bytes);
         if self.spent.get() < SLICE_BYTES {
             return Ok(());
@@ -78,5 +74,13 @@ impl<R: Runtime> Pace for Paced<R> {
         self.spent.set(0);
         self.since.set(self.core.runtime.monotonic());
         self.check()
+    }
+
+    fn check(&self) -> Result<(), Stopped> {
+        let core = &self.core;
+        match core.stopped.get() || core.closing.get() || core.check_online().is_err() {
+            true => Err(Stopped),
+            false => Ok(()),
+        }
     }
 }
