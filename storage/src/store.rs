@@ -19,7 +19,7 @@ use futures::future::{Either, join_all, select};
 
 use crate::commit_log::commit::Commit;
 use crate::commit_log::committer;
-use crate::config::{LogConfig, StoreOptions};
+use crate::config::{CleanerOptions, LogConfig, StoreOptions};
 use crate::core::{Core, Counts, Events, OnAdvance, OnOffline};
 use crate::error::{Offline, OpenError, StorageError};
 use crate::log::Log;
@@ -217,6 +217,17 @@ impl<R: Runtime> Store<R> {
         if let Some(log) = self.0.log(id) {
             log.state_mut().config = config;
         }
+    }
+
+    /// From now on the cleaner is run like this; whether it runs at all was decided at the start.
+    pub fn set_cleaner(&self, cleaner: CleanerOptions) {
+        *self.0.cleaner.borrow_mut() = cleaner;
+        self.0.events.cleaner.notify();
+    }
+
+    /// From now on producers that were silent for so many milliseconds are forgotten.
+    pub fn set_producer_expiration(&self, expiration_ms: i64) {
+        self.0.producer_expiration_ms.set(expiration_ms);
     }
 
     /// Who is told how far the logs have come: once per completed group or sync, before its tickets resolve.
@@ -464,6 +475,8 @@ pub(crate) fn new_core<R: Runtime>(
         runtime,
         files: files::FileCache::new(options.files_max),
         clean_bytes: Cell::new(options.clean_bytes_max.min(crate::memory::CLEAN_BYTES_FIRST)),
+        cleaner: RefCell::new(options.cleaner.clone()),
+        producer_expiration_ms: Cell::new(options.producer_expiration_ms),
         options,
         commit: RefCell::new(commit),
         logs: RefCell::default(),

@@ -74,6 +74,7 @@ pub(super) enum Trouble {
 pub(crate) async fn run<R: Runtime>(core: Rc<Core<R>>) {
     loop {
         let closing = core.events.closing.listen();
+        let changed = core.events.cleaner.listen();
         if core.stopped.get() || core.closing.get() || core.check_online().is_err() {
             return;
         }
@@ -88,9 +89,9 @@ pub(crate) async fn run<R: Runtime>(core: Rc<Core<R>>) {
             }
         }
         // Never without a pause: what cannot be cleaned now would be looked at without end.
-        let backoff = core.options.cleaner.backoff.max(std::time::Duration::from_millis(1));
+        let backoff = core.cleaner.borrow().backoff.max(std::time::Duration::from_millis(1));
         let pause = std::pin::pin!(core.runtime.sleep(backoff));
-        select(closing, pause).await;
+        select(select(closing, changed), pause).await;
     }
 }
 
@@ -210,7 +211,7 @@ async fn look<R: Runtime>(
     first_dirty: Offset,
     pace: &Paced<R>,
 ) -> Result<Option<Known>, Trouble> {
-    let cleaner = &core.options.cleaner;
+    let cleaner = core.cleaner.borrow().clone();
     let keys_in = |sources: &[Source]| {
         let end = sources.last().map_or(first_dirty, |last| last.next);
         let keys = usize::try_from(end - first_dirty).unwrap_or(0);

@@ -35,13 +35,13 @@ impl<R: Runtime> Paced<R> {
     }
 
     pub(super) fn io_bytes(&self) -> usize {
-        self.core.options.cleaner.io_bytes.max(crate::runtime::BLOCK)
+        self.core.cleaner.borrow().io_bytes.max(crate::runtime::BLOCK)
     }
 
     /// So many bytes are about to be read or written.
     pub(super) async fn moved(&self, bytes: usize) -> Result<(), Trouble> {
         self.check()?;
-        let rate = self.core.options.cleaner.bytes_per_second;
+        let rate = self.core.cleaner.borrow().bytes_per_second;
         #[expect(clippy::cast_precision_loss, reason = "a time")]
         let takes = Duration::try_from_secs_f64(bytes as f64 / rate.max(1.0)).unwrap_or_default();
         let now = self.core.runtime.monotonic();
