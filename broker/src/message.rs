@@ -6,6 +6,7 @@
 //! Errors cross as typed refusals; Kafka's codes are given to them in `api`, nowhere else.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use bytes::Bytes;
 use bytestring::ByteString;
@@ -17,7 +18,9 @@ use crate::directories::InUse;
 use crate::metadata::image::Image;
 use crate::metrics::Sample;
 use crate::moves::MoveRefusal;
+use crate::partition::upkeep::{DeletePart, DeleteRefusal, Producer};
 use crate::partition::{AppendRefusal, ReadRefusal};
+use crate::quota::Spender;
 
 /// What travels on the mesh.
 pub enum Message {
@@ -41,6 +44,15 @@ pub enum Ask {
     Read(ReadAsk),
     Offsets(Vec<OffsetsPart>),
     EpochEnds(Vec<EpochEndPart>),
+    DeleteRecords(Vec<DeletePart>),
+    /// Who produces to these partitions.
+    Producers(Vec<PartitionId>),
+    /// A client has spent so much of what it may spend a second.
+    Spend {
+        spender: Spender,
+        per_second: f64,
+        amount: f64,
+    },
     /// The first image: open the log directories with the partitions placed on this shard.
     Open(Arc<Image>, InUse),
     /// A newer metadata image; answered when the partitions of the shard follow it.
@@ -68,6 +80,12 @@ pub enum Answer {
     Read(Vec<Result<Read, ReadRefusal>>),
     Offsets(Vec<Result<Option<FoundOffset>, ReadRefusal>>),
     EpochEnds(Vec<Result<(Epoch, Offset), ReadRefusal>>),
+    /// The log starts.
+    DeleteRecords(Vec<Result<Offset, DeleteRefusal>>),
+    /// None where the partition is not here.
+    Producers(Vec<Option<Vec<Producer>>>),
+    /// How long until it is paid for.
+    Spent(Duration),
     Opened(Result<Opened, String>),
     Applied,
     Serving(Result<(), String>),

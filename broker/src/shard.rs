@@ -34,6 +34,7 @@ use crate::moves::Move;
 use crate::partition::{AppendRefusal, Partition, PendingAppend, ReadRefusal};
 use crate::placement::shard_of;
 use crate::ports::Port;
+use crate::quota::Quotas;
 use crate::sessions::Sessions;
 use crate::stats::Stats;
 use crate::waiting::Waits;
@@ -48,7 +49,9 @@ pub(crate) type Log = storage::Log<Runtime>;
 pub(crate) struct Shard {
     pub number: usize,
     pub shards: u16,
+    /// As it was read at the start. What may change at run time is to be taken from `in_force`.
     pub config: Arc<Config>,
+    in_force: RefCell<Arc<Config>>,
     pub ring: Ring,
     pub net: Rc<Net>,
     pub deadlines: Rc<Deadlines>,
@@ -62,6 +65,7 @@ pub(crate) struct Shard {
     /// This shard's blocks of producer ids.
     pub producer_ids: ProducerIds,
     pub asked_topics: AskedTopics,
+    pub(crate) quotas: Quotas,
     pub(crate) pulse: Arc<Pulse>,
     pub(crate) moves: RefCell<HashMap<PartitionId, Rc<Move>>>,
     pub(crate) partitions: RefCell<HashMap<PartitionId, Rc<Partition>>>,
@@ -103,6 +107,7 @@ impl Shard {
             number,
             shards,
             calls: Calls::new(endpoint, usize::from(shards) + 2),
+            in_force: RefCell::new(Arc::clone(&config)),
             config,
             ring,
             net,
@@ -114,6 +119,7 @@ impl Shard {
             closed: RefCell::default(),
             producer_ids: ProducerIds::default(),
             asked_topics: AskedTopics::default(),
+            quotas: Quotas::default(),
             pulse,
             moves: RefCell::default(),
             partitions: RefCell::default(),
@@ -125,6 +131,11 @@ impl Shard {
 
     pub(crate) fn image(&self) -> Arc<Image> {
         Arc::clone(&self.image.borrow())
+    }
+
+    /// The configuration with what the metadata log sets for brokers at run time.
+    pub(crate) fn in_force(&self) -> Arc<Config> {
+        Arc::clone(&self.in_force.borrow())
     }
 
     pub(crate) fn owner(&self, id: PartitionId) -> usize {
@@ -243,6 +254,15 @@ impl Shard {
                 self.spawn(async move { answer(Answer::Offsets(shard.find_offsets(&parts).await)) })
             }
             Ask::EpochEnds(parts) => answer(Answer::EpochEnds(self.epoch_ends(&parts))),
+            Ask::DeleteRecords(parts) => self.spawn(async move {
+                answer(Answer::DeleteRecords(shard.delete_records(&parts).await));
+            }),
+            Ask::Producers(partitions) => answer(Answer::Producers(self.producers(&partitions))),
+            Ask::Spend { spender, per_second, amount } => {
+                let now = clock::monotonic();
+                let wait = self.quotas.spend(&spender, per_second, amount, now);
+                answer(Answer::Spent(wait));
+            }
             Ask::Open(image, directories) => self.spawn(async move {
                 answer(Answer::Opened(shard.open(image, &directories).await));
             }),
@@ -397,6 +417,10 @@ impl Shard {
 
     pub(crate) fn set_image(&self, image: Arc<Image>) {
         *self.image.borrow_mut() = image;
+    }
+
+    pub(crate) fn set_in_force(&self, config: Arc<Config>) {
+        *self.in_force.borrow_mut() = config;
     }
 }
 

@@ -27,6 +27,7 @@ use super::{Context, Operation, Resource, parts};
 use crate::clock;
 use crate::message::{Acks, Answer, AppendPart, Appended, Ask};
 use crate::partition::AppendRefusal;
+use crate::quota::Limited;
 use crate::shard::acknowledge_all;
 
 /// The first version that may carry zstd (KIP-110).
@@ -71,7 +72,8 @@ pub(crate) async fn call(cx: Context, version: i16, request: ProduceRequest) -> 
         (cx, response)
     };
     Outcome::Later(Box::pin(async move {
-        let (cx, response) = finish.await;
+        let (cx, mut response) = finish.await;
+        cx.charge(&mut response, Some((Limited::Produce, cx.frame_bytes))).await;
         cx.shard.stats.produce.answered(came, codes(&response));
         match acks {
             Some(Acks::None) => (!has_error(&response)).then(Parts::new),

@@ -169,6 +169,9 @@ impl Worker {
             | Ask::Read(_)
             | Ask::Offsets(_)
             | Ask::EpochEnds(_)
+            | Ask::DeleteRecords(_)
+            | Ask::Producers(_)
+            | Ask::Spend { .. }
             | Ask::Open(..)
             | Ask::Apply(_)
             | Ask::Fail(..)

@@ -2,8 +2,11 @@
 
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on fails")]
 
+mod admin;
 mod client;
 mod compaction;
+mod configs;
 mod data;
 mod directories;
 mod life;
+mod quotas;

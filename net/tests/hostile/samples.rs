@@ -207,9 +207,9 @@ fn describe_log_dirs()
         Some(vec![DescribableLogDirTopic { topic: "topic".into(), partitions: vec![1, 2] }]);
     let within = vec![DescribeLogDirsTopic { name: "topic".into(), partitions: some() }];
     let results = vec![DescribeLogDirsResult { topics: within, ..Default::default() }];
+    (DescribeLogDirsRequest { topics }, DescribeLogDirsResponse { results, ..Default::default() })
 }
 
-    (DescribeLogDirsRequest { topics }, DescribeLogDirsResponse { results, ..Default::default() })
 fn alter_configs() -> (alter_configs::AlterConfigsRequest, alter_configs::AlterConfigsResponse) {
     use alter_configs::*;
     let resources = vec![AlterConfigsResource { configs: some(), ..Default::default() }];
