@@ -50,6 +50,13 @@ pub(crate) fn open(shard: &Rc<Shard>) -> Result<(), String> {
     Ok(())
 }
 
+/// From now on each listener takes so many connections; those that there are stay.
+pub(crate) fn limit(shard: &Shard, connections_max: usize) {
+    for listener in &shard.doors.borrow().open {
+        listener.set_connections_max(connections_max);
+    }
+}
+
 /// Stops accepting, then lets the connections end.
 pub(crate) async fn close(shard: &Shard) {
     let open = std::mem::take(&mut shard.doors.borrow_mut().open);
@@ -62,7 +69,7 @@ pub(crate) async fn close(shard: &Shard) {
 }
 
 fn limits(shard: &Shard) -> Limits {
-    let config = &shard.config;
+    let config = shard.in_force();
     let for_ever = Duration::from_secs(365 * 86_400);
     Limits {
         frame_bytes_max: config.request_bytes_max(),
@@ -70,7 +77,7 @@ fn limits(shard: &Shard) -> Limits {
         in_flight_bytes_max: IN_FLIGHT_BYTES,
         send_timeout: SEND_TIMEOUT,
         idle_timeout: config.connections_max_idle_ms.map_or(for_ever, Duration::from_millis),
-        connections_max: config.max_connections.div_ceil(usize::from(shard.shards)),
+        connections_max: config.shard_connections_max(),
         send_buffer_bytes: config.socket_send_buffer_bytes,
         receive_buffer_bytes: config.socket_receive_buffer_bytes,
     }

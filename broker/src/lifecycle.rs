@@ -18,7 +18,7 @@ use crate::controller::ControllerRequest;
 use crate::directories::{InUse, LogDirectory};
 use crate::doors;
 use crate::message::Opened;
-use crate::metadata::image::{Delta, Image, Topic};
+use crate::metadata::image::{ConfigResource, Delta, Image, Topic};
 use crate::partition::Partition;
 use crate::shard::{Place, Runtime, Shard};
 
@@ -30,6 +30,7 @@ impl Shard {
         image: Arc<Image>,
         directories: &InUse,
     ) -> Result<Opened, String> {
+        self.set_in_force(self.config.under(&image));
         let mut found = Opened::default();
         let mut places = Vec::with_capacity(directories.len());
         for (number, directory) in directories.iter().enumerate() {
@@ -54,6 +55,7 @@ impl Shard {
             return Err("the log directories are open already".to_owned());
         }
         let topics: Vec<_> = image.topics().map(Arc::clone).collect();
+        self.quotas.apply(&image);
         self.set_image(image);
         for topic in topics {
             self.lead(&topic).await;
@@ -77,10 +79,10 @@ impl Shard {
         directory: &LogDirectory,
     ) -> Result<(Place, Vec<PartitionId>), OpenError> {
         let runtime = RingRuntime::new(self.ring.clone(), directory.lock.clone());
-        let me = self.config.node_id();
+        let (me, config) = (self.config.node_id(), self.in_force());
         let (mut placed, mut elsewhere) = (Vec::new(), Vec::new());
         for topic in image.topics() {
-            let log = self.config.topic_config(image, topic).log();
+            let log = config.topic_config(image, topic).log();
             let is_here = |id: &PartitionId| {
                 topic.partition(id.partition).and_then(|state| state.directory(me))
                     == Some(directory.id)
@@ -91,7 +93,7 @@ impl Shard {
             elsewhere.extend(others.into_iter().map(named));
         }
         let name = StoreName::Shard(u16::try_from(self.number).unwrap_or(u16::MAX));
-        let (partitions, options) = (placed.len(), self.config.store(name, &directory.path));
+        let (partitions, options) = (placed.len(), config.store(name, &directory.path));
         let opened = storage::Store::open_among(runtime, options, placed, elsewhere).await?;
         let (store, report) = opened;
         let weak = Rc::downgrade(self);
@@ -166,6 +168,13 @@ impl Shard {
     pub(crate) async fn apply(self: &Rc<Self>, image: Arc<Image>) {
         let delta = Delta::between(&self.image(), &image);
         self.set_image(Arc::clone(&image));
+        let brokers = delta.configs.iter().any(|resource| self.config.obeys(resource));
+        if brokers {
+            self.set_in_force(self.config.under(&image));
+        }
+        if delta.quotas {
+            self.quotas.apply(&image);
+        }
         for topic in &delta.deleted {
             self.forget(topic).await;
         }
@@ -179,11 +188,25 @@ impl Shard {
         for (topic, partition) in delta.partitions {
             self.follow_partition(&image, PartitionId { topic, partition }).await;
         }
-        for resource in &delta.configs {
-            if let Some(topic) = image.topic_by_name(&resource.name) {
-                self.reconfigure(&image, topic);
-            }
+        if brokers {
+            self.reconfigure_all(&image);
+            return;
         }
+        let topics = delta.configs.iter().filter(|resource| resource.kind == ConfigResource::TOPIC);
+        for topic in topics.filter_map(|resource| image.topic_by_name(&resource.name)) {
+            self.reconfigure(&image, topic);
+        }
+    }
+
+    /// The brokers' configuration changed, and with it what topics have of it.
+    fn reconfigure_all(&self, image: &Image) {
+        let config = self.in_force();
+        for place in self.online() {
+            place.store.set_cleaner(config.store_cleaner());
+            place.store.set_producer_expiration(config.producer_id_expiration_ms);
+        }
+        doors::limit(self, config.shard_connections_max());
+        image.topics().for_each(|topic| self.reconfigure(image, topic));
     }
 
     /// Takes up the partitions of a topic that are placed here.
@@ -201,7 +224,7 @@ impl Shard {
         if !state.isr.contains(&self.config.node_id()) {
             return;
         }
-        let config = self.config.topic_config(&self.image(), topic);
+        let config = self.in_force().topic_config(&self.image(), topic);
         let log = match store.log(id) {
             Some(log) => log,
             None => match store.create(id, &topic.name, config.log()).await {
@@ -231,7 +254,7 @@ impl Shard {
     }
 
     fn reconfigure(&self, image: &Image, topic: &Topic) {
-        let config = self.config.topic_config(image, topic);
+        let config = self.in_force().topic_config(image, topic);
         for id in self.own_partitions(topic) {
             self.online().for_each(|place| place.store.set_config(id, config.log()));
             if let Some(partition) = self.partition(id) {

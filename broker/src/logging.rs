@@ -10,6 +10,8 @@ use std::thread::JoinHandle;
 use tracing_subscriber::EnvFilter;
 use tracing_subscriber::fmt::MakeWriter;
 
+use crate::log_levels;
+
 /// Lines that wait while standard error is slow.
 const LINES_MAX: usize = 4096;
 
@@ -39,8 +41,14 @@ pub fn start() -> io::Result<Logging> {
     let thread = std::thread::Builder::new().name("log".into());
     let thread = thread.spawn(move || write_lines(&received, &dropped, &mut io::stderr()))?;
     let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new("info"));
+    let base = filter.to_string();
     let subscriber = tracing_subscriber::fmt().with_env_filter(filter).with_writer(queue);
-    let _ = subscriber.with_ansi(io::stderr().is_terminal()).try_init();
+    let subscriber = subscriber.with_ansi(io::stderr().is_terminal()).with_filter_reloading();
+    let handle = subscriber.reload_handle();
+    if subscriber.try_init().is_ok() {
+        // The subscriber lives as long as the process.
+        log_levels::begin(base, Box::new(move |filter| drop(handle.reload(filter))));
+    }
     Ok(Logging { lines, thread: Some(thread) })
 }
 

@@ -6,6 +6,7 @@
 //! Errors cross as typed refusals; Kafka's codes are given to them in `api`, nowhere else.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use bytes::Bytes;
 use bytestring::ByteString;
@@ -18,7 +19,9 @@ use crate::group::message::{GroupAnswer, GroupRequest};
 use crate::metadata::image::Image;
 use crate::metrics::Sample;
 use crate::moves::MoveRefusal;
+use crate::partition::upkeep::{DeletePart, DeleteRefusal, Producer};
 use crate::partition::{AppendRefusal, ReadRefusal};
+use crate::quota::Spender;
 
 /// What travels on the mesh.
 pub enum Message {
@@ -45,6 +48,15 @@ pub enum Ask {
     Offsets(Vec<OffsetsPart>),
     EpochEnds(Vec<EpochEndPart>),
     Group(Box<GroupAsk>),
+    DeleteRecords(Vec<DeletePart>),
+    /// Who produces to these partitions.
+    Producers(Vec<PartitionId>),
+    /// A client has spent so much of what it may spend a second.
+    Spend {
+        spender: Spender,
+        per_second: f64,
+        amount: f64,
+    },
     /// The first image: open the log directories with the partitions placed on this shard.
     Open(Arc<Image>, InUse),
     /// A newer metadata image; answered when the partitions of the shard follow it.
@@ -74,6 +86,12 @@ pub enum Answer {
     EpochEnds(Vec<Result<(Epoch, Offset), ReadRefusal>>),
     /// `None`: the answer follows as a message of its own.
     Group(Option<Box<GroupAnswer>>),
+    /// The log starts.
+    DeleteRecords(Vec<Result<Offset, DeleteRefusal>>),
+    /// None where the partition is not here.
+    Producers(Vec<Option<Vec<Producer>>>),
+    /// How long until it is paid for.
+    Spent(Duration),
     Opened(Result<Opened, String>),
     Applied,
     Serving(Result<(), String>),

@@ -4,6 +4,8 @@
 //! its offsets; it is acknowledged when the log says that it is as durable as the node was told to make it. The high watermark
 //! follows what is acknowledged, and wakes the fetches and the duplicates that wait for it.
 
+pub(crate) mod upkeep;
+
 use std::cell::{Cell, RefCell};
 use std::rc::Rc;
 use std::sync::Arc;

@@ -38,6 +38,7 @@ use crate::moves::Move;
 use crate::partition::{AppendRefusal, Partition, PendingAppend, ReadRefusal};
 use crate::placement::shard_of;
 use crate::ports::Port;
+use crate::quota::Quotas;
 use crate::sessions::Sessions;
 use crate::stats::Stats;
 use crate::turnstile::Turnstile;
@@ -53,7 +54,9 @@ pub(crate) type Log = storage::Log<Runtime>;
 pub(crate) struct Shard {
     pub number: usize,
     pub shards: u16,
+    /// As it was read at the start. What may change at run time is to be taken from `in_force`.
     pub config: Arc<Config>,
+    in_force: RefCell<Arc<Config>>,
     pub ring: Ring,
     pub net: Rc<Net>,
     pub deadlines: Rc<Deadlines>,
@@ -67,6 +70,7 @@ pub(crate) struct Shard {
     /// This shard's blocks of producer ids.
     pub producer_ids: ProducerIds,
     pub asked_topics: AskedTopics,
+    pub(crate) quotas: Quotas,
     pub(crate) pulse: Arc<Pulse>,
     pub(crate) moves: RefCell<HashMap<PartitionId, Rc<Move>>>,
     pub(crate) partitions: RefCell<HashMap<PartitionId, Rc<Partition>>>,
@@ -115,6 +119,7 @@ impl Shard {
             number,
             shards,
             calls: Calls::new(endpoint, usize::from(shards) + 2),
+            in_force: RefCell::new(Arc::clone(&config)),
             config,
             ring,
             net,
@@ -126,6 +131,7 @@ impl Shard {
             closed: RefCell::default(),
             producer_ids: ProducerIds::default(),
             asked_topics: AskedTopics::default(),
+            quotas: Quotas::default(),
             pulse,
             moves: RefCell::default(),
             partitions: RefCell::default(),
@@ -141,6 +147,11 @@ impl Shard {
 
     pub(crate) fn image(&self) -> Arc<Image> {
         Arc::clone(&self.image.borrow())
+    }
+
+    /// The configuration with what the metadata log sets for brokers at run time.
+    pub(crate) fn in_force(&self) -> Arc<Config> {
+        Arc::clone(&self.in_force.borrow())
     }
 
     pub(crate) fn owner(&self, id: PartitionId) -> usize {
@@ -261,6 +272,15 @@ impl Shard {
             }
             Ask::EpochEnds(parts) => answer(Answer::EpochEnds(self.epoch_ends(&parts))),
             Ask::Group(ask) => self.serve_group(from, id, *ask),
+            Ask::DeleteRecords(parts) => self.spawn(async move {
+                answer(Answer::DeleteRecords(shard.delete_records(&parts).await));
+            }),
+            Ask::Producers(partitions) => answer(Answer::Producers(self.producers(&partitions))),
+            Ask::Spend { spender, per_second, amount } => {
+                let now = clock::monotonic();
+                let wait = self.quotas.spend(&spender, per_second, amount, now);
+                answer(Answer::Spent(wait));
+            }
             Ask::Open(image, directories) => self.spawn(async move {
                 answer(Answer::Opened(shard.open(image, &directories).await));
             }),
@@ -534,6 +554,10 @@ impl Shard {
 
     pub(crate) fn set_image(&self, image: Arc<Image>) {
         *self.image.borrow_mut() = image;
+    }
+
+    pub(crate) fn set_in_force(&self, config: Arc<Config>) {
+        *self.in_force.borrow_mut() = config;
     }
 }
 

@@ -133,9 +133,6 @@ fn what_is_not_built_is_refused_and_says_so() {
         "compression.gzip.level=5",
         "local.retention.ms=7",
         "remote.log.copy.disable=true",
-        "unclean.leader.election.enable=true",
-        "leader.replication.throttled.replicas=0:1",
-        "follower.replication.throttled.replicas=*",
     ] {
         let text = checked(overrides).expect_err("refused");
         assert!(text.contains("this broker does not support it yet"), "{text}");
@@ -166,6 +163,9 @@ fn what_is_in_force_is_taken() {
         ("cleanup.policy=delete,delete", true),
         ("cleanup.policy=", false),
         ("compression.type=producer;compression.lz4.level=9;remote.storage.enable=false", true),
+        // A node that is alone has nothing to replicate, and nobody else who could lead.
+        ("unclean.leader.election.enable=true;leader.replication.throttled.replicas=0:1", true),
+        ("follower.replication.throttled.replicas=*", true),
     ] {
         assert_eq!(checked(overrides).expect("taken").cleanup_delete, deletes, "{overrides}");
     }

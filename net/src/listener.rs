@@ -56,6 +56,7 @@ struct Shared {
     /// Marks the connections that it has accepted.
     mark: Rc<()>,
     open: Cell<usize>,
+    connections_max: Cell<usize>,
     /// Ends the accepting task, and with it the socket.
     accepting: RefCell<Option<glommio::task::JoinHandle<()>>>,
     empty: RefCell<Vec<std::task::Waker>>,
@@ -80,6 +81,7 @@ impl Listener {
         setsockopt(&socket, sockopt::TcpNoDelay, &true)?;
         setsockopt(&socket, sockopt::KeepAlive, &true)?;
         listen(&socket, Backlog::new(BACKLOG)?)?;
+        let connections_max = limits.connections_max;
         let shared = Rc::new(Shared {
             net: Rc::clone(net),
             name,
@@ -87,6 +89,7 @@ impl Listener {
             local: local_address(&socket)?,
             mark: Rc::new(()),
             open: Cell::new(0),
+            connections_max: Cell::new(connections_max),
             accepting: RefCell::new(None),
             empty: RefCell::default(),
         });
@@ -103,6 +106,11 @@ impl Listener {
     /// Connections that are open.
     pub fn connections(&self) -> usize {
         self.shared.open.get()
+    }
+
+    /// From now on so many connections at most; those that are open stay.
+    pub fn set_connections_max(&self, connections_max: usize) {
+        self.shared.connections_max.set(connections_max);
     }
 
     /// Stops accepting and closes the port; connections go on.
@@ -150,7 +158,7 @@ async fn accept<S: Service>(shared: Rc<Shared>, socket: Arc<OwnedFd>, service: R
 
 /// Spawns the task of a new connection.
 fn serve<S: Service>(shared: &Rc<Shared>, socket: OwnedFd, service: &Rc<S>) {
-    if shared.open.get() >= shared.limits.connections_max {
+    if shared.open.get() >= shared.connections_max.get() {
         shared.net.stats.connections_refused.add(1);
         return;
     }
@@ -159,12 +167,8 @@ fn serve<S: Service>(shared: &Rc<Shared>, socket: OwnedFd, service: &Rc<S>) {
     let addresses = (remote.map_err(io::Error::from).and_then(|it| socket_address(&it)), local);
     // A peer that is gone already has no address.
     let (Ok(remote), Ok(local)) = addresses else { return };
-    let peer = Peer {
-        local: socket_address(&local).unwrap_or(shared.local),
-        remote,
-        listener: Rc::clone(&shared.name),
-        id: shared.net.next_id(),
-    };
+    let local = socket_address(&local).unwrap_or(shared.local);
+    let peer = Peer::new(local, remote, Rc::clone(&shared.name), shared.net.next_id());
     let state =
         Rc::new(State::new(&shared.net, Arc::new(socket), peer, &shared.limits, &shared.mark));
     shared.open.set(shared.open.get() + 1);

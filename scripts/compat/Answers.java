@@ -17,6 +17,11 @@ final class Answers {
         all.put("CreateTopics", new CreateTopicsCases());
         all.put("DeleteTopics", new DeleteTopicsCases());
         all.put("DescribeConfigs", new DescribeConfigsCases());
+        all.put("AlterConfigs", new AlterConfigsCases());
+        all.put("Partitions", new PartitionsCases());
+        all.put("Cluster", new ClusterCases());
+        all.put("DeleteRecords", new DeleteRecordsCases());
+        all.put("Quotas", new QuotasCases());
         all.put("InitProducerId", new ProducerIdCases());
         all.put("Produce", new ProduceCases());
         all.put("Idempotence", new IdempotenceCases());

@@ -22,12 +22,13 @@ final class Masks {
         return List.of(
             "topicId, and ids in texts: replaced by the topic's name (nil and unknown ones stay)",
             "clusterId: whether there is one",
+            "offsets, epoch, times, directories and endpoints of the quorum: that they are there",
             "port of this broker: replaced by a word",
             "sessionId of Fetch: whether there is one",
             "producerId: counted from the first that the broker gave",
             "logAppendTimeMs: whether it is a time",
             "the bounds of time in Produce's texts",
-            "the order of topics and partitions in the responses to Produce and DeleteTopics, of topics in those to Metadata: Kafka's is by hash or by lot",
+            "the order of topics and partitions in the responses to Produce, DeleteTopics, CreatePartitions and DeleteRecords, of what ListConfigResources lists, of quotas, of topics in those to Metadata: Kafka's is by hash or by lot",
             "the order of groups, topics and partitions in the responses of groups: Kafka's is by hash",
             "member ids: replaced by the name that the case has for them",
             "the order of topics and partitions in the responses of a fetch session: Kafka moves what had records behind the others",
@@ -37,6 +38,7 @@ final class Masks {
             "where min.insync.replicas' default comes from: Kafka writes one for all brokers when it is formatted (KIP-966)",
             "not asked: Produce of null records, to which Kafka never answers",
             "not asked: Produce of a plain record whose offset delta is out of order: Kafka appends it, ours is INVALID_RECORD",
+            "not asked: AlterConfigs that names a resource twice, to which Kafka never answers",
             "not asked: Fetch with a negative limit of bytes, on which Kafka stumbles",
             "finalizedFeaturesEpoch of ApiVersions: whether it is known",
             "ApiVersions: APIs and features that only Kafka serves, and the lowest level of a feature",
@@ -55,6 +57,9 @@ final class Masks {
             }
             return copy;
         }
+        if (node instanceof ArrayNode && name.equals("listeners")) {
+            return word("where the controllers are");
+        }
         if (node instanceof ArrayNode array) {
             ArrayNode copy = JsonNodeFactory.instance.arrayNode();
             array.forEach(element -> copy.add(masked(api, peer, name, element)));
@@ -66,6 +71,10 @@ final class Masks {
             case "sessionId" -> node.intValue() == 0 ? node : word("a session");
             case "logAppendTimeMs" -> node.longValue() < 0 ? node : word("a time");
             case "finalizedFeaturesEpoch" -> node.longValue() < 0 ? node : word("an epoch");
+            case "lastFetchTimestamp", "lastCaughtUpTimestamp" -> node.longValue() < 0 ? node : word("a time");
+            case "replicaDirectoryId" -> node.textValue().equals(NO_ID) ? node : word("a directory");
+            case "logEndOffset", "highWatermark" -> api == ApiMessageType.DESCRIBE_QUORUM ? word("an offset") : node;
+            case "leaderEpoch" -> api == ApiMessageType.DESCRIBE_QUORUM ? word("an epoch") : node;
             case "documentation" -> node.isNull() ? node : word("documentation");
             case "producerId" -> producer(peer, node);
             default -> node.isTextual() ? word(text(peer, node.textValue())) : node;
@@ -119,6 +128,25 @@ final class Masks {
                 }
                 default -> { }
             }
+        }
+        if (api == ApiMessageType.DELETE_RECORDS || api == ApiMessageType.CREATE_PARTITIONS) {
+            sort(kafka.get("topics"), "partitions");
+            sort(ours.get("topics"), "partitions");
+            sort(kafka.get("results"));
+            sort(ours.get("results"));
+        }
+        if (api == ApiMessageType.ALTER_CLIENT_QUOTAS || api == ApiMessageType.DESCRIBE_CLIENT_QUOTAS) {
+            for (JsonNode answer : List.of(kafka, ours)) {
+                answer.findValues("entity").forEach(Masks::sort);
+                answer.findValues("values").forEach(Masks::sort);
+                if (answer.path("entries").isArray()) {
+                    sort(answer.get("entries"));
+                }
+            }
+        }
+        if (api == ApiMessageType.LIST_CONFIG_RESOURCES) {
+            sort(kafka.get("configResources"));
+            sort(ours.get("configResources"));
         }
         if (api == ApiMessageType.METADATA) {
             sort(kafka.get("topics"));

@@ -10,7 +10,7 @@ use std::time::Duration;
 use crate::commit_log::GroupSequence;
 use crate::commit_log::commit::Commit;
 use crate::commit_log::entry::ENTRY_BYTES;
-use crate::config::StoreOptions;
+use crate::config::{CleanerOptions, StoreOptions};
 use crate::error::Offline;
 use crate::event::Event;
 use crate::given_up::{GivenUp, Renaming};
@@ -41,6 +41,9 @@ pub type OnOffline = Rc<dyn Fn(&Offline)>;
 pub(crate) struct Core<R: Runtime> {
     pub(crate) runtime: R,
     pub(crate) options: StoreOptions,
+    /// Of the options, what may change while the store is open.
+    pub(crate) cleaner: RefCell<CleanerOptions>,
+    pub(crate) producer_expiration_ms: Cell<i64>,
     pub(crate) commit: RefCell<Commit<R>>,
     pub(crate) logs: RefCell<BTreeMap<PartitionId, Log<R>>>,
     pub(crate) files: FileCache<R>,
@@ -103,6 +106,8 @@ pub(crate) struct Events {
     /// There is more to remove, or the store closes.
     pub(crate) to_remove: Event,
     pub(crate) closing: Event,
+    /// The cleaner is to be run otherwise.
+    pub(crate) cleaner: Event,
 }
 
 /// Of what is kept for recycling, what entries may use that give up files.
@@ -189,6 +194,7 @@ impl<R: Runtime> Core<R> {
             &events.given_up,
             &events.to_remove,
             &events.closing,
+            &events.cleaner,
         ] {
             event.notify();
         }

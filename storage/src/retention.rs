@@ -102,6 +102,15 @@ impl Partition {
 }
 
 impl<R: Runtime> Log<R> {
+    /// Moves the log start; on stable storage when this returns.
+    pub async fn delete_records(&self, start: Offset) -> Result<(), StorageError> {
+        self.advance_log_start(start)?;
+        let core = self.core();
+        let last = core.commit.borrow().last_content;
+        core.durable(last).await?;
+        Ok(())
+    }
+
     /// Moves the log start, and gives up the finished segments below it. The entry that says so is in the log when this
     /// returns, like an append.
     pub fn advance_log_start(&self, start: Offset) -> Result<(), StorageError> {

@@ -19,7 +19,7 @@ use futures::future::{Either, join_all, select};
 
 use crate::commit_log::commit::Commit;
 use crate::commit_log::committer;
-use crate::config::{LogConfig, StoreOptions};
+use crate::config::{CleanerOptions, LogConfig, StoreOptions};
 use crate::core::{Core, Counts, Events, OnAdvance, OnOffline};
 use crate::error::{Offline, OpenError, StorageError};
 use crate::log::Log;
@@ -230,6 +230,17 @@ impl<R: Runtime> Store<R> {
         }
     }
 
+    /// From now on the cleaner is run like this; whether it runs at all was decided at the start.
+    pub fn set_cleaner(&self, cleaner: CleanerOptions) {
+        *self.0.cleaner.borrow_mut() = cleaner;
+        self.0.events.cleaner.notify();
+    }
+
+    /// From now on producers that were silent for so many milliseconds are forgotten.
+    pub fn set_producer_expiration(&self, expiration_ms: i64) {
+        self.0.producer_expiration_ms.set(expiration_ms);
+    }
+
     /// Who is told how far the logs have come: once per completed group or sync, before its tickets resolve.
     pub fn on_advance(&self, on_advance: OnAdvance) {
         *self.0.on_advance.borrow_mut() = Some(on_advance);
@@ -311,11 +322,6 @@ impl<R: Runtime> Store<R> {
             log_files: self.0.commit.borrow().files.count(),
             offline: self.0.offline.borrow().is_some(),
         }
-    }
-
-    #[cfg(test)]
-    pub(crate) fn logs(&self) -> Vec<Log<R>> {
-        self.0.logs.borrow().values().cloned().collect()
     }
 
     fn damaged_ranges(&self) -> usize {
@@ -491,6 +497,8 @@ pub(crate) fn new_core<R: Runtime>(
         runtime,
         files: files::FileCache::new(options.files_max),
         clean_bytes: Cell::new(options.clean_bytes_max.min(crate::memory::CLEAN_BYTES_FIRST)),
+        cleaner: RefCell::new(options.cleaner.clone()),
+        producer_expiration_ms: Cell::new(options.producer_expiration_ms),
         options,
         commit: RefCell::new(commit),
         logs: RefCell::default(),

@@ -4,8 +4,9 @@
 //! - An unknown version is answered in version 0's format with UNSUPPORTED_VERSION and the range of this API, so that the client
 //!   can come back with one that both know (KIP-511).
 //! - Name and version of the client's software must look like such (version 3+), else INVALID_REQUEST.
-//! - Features: only what the metadata log holds; those with a minimum of 0 are shown from version 4 on (KAFKA-17011).
+//! - Features: what is supported, and what the metadata log has finalised, its quorum's own among it; those with a minimum of 0 are shown from version 4 on (KAFKA-17011).
 
+use bytestring::ByteString;
 use net::connection::Outcome;
 use net::wire::api_versions::{
     ApiVersion, ApiVersionsRequest, ApiVersionsResponse, FinalizedFeatureKey, SupportedFeatureKey,
@@ -13,6 +14,8 @@ use net::wire::api_versions::{
 use net::wire::{ErrorCode, Request, apis};
 
 use super::{Context, answer};
+use crate::controller::ledger::KRAFT_VERSION;
+use crate::controller::registration::features;
 
 pub(crate) const KEY: i16 = ApiVersionsRequest::KEY;
 
@@ -31,27 +34,28 @@ pub(crate) fn handle(
         };
     }
     let image = cx.shard.image();
-    let (supported, finalized): (Vec<_>, Vec<_>) = image
-        .features()
-        .map(|(name, level)| {
-            // Features are written at the one level that is served.
-            let (min_version, max_version) = (level, level);
-            (
-                SupportedFeatureKey { name: name.clone(), min_version, max_version },
-                FinalizedFeatureKey {
-                    name: name.clone(),
-                    max_version_level: level,
-                    min_version_level: level,
-                },
-            )
-        })
-        .filter(|(supported, _)| version >= 4 || supported.min_version > 0)
-        .unzip();
+    let supported = features().into_iter().filter(|feature| version >= 4 || feature.min > 0);
+    let level = |(name, level): (ByteString, i16)| FinalizedFeatureKey {
+        name,
+        max_version_level: level,
+        min_version_level: level,
+    };
+    let finalized = image.features().map(|(name, level)| (name.clone(), level));
+    let (kraft, kraft_level) = KRAFT_VERSION;
+    let kraft = (ByteString::from_static(kraft), kraft_level);
+    let mut finalized: Vec<_> = finalized.chain([kraft]).collect();
+    finalized.sort();
     ApiVersionsResponse {
         api_keys: table(),
-        supported_features: supported,
+        supported_features: supported
+            .map(|feature| SupportedFeatureKey {
+                name: feature.name,
+                min_version: feature.min,
+                max_version: feature.max,
+            })
+            .collect(),
         finalized_features_epoch: image.position().offset.0,
-        finalized_features: finalized,
+        finalized_features: finalized.into_iter().map(level).collect(),
         ..Default::default()
     }
 }

@@ -65,7 +65,7 @@ fn answer(
     match outcome {
         Err(refusal) => failed(name, topic_refusal(&refusal), Some(refusal.to_string())),
         Ok(topic) if cx.authorize(Operation::DescribeConfigs, Resource::Topic(&name)) => {
-            created(&cx.shard.config, name, &topic)
+            created(&cx.shard.in_force(), name, &topic)
         }
         // A client that may not see configs is told nothing of what the topic became.
         Ok(topic) => CreatableTopicResult {
@@ -117,7 +117,8 @@ pub(super) fn topic_refusal(refusal: &TopicRefusal) -> ErrorCode {
         TopicRefusal::Exists(_) => ErrorCode::TOPIC_ALREADY_EXISTS,
         TopicRefusal::Name(_) | TopicRefusal::Collides { .. } => ErrorCode::INVALID_TOPIC_EXCEPTION,
         TopicRefusal::Contradiction(_) | TopicRefusal::Internal(_) => ErrorCode::INVALID_REQUEST,
-        TopicRefusal::Partitions => ErrorCode::INVALID_PARTITIONS,
+        TopicRefusal::Partitions | TopicRefusal::Count(_) => ErrorCode::INVALID_PARTITIONS,
+        TopicRefusal::AssignmentCount { .. } => ErrorCode::INVALID_REPLICA_ASSIGNMENT,
         TopicRefusal::ReplicationFactor(_) => ErrorCode::INVALID_REPLICATION_FACTOR,
         TopicRefusal::Assignment(_) => ErrorCode::INVALID_REPLICA_ASSIGNMENT,
         TopicRefusal::Config(_) => ErrorCode::INVALID_CONFIG,

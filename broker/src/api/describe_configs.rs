@@ -3,8 +3,8 @@
 //! - A topic: every key, its own overrides over the brokers' over the defaults.
 //! - A broker by its id: this one only; another id is refused, because a client asks each broker for its own. With an empty name: what
 //!   is set for all brokers in the metadata log.
-//! - A broker's loggers: the level of the whole process, as `root`.
-//! - Client metrics and groups have no configuration here yet and are refused.
+//! - A broker's loggers: `root` and our crates, with the levels of this process.
+//! - Client metrics and groups: every key, whether there is such a subscription or group or not.
 //! - Keys null or empty ask for all; a key that is not known is left out.
 //! - Passwords and keys of unknown type come back as null.
 //!
@@ -21,7 +21,9 @@ use super::{Context, Operation, Resource};
 use crate::config::Config;
 use crate::config::describe::{self, Described};
 use crate::config::topic::Overrides;
+use crate::log_levels;
 use crate::metadata::Image;
+use crate::metadata::image::ConfigResource;
 use crate::topic_name;
 
 const TOPIC: i8 = 2;
@@ -45,10 +47,10 @@ pub(crate) async fn handle(
         TOPIC => cx.authorize(Operation::DescribeConfigs, Resource::Topic(&resource.resource_name)),
         _ => cx.authorize(Operation::DescribeConfigs, Resource::Cluster),
     };
-    answer(&cx.shard.config, &image, &request, allowed)
+    answer(&cx.shard.in_force(), &image, &request, allowed)
 }
 
-/// The whole answer, from what is configured.
+/// The whole answer, from what is configured; `config` is what is in force.
 pub(crate) fn answer(
     config: &Config,
     image: &Image,
@@ -106,7 +108,8 @@ fn denial(resource_type: i8) -> Refusal {
 /// What a resource has, before the request's filter.
 enum Entries {
     Keys(Vec<Described>),
-    Logger(String),
+    /// Names and levels.
+    Loggers(Vec<(&'static str, &'static str)>),
 }
 
 fn entries(
@@ -116,22 +119,24 @@ fn entries(
 ) -> Result<Entries, Refusal> {
     let name = &*resource.resource_name;
     let invalid = |text: String| Err((ErrorCode::INVALID_REQUEST, text));
-    let under = image_settings(config, image);
+    let settings = &config.settings;
+    let none = Overrides::new();
+    let resource_overrides = || {
+        let resource =
+            ConfigResource { kind: resource.resource_type, name: resource.resource_name.clone() };
+        image.overrides(&resource).map_or(&none, |overrides| &**overrides)
+    };
     match resource.resource_type {
         TOPIC => {
             topic_name::check(name).map_err(|text| (ErrorCode::INVALID_TOPIC_EXCEPTION, text))?;
             if image.topic_by_name(name).is_none() {
                 return Err((ErrorCode::UNKNOWN_TOPIC_OR_PARTITION, String::new()));
             }
-            let none = Overrides::new();
-            let overrides = image
-                .topic_overrides(&resource.resource_name)
-                .map_or(&none, |overrides| &**overrides);
-            Ok(Entries::Keys(describe::topic(&under, overrides)))
+            Ok(Entries::Keys(describe::topic(settings, resource_overrides())))
         }
-        BROKER if name.is_empty() => Ok(Entries::Keys(describe::brokers_default(&under))),
+        BROKER if name.is_empty() => Ok(Entries::Keys(describe::brokers_default(settings))),
         BROKER => match broker_id(name)? == config.node_id() {
-            true => Ok(Entries::Keys(describe::broker(&under))),
+            true => Ok(Entries::Keys(describe::broker(settings))),
             false => invalid(format!(
                 "Unexpected broker id, expected {} or empty string, but received {name}",
                 config.node_id()
@@ -139,9 +144,7 @@ fn entries(
         },
         BROKER_LOGGER if name.is_empty() => invalid("Broker id must not be empty".into()),
         BROKER_LOGGER => match broker_id(name)? == config.node_id() {
-            true => Ok(Entries::Logger(
-                tracing::level_filters::LevelFilter::current().to_string().to_uppercase(),
-            )),
+            true => Ok(Entries::Loggers(log_levels::all())),
             false => invalid(format!(
                 "Unexpected broker id, expected {} but received {name}",
                 config.node_id()
@@ -150,23 +153,10 @@ fn entries(
         CLIENT_METRICS if name.is_empty() => {
             invalid("Client metrics subscription name must not be empty".into())
         }
+        CLIENT_METRICS => Ok(Entries::Keys(describe::client_metrics(resource_overrides()))),
         GROUP if name.is_empty() => invalid("Group name must not be empty".into()),
-        other => {
-            let other = type_name(other).unwrap_or("UNKNOWN");
-            invalid(format!(
-                "Unsupported resource type: {other}: this broker has no such configurations yet"
-            ))
-        }
-    }
-}
-
-fn image_settings<'a>(
-    config: &'a Config,
-    image: &Image,
-) -> std::borrow::Cow<'a, crate::config::settings::Settings> {
-    match config.settings_under(image) {
-        Some(settings) => std::borrow::Cow::Owned(settings),
-        None => std::borrow::Cow::Borrowed(&config.settings),
+        GROUP => Ok(Entries::Keys(describe::group(settings, resource_overrides()))),
+        other => invalid(format!("Unsupported resource type: {other}")),
     }
 }
 
@@ -191,7 +181,9 @@ fn shown(
             .filter(|key| wanted(&key.name))
             .map(|key| entry(request, key))
             .collect(),
-        Entries::Logger(level) => wanted("root").then(|| logger(level)).into_iter().collect(),
+        Entries::Loggers(levels) => {
+            levels.into_iter().filter(|(name, _)| wanted(name)).map(logger).collect()
+        }
     }
 }
 
@@ -217,10 +209,10 @@ fn entry(request: &DescribeConfigsRequest, key: Described) -> DescribeConfigsRes
     }
 }
 
-fn logger(level: String) -> DescribeConfigsResourceResult {
+fn logger((name, level): (&'static str, &'static str)) -> DescribeConfigsResourceResult {
     DescribeConfigsResourceResult {
-        name: ByteString::from_static("root"),
-        value: Some(level.into()),
+        name: ByteString::from_static(name),
+        value: Some(ByteString::from_static(level)),
         read_only: false,
         config_source: SOURCE_LOGGER,
         is_sensitive: false,

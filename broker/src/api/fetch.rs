@@ -26,6 +26,7 @@ use super::{Context, Operation, Resource, parts};
 use crate::clock;
 use crate::message::{Message, Read, Seen};
 use crate::partition::ReadRefusal;
+use crate::quota::Limited;
 use crate::sessions::{Key, Wanted};
 
 /// A partition of this fetch, resolved, and what came of it.
@@ -45,6 +46,14 @@ struct Terms {
     follower: bool,
 }
 
+impl Terms {
+    /// No more than this, but the first batch.
+    fn limit(&mut self, bytes: usize) {
+        self.bytes_max = self.bytes_max.min(bytes);
+        self.bytes_min = self.bytes_min.min(bytes);
+    }
+}
+
 /// First stage: the session is brought up to date. The rest runs behind the connection.
 pub(crate) fn call(cx: Context, version: i16, request: FetchRequest) -> Outcome {
     if !(0..=1).contains(&request.isolation_level) {
@@ -58,18 +67,30 @@ pub(crate) fn call(cx: Context, version: i16, request: FetchRequest) -> Outcome 
         Ok(opened) => opened,
         Err(code) => return super::answer::<FetchRequest>(&cx, version, &answer::refused(code)),
     };
-    let terms = terms(&cx, &request);
+    let mut terms = terms(&cx, &request);
+    let first = request.session_epoch <= 0;
     let came = crate::clock::monotonic();
     Outcome::Later(Box::pin(async move {
+        let owed = cx.owed(Limited::Fetch).await;
+        if !owed.is_zero() {
+            let mut response = answer::throttled(&opened, first);
+            cx.mute(&mut response, owed, clock::monotonic());
+            return parts::<FetchRequest>(&cx, version, &response);
+        }
+        if let Some(bytes) = cx.at_once(Limited::Fetch) {
+            terms.limit(bytes);
+        }
         let mut items: Vec<_> = opened
             .partitions
             .iter()
             .map(|(key, wanted)| resolve(&cx, version, key, *wanted))
             .collect();
-        fetch(&cx, &mut items, &terms).await;
-        let response = answer::build(&cx, &opened, items, &terms_isolation(&terms));
+        cx.cost.count(fetch(&cx, &mut items, &terms)).await;
+        let fetched = bytes(&items);
+        let mut response = answer::build(&cx, &opened, items, &terms_isolation(&terms));
         let partitions = response.responses.iter().flat_map(|topic| &topic.partitions);
         cx.shard.stats.fetch.answered(came, partitions.map(|partition| partition.error_code));
+        cx.charge(&mut response, Some((Limited::Fetch, fetched))).await;
         parts::<FetchRequest>(&cx, version, &response)
     }))
 }

@@ -63,7 +63,7 @@ fn check(cx: &Context, request: &JoinGroupRequest) -> Result<(), ErrorCode> {
 
 /// What the coordinator is told: copies, since the group keeps them.
 fn join(cx: &Context, version: i16, request: JoinGroupRequest) -> Join {
-    let client_id = cx.client_id.as_ref().map(owned).unwrap_or_default();
+    let client_id = owned(&cx.client_id);
     let instance = request.group_instance_id.as_ref().map(owned);
     let name = instance.as_ref().unwrap_or(&client_id);
     let new_member_id = format!("{name}-{}", Uuid::from_u128(rand::random())).into();

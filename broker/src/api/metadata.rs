@@ -19,11 +19,11 @@ use std::collections::HashSet;
 use std::rc::Rc;
 
 use bytestring::ByteString;
-use net::wire::ErrorCode;
 use net::wire::metadata::{
     MetadataRequest, MetadataRequestTopic, MetadataResponse, MetadataResponseBroker,
     MetadataResponsePartition, MetadataResponseTopic,
 };
+use net::wire::{ErrorCode, Request};
 use storage::units::TopicId;
 use uuid::Uuid;
 
@@ -34,9 +34,9 @@ use crate::topic_name;
 
 /// What may be done to a topic without an authorizer: bits by `AclOperation` (READ 3, WRITE, CREATE, DELETE, ALTER, DESCRIBE 8,
 /// DESCRIBE_CONFIGS 10, ALTER_CONFIGS 11).
-const TOPIC_OPERATIONS: i32 = 0b1101_1111_1000;
+pub(super) const TOPIC_OPERATIONS: i32 = 0b1101_1111_1000;
 /// And to the cluster: CREATE 5, ALTER 7, DESCRIBE 8, CLUSTER_ACTION 9, both CONFIGS, IDEMPOTENT_WRITE 12.
-const CLUSTER_OPERATIONS: i32 = 0b1_1111_1010_0000;
+pub(super) const CLUSTER_OPERATIONS: i32 = 0b1_1111_1010_0000;
 /// The field where nobody asked.
 const NOT_ASKED: i32 = i32::MIN;
 
@@ -96,14 +96,23 @@ impl AskedTopics {
 }
 
 /// The image as one request sees it.
-struct View<'a> {
-    image: &'a Image,
+pub(super) struct View<'a> {
+    pub(super) image: &'a Image,
     listener: &'a str,
     version: i16,
-    allowed: &'a dyn Fn(&str) -> bool,
+    pub(super) allowed: &'a dyn Fn(&str) -> bool,
 }
 
-impl View<'_> {
+impl<'a> View<'a> {
+    /// As the newest version of Metadata sees it.
+    pub(super) fn new(
+        image: &'a Image,
+        listener: &'a str,
+        allowed: &'a dyn Fn(&str) -> bool,
+    ) -> View<'a> {
+        View { image, listener, version: *MetadataRequest::VERSIONS.end(), allowed }
+    }
+
     /// The answer, and the names in it that no topic has and that may be created.
     fn answer(&self, request: &MetadataRequest) -> (MetadataResponse, Vec<ByteString>) {
         let all = match &request.topics {
@@ -237,7 +246,6 @@ impl View<'_> {
             Ok(leader) if complete => (ErrorCode::NONE, leader),
             Ok(leader) => (ErrorCode::REPLICA_NOT_AVAILABLE, leader),
         };
-        let offline = |id: &i32| !self.online(*id, partition);
         MetadataResponsePartition {
             error_code,
             partition_index: index,
@@ -245,17 +253,24 @@ impl View<'_> {
             leader_epoch: partition.leader_epoch.0,
             replica_nodes,
             isr_nodes,
-            offline_replicas: partition.replicas.iter().copied().filter(offline).collect(),
+            offline_replicas: self.offline(partition),
         }
     }
 
-    fn leader(&self, leader: i32) -> Result<i32, ErrorCode> {
+    /// The leader, if it can be reached by the listener.
+    pub(super) fn leader(&self, leader: i32) -> Result<i32, ErrorCode> {
         match self.image.broker(leader) {
             None => Err(ErrorCode::LEADER_NOT_AVAILABLE),
             Some(broker) if broker.endpoint(self.listener).is_some() => Ok(leader),
             Some(_) if self.version >= 6 => Err(ErrorCode::LISTENER_NOT_FOUND),
             Some(_) => Err(ErrorCode::LEADER_NOT_AVAILABLE),
         }
+    }
+
+    /// Replicas that nobody can reach.
+    pub(super) fn offline(&self, partition: &Partition) -> Vec<i32> {
+        let offline = |id: &i32| !self.online(*id, partition);
+        partition.replicas.iter().copied().filter(offline).collect()
     }
 
     fn reachable(&self, id: i32) -> bool {

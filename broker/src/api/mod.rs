@@ -4,25 +4,40 @@
 //! waits for after that runs behind it, and the answers leave in the order of the requests. Kafka's error codes are given here
 //! and nowhere else (`error`).
 
+pub(crate) mod alter_client_quotas;
+pub(crate) mod alter_configs;
+pub(crate) mod alter_partition_reassignments;
 pub(crate) mod alter_replica_log_dirs;
 pub(crate) mod api_versions;
+mod configs;
 mod coordination;
+pub(crate) mod create_partitions;
 pub(crate) mod create_topics;
 pub(crate) mod delete_groups;
+pub(crate) mod delete_records;
 pub(crate) mod delete_topics;
+pub(crate) mod describe_client_quotas;
+pub(crate) mod describe_cluster;
 pub(crate) mod describe_configs;
 pub(crate) mod describe_groups;
 pub(crate) mod describe_log_dirs;
+pub(crate) mod describe_producers;
+pub(crate) mod describe_quorum;
+pub(crate) mod describe_topic_partitions;
+pub(crate) mod elect_leaders;
 mod error;
 pub(crate) mod fetch;
 pub(crate) mod find_coordinator;
 mod groups;
 pub(crate) mod heartbeat;
+pub(crate) mod incremental_alter_configs;
 pub(crate) mod init_producer_id;
 pub(crate) mod join_group;
 pub(crate) mod leave_group;
+pub(crate) mod list_config_resources;
 pub(crate) mod list_groups;
 pub(crate) mod list_offsets;
+pub(crate) mod list_partition_reassignments;
 pub(crate) mod metadata;
 pub(crate) mod offset_commit;
 pub(crate) mod offset_delete;
@@ -30,6 +45,8 @@ pub(crate) mod offset_fetch;
 pub(crate) mod offset_for_leader_epoch;
 pub(crate) mod produce;
 pub(crate) mod sync_group;
+mod throttle;
+pub(crate) mod update_features;
 
 use std::rc::Rc;
 
@@ -40,6 +57,7 @@ use net::wire::{AnyRequest, DecodeError, Decoder, Request, RequestHeader};
 
 use storage::units::Epoch;
 
+use self::throttle::Cost;
 use crate::guard::InFlight;
 use crate::shard::Shard;
 
@@ -48,8 +66,11 @@ pub(crate) struct Context {
     pub shard: Rc<Shard>,
     pub peer: Rc<Peer>,
     pub correlation_id: i32,
-    /// What the client calls itself.
-    pub client_id: Option<ByteString>,
+    /// What the client calls itself; empty if it does not.
+    pub client_id: ByteString,
+    /// Of the request as it came, without its length.
+    pub frame_bytes: usize,
+    cost: Cost,
     _in_flight: InFlight,
 }
 
@@ -59,10 +80,11 @@ pub(crate) enum Operation {
     Read,
     Write,
     Create,
-    Delete,
     Alter,
+    Delete,
     Describe,
     DescribeConfigs,
+    AlterConfigs,
     IdempotentWrite,
 }
 
@@ -87,8 +109,9 @@ pub(crate) struct Api(pub Rc<Shard>);
 
 impl Service for Api {
     async fn call(self: Rc<Self>, peer: Rc<Peer>, frame: Bytes) -> Outcome {
+        let frame_bytes = frame.len();
         let mut decoder = Decoder::new(frame);
-        let header = match RequestHeader::decode(&mut decoder) {
+        let mut header = match RequestHeader::decode(&mut decoder) {
             Ok(header) => header,
             Err(error) => return refuse(&peer, &error),
         };
@@ -96,7 +119,9 @@ impl Service for Api {
             shard: Rc::clone(&self.0),
             peer,
             correlation_id: header.correlation_id,
-            client_id: header.client_id.clone(),
+            client_id: header.client_id.take().unwrap_or_default(),
+            frame_bytes,
+            cost: Cost::begin(self.0.quotas.any()),
             _in_flight: self.0.pulse.begin(),
         };
         if cx.shard.stopping.get() {
@@ -104,7 +129,10 @@ impl Service for Api {
         }
         cx.shard.stats.requests.bump(header.api_key);
         match AnyRequest::decode(&header, &mut decoder) {
-            Ok(request) => dispatch(cx, header.api_version, request).await,
+            Ok(request) => {
+                let cost = cx.cost.clone();
+                cost.count(dispatch(cx, header.api_version, request)).await
+            }
             Err(DecodeError::Version { .. }) if header.api_key == api_versions::KEY => {
                 api_versions::unsupported(&cx)
             }
@@ -144,6 +172,41 @@ async fn dispatch(cx: Context, version: i16, request: AnyRequest) -> Outcome {
         AnyRequest::OffsetForLeaderEpoch(request) => {
             later(cx, version, request, offset_for_leader_epoch::handle)
         }
+        AnyRequest::AlterConfigs(request) => later(cx, version, request, alter_configs::handle),
+        AnyRequest::IncrementalAlterConfigs(request) => {
+            later(cx, version, request, incremental_alter_configs::handle)
+        }
+        AnyRequest::CreatePartitions(request) => {
+            later(cx, version, request, create_partitions::handle)
+        }
+        AnyRequest::ElectLeaders(request) => later(cx, version, request, elect_leaders::handle),
+        AnyRequest::AlterPartitionReassignments(request) => {
+            later(cx, version, request, alter_partition_reassignments::handle)
+        }
+        AnyRequest::ListPartitionReassignments(request) => {
+            later(cx, version, request, list_partition_reassignments::handle)
+        }
+        AnyRequest::DeleteRecords(request) => later(cx, version, request, delete_records::handle),
+        AnyRequest::DescribeProducers(request) => {
+            later(cx, version, request, describe_producers::handle)
+        }
+        AnyRequest::DescribeCluster(request) => {
+            later(cx, version, request, describe_cluster::handle)
+        }
+        AnyRequest::ListConfigResources(request) => {
+            later(cx, version, request, list_config_resources::handle)
+        }
+        AnyRequest::DescribeTopicPartitions(request) => {
+            later(cx, version, request, describe_topic_partitions::handle)
+        }
+        AnyRequest::UpdateFeatures(request) => later(cx, version, request, update_features::handle),
+        AnyRequest::DescribeQuorum(request) => later(cx, version, request, describe_quorum::handle),
+        AnyRequest::AlterClientQuotas(request) => {
+            later(cx, version, request, alter_client_quotas::handle)
+        }
+        AnyRequest::DescribeClientQuotas(request) => {
+            later(cx, version, request, describe_client_quotas::handle)
+        }
         AnyRequest::DescribeConfigs(request) => {
             later(cx, version, request, describe_configs::handle)
         }
@@ -168,7 +231,8 @@ where
     H: AsyncFnOnce(&Context, i16, R) -> R::Response + 'static,
 {
     Outcome::Later(Box::pin(async move {
-        let response = handle(&cx, version, request).await;
+        let mut response = cx.cost.count(handle(&cx, version, request)).await;
+        cx.charge(&mut response, None).await;
         parts::<R>(&cx, version, &response)
     }))
 }
@@ -180,7 +244,8 @@ fn then<R: Request>(
     rest: impl AsyncFnOnce(&Context) -> R::Response + 'static,
 ) -> Outcome {
     Outcome::Later(Box::pin(async move {
-        let response = rest(&cx).await;
+        let mut response = cx.cost.count(rest(&cx)).await;
+        cx.charge(&mut response, None).await;
         parts::<R>(&cx, version, &response)
     }))
 }

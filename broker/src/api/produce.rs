@@ -28,6 +28,7 @@ use super::{Context, Operation, Resource, parts};
 use crate::clock;
 use crate::message::{Acks, Answer, AppendPart, Appended, Ask};
 use crate::partition::AppendRefusal;
+use crate::quota::Limited;
 use crate::shard::acknowledge_all;
 use crate::topic_name;
 
@@ -73,7 +74,8 @@ pub(crate) async fn call(cx: Context, version: i16, request: ProduceRequest) -> 
         (cx, response)
     };
     Outcome::Later(Box::pin(async move {
-        let (cx, response) = finish.await;
+        let (cx, mut response) = finish.await;
+        cx.charge(&mut response, Some((Limited::Produce, cx.frame_bytes))).await;
         cx.shard.stats.produce.answered(came, codes(&response));
         match acks {
             Some(Acks::None) => (!has_error(&response)).then(Parts::new),
@@ -117,7 +119,7 @@ impl Work {
         };
         // Kafka's admin client may, by its name: to repair what is kept there.
         let internal = found.is_some_and(|found| topic_name::internal(&found.name))
-            && cx.client_id.as_deref() != Some("__admin_client");
+            && cx.client_id != "__admin_client";
         let mut answered = Vec::with_capacity(topic.partition_data.len());
         for PartitionProduceData { index, records } in topic.partition_data {
             let id = found.map(|found| PartitionId { topic: found.id, partition: index });

@@ -58,6 +58,8 @@ pub struct Config {
     pub(super) fetch_bytes_max: usize,
     pub(super) fetch_session_slots: usize,
 
+    /// Of partitions that DescribeTopicPartitions tells at once.
+    pub partitions_per_answer_max: i32,
     pub num_partitions: i32,
     pub default_replication_factor: i32,
     pub auto_create_topics: bool,

@@ -94,6 +94,7 @@ fn config(
         request_timeout_ms: number.time("request.timeout.ms"),
         fetch_bytes_max: number.size("fetch.max.bytes"),
         fetch_session_slots: number.size("max.incremental.fetch.session.cache.slots"),
+        partitions_per_answer_max: number.int("max.request.partition.size.limit"),
         num_partitions: number.int("num.partitions"),
         default_replication_factor: number.int("default.replication.factor"),
         auto_create_topics: settings.boolean("auto.create.topics.enable").unwrap_or(true),
@@ -107,6 +108,19 @@ fn config(
         metadata: metadata(&number),
         topic_defaults: Arc::new(TopicConfig::of_broker(&settings)),
         settings,
+    }
+}
+
+/// The same under other dynamic settings: only what a running broker changes is computed anew.
+pub(super) fn changed(config: &Config, settings: Settings) -> Config {
+    let number = Numbers(&settings);
+    Config {
+        max_connections: number.size("max.connections"),
+        producer_id_expiration_ms: number.long("producer.id.expiration.ms"),
+        cleaner: cleaner(&settings),
+        topic_defaults: Arc::new(TopicConfig::of_broker(&settings)),
+        settings,
+        ..config.clone()
     }
 }
 

@@ -4,9 +4,10 @@
 //! Two oddities are Kafka's, and tools rely on them: a topic key's source is that of its first broker key even if another one behind it
 //! (`log.retention.hours` behind `log.retention.ms`) gives the value; and a key that no table knows is shown, as sensitive.
 
-use super::key::{Key, Kind};
+use super::group;
+use super::key::{Key, Kind, Update};
 use super::settings::{Settings, Source};
-use super::table::{BROKER_KEYS, of_one_listener, topic_keys};
+use super::table::{BROKER_KEYS, client_metrics_keys, group_keys, of_one_listener, topic_keys};
 use super::topic::{Overrides, synonyms, value_in_force};
 
 /// One key as it is in force.
@@ -76,12 +77,44 @@ pub fn created_topic(settings: &Settings, overrides: &Overrides) -> Vec<Describe
     all
 }
 
+/// Every key of a group.
+pub fn group(settings: &Settings, overrides: &Overrides) -> Vec<Described> {
+    let described = |key: &Key| {
+        let value = group::value_in_force(key, settings, overrides).map(|value| value.text());
+        let default = key.default.map(|text| vec![own(key, text, Source::Default)]);
+        let mut all = match group::synonym(key.name) {
+            Some(behind) => broker_synonyms(behind, settings, false),
+            None => default.unwrap_or_default(),
+        };
+        if let (true, Some(value)) = (overrides.contains_key(key.name), &value) {
+            all.insert(0, own(key, value, Source::Group));
+        }
+        described(key, value, false, all)
+    };
+    group_keys().map(described).collect()
+}
+
+/// Every key of a client metrics subscription, whether there is one of that name or not.
+pub fn client_metrics(overrides: &Overrides) -> Vec<Described> {
+    let described = |key: &Key| {
+        let set = overrides.get(key.name).and_then(|text| key.parse(text).ok());
+        let mine = set.as_ref().map(|value| own(key, &value.text(), Source::ClientMetrics));
+        let value = set.or_else(|| key.default_value()).map(|value| value.text());
+        described(key, value, false, mine.into_iter().collect())
+    };
+    client_metrics_keys().map(described).collect()
+}
+
+fn own(key: &Key, value: &str, source: Source) -> Synonym {
+    Synonym { name: key.name.to_owned(), value: Some(value.to_owned()), source }
+}
+
 /// Every key of this broker, and whatever else was set for it.
 pub fn broker(settings: &Settings) -> Vec<Described> {
     let known = settings.shown().map(|key| {
         let value = settings.value(key).map(|value| value.text());
         let all = broker_synonyms(key.name, settings, key.sensitive());
-        described(key, value, key.update == super::key::Update::ReadOnly, all)
+        described(key, value, key.update == Update::ReadOnly, all)
     });
     let layers = [&settings.dynamic_broker, &settings.dynamic_default, &settings.fixed];
     let mut others: Vec<&String> = layers.iter().flat_map(|layer| layer.keys()).collect();
@@ -108,7 +141,8 @@ pub fn brokers_default(settings: &Settings) -> Vec<Described> {
 fn unlisted(name: &str, settings: &Settings) -> Described {
     if let Some(key) = BROKER_KEYS.get(name) {
         let value = settings.value(key).map(|value| value.text());
-        return described(key, value, true, broker_synonyms(name, settings, key.sensitive()));
+        let synonyms = broker_synonyms(name, settings, key.sensitive());
+        return described(key, value, key.update == Update::ReadOnly, synonyms);
     }
     let kind = of_one_listener(name).map(|key| key.kind);
     let sensitive = kind.is_none_or(|kind| kind == Kind::Password);

@@ -10,38 +10,37 @@ use storage::units::Timestamp;
 use storage::{CleanerOptions, LogConfig, ScrubOptions, StoreName, StoreOptions};
 
 use super::broker::Config;
-use super::settings::{Layer, Settings};
-use super::topic::{Overrides, TopicConfig};
+use super::topic::TopicConfig;
+use super::{build, dynamic};
 use crate::metadata::Image;
 use crate::metadata::image::{ConfigResource, Topic};
 
 impl Config {
-    /// A topic's configuration: its overrides over what the metadata log sets for brokers, over the file, over the defaults.
+    /// A topic's configuration: its overrides over this configuration, which is to be the one in force (`under`).
     pub fn topic_config(&self, image: &Image, topic: &Topic) -> Arc<TopicConfig> {
-        let own = image.topic_overrides(&topic.name);
-        let settings = self.settings_under(image);
-        match (own, &settings) {
-            (None, None) => Arc::clone(&self.topic_defaults),
-            (own, settings) => {
-                let none = Overrides::new();
-                let own = own.map_or(&none, |own| &**own);
-                Arc::new(TopicConfig::resolve(settings.as_ref().unwrap_or(&self.settings), own))
-            }
+        match image.topic_overrides(&topic.name) {
+            None => Arc::clone(&self.topic_defaults),
+            Some(own) => Arc::new(TopicConfig::resolve(&self.settings, own)),
         }
     }
 
-    /// The settings under what the metadata log sets for this broker and for all; `None` if it sets nothing.
-    pub fn settings_under(&self, image: &Image) -> Option<Settings> {
-        let layer = |name: &str| -> Layer {
+    /// This configuration, as read at the start, under what the metadata log sets for this broker and for all.
+    pub fn under(self: &Arc<Config>, image: &Image) -> Arc<Config> {
+        let layer = |name: &str, for_one: bool| {
             let overrides = image.overrides(&ConfigResource::broker(name));
-            overrides
-                .into_iter()
-                .flat_map(|map| map.iter())
-                .map(|(k, v)| (k.to_string(), v.to_string()))
-                .collect()
+            overrides.map(|set| dynamic::legal(set, for_one)).unwrap_or_default()
         };
-        let (own, all) = (layer(&self.node_id.to_string()), layer(""));
-        (!own.is_empty() || !all.is_empty()).then(|| self.settings.with_dynamic(own, all))
+        let (own, all) = (layer(&self.node_id.to_string(), true), layer("", false));
+        if own.is_empty() && all.is_empty() {
+            return Arc::clone(self);
+        }
+        Arc::new(build::changed(self, self.settings.with_dynamic(own, all)))
+    }
+
+    /// Whether what is set for this resource changes this broker's configuration.
+    pub fn obeys(&self, resource: &ConfigResource) -> bool {
+        resource.kind == ConfigResource::BROKER
+            && (resource.name.is_empty() || *resource.name == *self.node_id.to_string())
     }
 }
 
@@ -55,8 +54,6 @@ impl Config {
     pub fn store(&self, name: StoreName, directory: &Path) -> StoreOptions {
         let memory = self.shard_memory();
         let share = self.log_dirs().len().max(1);
-        #[expect(clippy::cast_precision_loss, reason = "a few")]
-        let cleaners = f64::from(self.shards) * share as f64;
         StoreOptions {
             dirty_bytes_max: memory.dirty_bytes / share,
             clean_bytes_max: memory.clean_bytes / share,
@@ -64,18 +61,31 @@ impl Config {
             extent_bytes_min: self.extent_bytes,
             retention_every: Duration::from_millis(self.retention_check_ms),
             producer_expiration_ms: self.producer_id_expiration_ms,
-            cleaner: CleanerOptions {
-                map_bytes: self.cleaner_map_bytes().min(memory.cleaner_bytes) / share,
-                bytes_per_second: self.cleaner.bytes_per_second / cleaners,
-                io_bytes: self.cleaner.io_bytes / usize::from(self.shards) / share,
-                ..self.cleaner.clone()
-            },
+            cleaner: self.store_cleaner(),
             scrub: ScrubOptions {
                 bytes_per_second: self.scrub.bytes_per_second / f64::from(self.shards),
                 ..self.scrub.clone()
             },
             ..StoreOptions::new(directory.to_owned(), name, self.shards, self.durability, 0)
         }
+    }
+
+    /// One store's share of `log.cleaner.*`.
+    pub fn store_cleaner(&self) -> CleanerOptions {
+        let share = self.log_dirs().len().max(1);
+        #[expect(clippy::cast_precision_loss, reason = "a few")]
+        let cleaners = f64::from(self.shards) * share as f64;
+        CleanerOptions {
+            map_bytes: self.cleaner_map_bytes().min(self.shard_memory().cleaner_bytes) / share,
+            bytes_per_second: self.cleaner.bytes_per_second / cleaners,
+            io_bytes: self.cleaner.io_bytes / usize::from(self.shards) / share,
+            ..self.cleaner.clone()
+        }
+    }
+
+    /// The most connections of one shard, on each of its listeners.
+    pub fn shard_connections_max(&self) -> usize {
+        self.max_connections.div_ceil(usize::from(self.shards))
     }
 
     /// One shard's share of `log.cleaner.dedupe.buffer.size`.
@@ -92,7 +102,7 @@ impl Config {
             in_flight_bytes_max: self.queued_max_request_bytes.unwrap_or(IN_FLIGHT_BYTES),
             send_timeout: Duration::from_millis(self.request_timeout_ms),
             idle_timeout: self.connections_max_idle_ms.map_or(forever, Duration::from_millis),
-            connections_max: self.max_connections.div_ceil(usize::from(self.shards)),
+            connections_max: self.shard_connections_max(),
             send_buffer_bytes: self.socket_send_buffer_bytes,
             receive_buffer_bytes: self.socket_receive_buffer_bytes,
         }

@@ -66,6 +66,8 @@ pub enum Valid {
     NonEmpty,
     GzipLevel,
     ThrottledReplicas,
+    /// Where a share group begins.
+    OffsetReset,
 }
 
 /// A configuration key. `default` is `None` where Kafka's default is null or where it has none.
@@ -198,6 +200,11 @@ impl Key {
                     self.name
                 ))
             }
+            (Valid::OffsetReset, Value::Text(v)) if !offset_reset(v) => refuse(&format!(
+                "Invalid value `{v}` for configuration {}. The value must be either 'earliest', 'latest' or of the format \
+                 'by_duration:<PnDTnHnMn.nS>'.",
+                self.name
+            )),
             _ => Ok(()),
         }
     }
@@ -242,6 +249,13 @@ fn throttled_replicas(entries: &[String]) -> bool {
         None => entry.is_empty(),
     };
     entries.iter().all(pair) || entries.concat() == "*"
+}
+
+/// `earliest`, `latest`, or how long before now.
+fn offset_reset(text: &str) -> bool {
+    let duration = text.strip_prefix("by_duration:");
+    ["earliest", "latest"].contains(&text)
+        || duration.is_some_and(|text| super::duration::parse_ms(text).is_some())
 }
 
 impl Value {

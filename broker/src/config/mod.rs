@@ -1,12 +1,17 @@
 //! Configuration: `server.properties` and the command line in, an immutable `Config` out.
 //!
 //! Read in this order: `command_line` (what was asked), `key` and `table` (what is known about each key),
-//! `settings` (layers of text), `load` and `build` (refusals, warnings, fields), `broker` (the result), `listeners`, `memory`, `topic`.
+//! `settings` (layers of text), `load` and `build` (refusals, warnings, fields), `broker` (the result), `listeners`, `memory`, `topic`,
+//! `group`, `client_metrics`; then what changes at run time: `dynamic` (what may) and `in_force` (what counts).
 
 mod broker;
 mod build;
+pub mod client_metrics;
 pub mod command_line;
 pub mod describe;
+mod duration;
+pub mod dynamic;
+pub mod group;
 mod groups;
 mod in_force;
 pub mod key;

@@ -16,6 +16,8 @@ pub enum Source {
     DynamicDefault = 3,
     Static = 4,
     Default = 5,
+    ClientMetrics = 7,
+    Group = 8,
 }
 
 /// Key to text, for one layer.
@@ -66,18 +68,10 @@ impl Settings {
         .into_iter()
     }
 
-    /// The same under what the metadata log sets for this broker and for all. Values that do not parse here are left out.
+    /// The same under what the metadata log sets for this broker and for all: `dynamic::legal` says what of it counts.
     #[must_use]
     pub fn with_dynamic(&self, for_this_broker: Layer, for_all: Layer) -> Settings {
-        let legal = |name: &String, text: &mut String| {
-            BROKER_KEYS.get(name.as_str()).is_some_and(|key| key.parse(text).is_ok())
-        };
-        let mut settings = self.clone();
-        settings.dynamic_broker = for_this_broker;
-        settings.dynamic_broker.retain(legal);
-        settings.dynamic_default = for_all;
-        settings.dynamic_default.retain(legal);
-        settings
+        Settings { dynamic_broker: for_this_broker, dynamic_default: for_all, ..self.clone() }
     }
 
     /// The value in force.

@@ -12,6 +12,7 @@ use replication::controller::placement::{self, UsableBroker};
 use storage::units::TopicId;
 use uuid::Uuid;
 
+use super::configs::CONFIG_VALUE_MAX;
 use super::dice::Dice;
 use super::places::Places;
 use super::refusal::{PARTITIONS_PER_REQUEST_MAX, TopicRefusal};
@@ -23,9 +24,6 @@ use crate::metadata::directory;
 use crate::metadata::image::{ConfigResource, Image, UNASSIGNED_DIRECTORY};
 use crate::metadata::records::{ConfigRecord, PartitionRecord, Record, TopicRecord};
 use crate::topic_name;
-
-/// The longest value of a config, in characters.
-const CONFIG_VALUE_MAX: usize = 32_767;
 
 /// An outcome for each topic, in the order of the answer.
 pub type Outcomes = Vec<(ByteString, Result<CreatedTopic, TopicRefusal>)>;
@@ -70,14 +68,11 @@ fn plan_distinct(
         return refuse_all("Excessively large number of partitions per request.");
     }
     let collisions = Collisions::find(image, topics);
-    let me = config.node_id();
-    let mut places = Places::count(image, me, &directories_of(image, me));
+    let mut directory_of = new_directories(image, config.node_id());
     let mut records = Vec::new();
     let mut outcomes = Vec::with_capacity(topics.len());
     for topic in topics {
-        let planned = plan_topic(image, config, dice, &collisions, topic, &mut |broker| {
-            directory_of(image, broker, me, &mut places)
-        });
+        let planned = plan_topic(image, config, dice, &collisions, topic, &mut directory_of);
         let outcome = planned.map(|(created, mut own)| {
             records.append(&mut own);
             created
@@ -220,6 +215,16 @@ fn place(
     };
     let partitions = usize::try_from(number).ok().filter(|number| *number > 0);
     let partitions = partitions.ok_or(TopicRefusal::Partitions)?;
+    place_partitions(image, dice, partitions, factor)
+}
+
+/// Places so many new partitions, on brokers that take replicas.
+pub(super) fn place_partitions(
+    image: &Image,
+    dice: &mut Dice,
+    partitions: usize,
+    factor: i16,
+) -> Result<Vec<Assigned>, TopicRefusal> {
     let refused = |why: &dyn std::fmt::Display| {
         TopicRefusal::ReplicationFactor(format!(
             "Unable to replicate the partition {factor} time(s): {why}"
@@ -262,20 +267,34 @@ fn records(
             value: Some(value),
         })
     });
-    let partitions = (0..).zip(assigned).map(|(partition_id, partition)| {
-        Record::from(PartitionRecord {
-            partition_id,
-            topic_id: id,
-            replicas: partition.replicas.clone(),
-            isr: partition.isr.clone(),
-            leader: partition.isr[0],
-            leader_epoch: 0,
-            partition_epoch: 0,
-            directories: partition.replicas.iter().map(|id| directory_of(*id)).collect(),
-            ..PartitionRecord::default()
-        })
-    });
+    let partitions = (0..).zip(assigned).map(|(n, p)| partition_record(id, n, p, directory_of));
     std::iter::once(Record::from(head)).chain(configs).chain(partitions).collect()
+}
+
+/// A new partition.
+pub(super) fn partition_record(
+    topic_id: Uuid,
+    partition_id: i32,
+    partition: &Assigned,
+    directory_of: &mut impl FnMut(i32) -> Uuid,
+) -> Record {
+    Record::from(PartitionRecord {
+        partition_id,
+        topic_id,
+        replicas: partition.replicas.clone(),
+        isr: partition.isr.clone(),
+        leader: partition.isr[0],
+        leader_epoch: 0,
+        partition_epoch: 0,
+        directories: partition.replicas.iter().map(|id| directory_of(*id)).collect(),
+        ..PartitionRecord::default()
+    })
+}
+
+/// Where replicas of new partitions go, by their broker.
+pub(super) fn new_directories(image: &Image, me: i32) -> impl FnMut(i32) -> Uuid {
+    let mut places = Places::count(image, me, &directories_of(image, me));
+    move |broker| directory_of(image, broker, me, &mut places)
 }
 
 /// The directories of a broker that take new partitions.
@@ -297,4 +316,4 @@ fn directory_of(image: &Image, broker: i32, me: i32, places: &mut Places) -> Uui
 }
 
 #[cfg(test)]
-mod tests;
+pub(in crate::controller) mod tests;

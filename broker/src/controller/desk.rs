@@ -3,18 +3,25 @@
 use std::sync::Arc;
 
 use bytestring::ByteString;
+use net::wire::create_partitions::CreatePartitionsTopic;
 use net::wire::create_topics::CreatableTopic;
 use storage::units::{PartitionId, Timestamp};
 use uuid::Uuid;
 
+use super::configs::ConfigChange;
 use super::delete::NamedTopic;
 use super::dice::Dice;
+use super::features::FeatureUpdate;
 use super::ledger::{Ledger, LedgerError};
 use super::refusal::{TopicRefusal, Unwritten};
-use super::{ControllerAnswer, ControllerRequest, create, delete, places, producer_ids};
+use super::{
+    ControllerAnswer, ControllerRequest, configs, create, delete, elections, features, partitions,
+    places, producer_ids, quotas, reassignments,
+};
 use crate::config::Config;
 use crate::group;
 use crate::metadata::Image;
+use crate::metadata::image::ConfigResource;
 use crate::metadata::log::MetadataLog;
 use crate::metadata::records::Record;
 
@@ -50,13 +57,10 @@ impl<L: MetadataLog, F: Followers> Desk<L, F> {
     }
 
     pub async fn answer(&mut self, request: ControllerRequest, now: Timestamp) -> ControllerAnswer {
+        if request.expires().is_some_and(|expires| now >= expires) {
+            return ControllerAnswer::Unwritten(Unwritten::TimedOut);
+        }
         let answered = match request {
-            ControllerRequest::CreateTopics { expires, .. }
-            | ControllerRequest::DeleteTopics { expires, .. }
-                if now >= expires =>
-            {
-                Err(Unwritten::TimedOut)
-            }
             ControllerRequest::CreateTopics { topics, validate_only, .. } => {
                 self.create(&topics, validate_only, now).await
             }
@@ -68,6 +72,35 @@ impl<L: MetadataLog, F: Followers> Desk<L, F> {
             }
             // The executor's own, which knows the directories.
             ControllerRequest::DirectoryFailed { .. } => Ok(ControllerAnswer::DirectoryFailed),
+            ControllerRequest::AlterConfigs { changes, validate_only } => {
+                self.alter_configs(&changes, validate_only, now).await
+            }
+            ControllerRequest::CreatePartitions { topics, validate_only, .. } => {
+                self.create_partitions(&topics, validate_only, now).await
+            }
+            ControllerRequest::ElectLeaders { election, partitions, .. } => {
+                let (records, outcomes) =
+                    elections::plan(self.ledger.image(), election, &partitions);
+                let written = self.write(&records, now).await;
+                written.map(|()| ControllerAnswer::ElectLeaders(outcomes))
+            }
+            ControllerRequest::AlterReassignments { topics, factor_may_change, .. } => {
+                let me = self.config.node_id();
+                let (records, outcomes) =
+                    reassignments::plan(self.ledger.image(), me, &topics, factor_may_change);
+                let written = self.write(&records, now).await;
+                written.map(|()| ControllerAnswer::AlterReassignments(outcomes))
+            }
+            ControllerRequest::UpdateFeatures { updates, validate_only } => {
+                self.update_features(&updates, validate_only, now).await
+            }
+            ControllerRequest::AlterQuotas { changes, validate_only } => {
+                let (records, outcomes) = quotas::plan(self.ledger.image(), &changes);
+                let records = if validate_only { &[] } else { &records[..] };
+                let written = self.write(records, now).await;
+                written.map(|()| ControllerAnswer::AlterQuotas(outcomes))
+            }
+            ControllerRequest::DescribeQuorum => Ok(ControllerAnswer::Quorum(self.ledger.quorum())),
         };
         answered.unwrap_or_else(ControllerAnswer::Unwritten)
     }
@@ -78,8 +111,9 @@ impl<L: MetadataLog, F: Followers> Desk<L, F> {
         validate_only: bool,
         now: Timestamp,
     ) -> Result<ControllerAnswer, Unwritten> {
+        let config = self.in_force();
         let (records, outcomes) =
-            create::plan(self.ledger.image(), &self.config, &mut self.dice, topics);
+            create::plan(self.ledger.image(), &config, &mut self.dice, topics);
         if !validate_only {
             self.write(&records, now).await?;
             for (name, outcome) in &outcomes {
@@ -156,6 +190,61 @@ impl<L: MetadataLog, F: Followers> Desk<L, F> {
         // No shard acts on who has which ids: they follow with the next image.
         self.commit(&[record], now).await?;
         Ok(ControllerAnswer::ProducerIds(block))
+    }
+
+    async fn create_partitions(
+        &mut self,
+        topics: &[CreatePartitionsTopic],
+        validate_only: bool,
+        now: Timestamp,
+    ) -> Result<ControllerAnswer, Unwritten> {
+        let me = self.config.node_id();
+        let (records, outcomes) = partitions::plan(self.ledger.image(), me, &mut self.dice, topics);
+        if !validate_only {
+            self.write(&records, now).await?;
+            for (name, _) in outcomes.iter().filter(|(_, outcome)| outcome.is_ok()) {
+                tracing::info!(topic = %name, "partitions created");
+            }
+        }
+        Ok(ControllerAnswer::CreatePartitions(outcomes))
+    }
+
+    async fn update_features(
+        &mut self,
+        updates: &[FeatureUpdate],
+        validate_only: bool,
+        now: Timestamp,
+    ) -> Result<ControllerAnswer, Unwritten> {
+        let planned = features::plan(self.ledger.image(), self.config.node_id(), updates);
+        let outcome = match planned {
+            Ok(records) if !validate_only => self.write(&records, now).await.map(Ok)?,
+            Ok(_) => Ok(()),
+            Err(refusal) => Err(refusal),
+        };
+        Ok(ControllerAnswer::UpdateFeatures(outcome))
+    }
+
+    async fn alter_configs(
+        &mut self,
+        changes: &[ConfigChange],
+        validate_only: bool,
+        now: Timestamp,
+    ) -> Result<ControllerAnswer, Unwritten> {
+        let (records, outcomes) = configs::plan(self.ledger.image(), &self.in_force(), changes);
+        if !validate_only {
+            self.write(&records, now).await?;
+            for (change, _) in changes.iter().zip(&outcomes).filter(|(_, outcome)| outcome.is_ok())
+            {
+                let ConfigResource { kind, name } = &change.resource;
+                tracing::info!(resource_type = kind, resource = %name, "configs changed");
+            }
+        }
+        Ok(ControllerAnswer::AlterConfigs(outcomes))
+    }
+
+    /// The configuration with what the metadata log sets at run time.
+    fn in_force(&self) -> Arc<Config> {
+        self.config.under(self.ledger.image())
     }
 
     /// Commits the records, if there are any, and returns when everybody follows.

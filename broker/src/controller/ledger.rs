@@ -32,6 +32,8 @@ use crate::metadata::snapshot::{self, Snapshot, SnapshotId};
 
 /// The `metadata.version` that is written and served: 4.3-IV0.
 pub const SERVED_METADATA_VERSION: i16 = 30;
+/// The feature that numbers the quorum's own protocol, and its level here: voter sets stand in the log (KIP-853).
+pub const KRAFT_VERSION: (&str, i16) = ("kraft.version", 1);
 /// Bytes of the log that are read at once.
 const READ_BYTES: usize = 1 << 20;
 
@@ -54,6 +56,17 @@ pub struct SnapshotRules {
     pub bytes: u64,
     /// Milliseconds since the last, if there are new records; none is never.
     pub interval_ms: Option<u64>,
+}
+
+/// The quorum as it is now.
+#[derive(Debug, Clone, PartialEq)]
+pub struct QuorumView {
+    pub leader: i32,
+    pub epoch: Epoch,
+    pub high_watermark: Offset,
+    /// Of the leader's log.
+    pub end: Offset,
+    pub voters: Vec<crate::metadata::records::control::Voter>,
 }
 
 /// Why the metadata cannot be served.
@@ -157,6 +170,16 @@ impl<L: MetadataLog> Ledger<L> {
 
     pub fn epoch(&self) -> Epoch {
         self.quorum.election().epoch
+    }
+
+    pub fn quorum(&self) -> QuorumView {
+        QuorumView {
+            leader: self.quorum.me().id,
+            epoch: self.epoch(),
+            high_watermark: self.quorum.high_watermark(),
+            end: self.log.end(),
+            voters: self.voters.voters.clone(),
+        }
     }
 
     pub fn into_log(self) -> L {

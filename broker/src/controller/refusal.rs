@@ -23,6 +23,13 @@ pub enum TopicRefusal {
     Internal(&'static str),
     #[error("Number of partitions was set to an invalid non-positive value.")]
     Partitions,
+    /// A topic is to have other than more partitions.
+    #[error("{0}")]
+    Count(String),
+    #[error(
+        "Attempted to add {additional} additional partition(s), but only {assignments} assignment(s) were specified."
+    )]
+    AssignmentCount { additional: usize, assignments: usize },
     #[error("{0}")]
     ReplicationFactor(String),
     #[error(transparent)]

@@ -16,7 +16,7 @@ use std::collections::BTreeSet;
 use storage::units::{Offset, PartitionId};
 use uuid::Uuid;
 
-use super::ledger::{SERVED_METADATA_VERSION, Site};
+use super::ledger::{KRAFT_VERSION, SERVED_METADATA_VERSION, Site};
 use crate::metadata::image::{
     Broker, Endpoint, Feature, Image, METADATA_VERSION, NO_LEADER, Partition,
 };
@@ -168,10 +168,10 @@ fn election(
 }
 
 /// What this version supports, and no more.
-fn features() -> Vec<Feature> {
+pub(crate) fn features() -> Vec<Feature> {
     let feature = |name: &'static str, min, max| Feature { name: name.into(), min, max };
     vec![
-        feature("kraft.version", 0, 1),
+        feature(KRAFT_VERSION.0, 0, KRAFT_VERSION.1),
         feature(METADATA_VERSION, SERVED_METADATA_VERSION, SERVED_METADATA_VERSION),
     ]
 }

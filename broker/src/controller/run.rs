@@ -172,6 +172,9 @@ impl Worker {
             | Ask::Read(_)
             | Ask::Offsets(_)
             | Ask::EpochEnds(_)
+            | Ask::DeleteRecords(_)
+            | Ask::Producers(_)
+            | Ask::Spend { .. }
             | Ask::Open(..)
             | Ask::Group(_)
             | Ask::Apply(_)

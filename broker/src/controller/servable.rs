@@ -2,6 +2,8 @@
 //!
 //! Asked at the start, before anything is served: what is refused is left as it is, so that Kafka can go on with it.
 
+use std::sync::Arc;
+
 use super::ledger::Site;
 use crate::config::Config;
 use crate::config::topic::validate;
@@ -12,7 +14,7 @@ use crate::topic_name;
 const NAMED_MAX: usize = 5;
 
 /// What cannot be served, and what to do.
-pub(super) fn check(image: &Image, site: &Site, config: &Config) -> Result<(), String> {
+pub(super) fn check(image: &Image, site: &Site, config: &Arc<Config>) -> Result<(), String> {
     let others: Vec<i32> = image.controllers().filter(|id| *id != site.node_id).collect();
     if !others.is_empty() {
         return Err(format!(
@@ -34,8 +36,9 @@ pub(super) fn check(image: &Image, site: &Site, config: &Config) -> Result<(), S
     }
     // What Kafka's coordinators have written is kept and read; nothing here writes more of it.
     let written = image.topics().filter(|topic| !topic_name::internal(&topic.name));
+    let config = config.under(image);
     let unserved: Vec<String> =
-        written.filter_map(|topic| unserved(image, topic, config)).collect();
+        written.filter_map(|topic| unserved(image, topic, &config)).collect();
     if !unserved.is_empty() {
         return Err(format!(
             "{} topics have configs that are not served: {}. Change them with Kafka's tools first (kafka-configs), then stop Kafka cleanly",

@@ -12,6 +12,9 @@ use bytestring::ByteString;
 use net::send::Part;
 use net::wire::create_topics::{CreatableTopic, CreatableTopicConfig, CreateTopicsRequest};
 use net::wire::fetch::{FetchPartition, FetchRequest, FetchTopic};
+use net::wire::incremental_alter_configs::{
+    AlterConfigsResource, AlterableConfig, IncrementalAlterConfigsRequest,
+};
 use net::wire::produce::{
     PartitionProduceData, PartitionProduceResponse, ProduceRequest, TopicProduceData,
 };
@@ -54,6 +57,17 @@ impl TestNode {
 
     pub(crate) fn connect(&self) -> Client {
         Client::connect(self.address())
+    }
+
+    /// The sum of a counter over all shards.
+    pub(crate) fn counter(&self, name: &str) -> f64 {
+        let outside = self.node.as_ref().unwrap().outside();
+        let samples = futures::executor::block_on(outside.samples());
+        let number = |sample: &broker::metrics::Sample| match sample.value {
+            broker::metrics::Reading::Number(number) => number,
+            broker::metrics::Reading::Distribution { .. } => 0.0,
+        };
+        samples.iter().filter(|sample| sample.name == name).map(number).sum()
     }
 
     pub(crate) fn directory(&self) -> &std::path::Path {
@@ -168,6 +182,35 @@ impl Client {
             response.topics[0].error_message
         );
         response.topics[0].topic_id
+    }
+
+    /// Changes configs of a topic (type 2) or of brokers (type 4); a value of none deletes.
+    pub(crate) fn alter(
+        &mut self,
+        resource_type: i8,
+        name: &'static str,
+        configs: &[(&str, Option<&str>)],
+    ) -> (ErrorCode, Option<ByteString>) {
+        let configs = configs
+            .iter()
+            .map(|(name, value)| AlterableConfig {
+                name: (*name).into(),
+                config_operation: i8::from(value.is_none()),
+                value: value.map(Into::into),
+            })
+            .collect();
+        let resource_name = ByteString::from_static(name);
+        let resources = vec![AlterConfigsResource { resource_type, resource_name, configs }];
+        let request = IncrementalAlterConfigsRequest { resources, validate_only: false };
+        let told = self.call(1, &request).responses.remove(0);
+        (told.error_code, told.error_message)
+    }
+
+    /// Sets one config of a topic.
+    #[track_caller]
+    pub(crate) fn set(&mut self, topic: &'static str, key: &str, value: &str) {
+        let done = self.alter(2, topic, &[(key, Some(value))]);
+        assert_eq!(done, (ErrorCode::NONE, None), "{key}={value}");
     }
 
     /// Produces one batch to one partition, by name.

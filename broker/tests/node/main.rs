@@ -2,9 +2,12 @@
 
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on fails")]
 
+mod admin;
 mod client;
 mod compaction;
+mod configs;
 mod data;
 mod directories;
 mod groups;
 mod life;
+mod quotas;

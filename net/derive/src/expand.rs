@@ -15,6 +15,7 @@ pub(crate) fn expand(message: &Message) -> TokenStream {
     let encode = encode(message);
     let default = default(message);
     let request = request(message);
+    let throttle = throttle(message);
     quote! {
         #[automatically_derived]
         impl ::net::wire::Wire for #name {
@@ -32,6 +33,8 @@ pub(crate) fn expand(message: &Message) -> TokenStream {
             ) -> ::core::result::Result<(), ::net::wire::EncodeError> {
                 #encode
             }
+
+            #throttle
         }
 
         #[automatically_derived]
@@ -40,6 +43,18 @@ pub(crate) fn expand(message: &Message) -> TokenStream {
         #default
         #request
     }
+}
+
+/// An answer that has the field says how long its client is throttled.
+fn throttle(message: &Message) -> Option<TokenStream> {
+    let has = message.fields.iter().any(|field| field.name == "throttle_time_ms");
+    has.then(|| {
+        quote! {
+            fn set_throttle_time_ms(&mut self, throttle_time_ms: i32) {
+                self.throttle_time_ms = throttle_time_ms;
+            }
+        }
+    })
 }
 
 fn decode(message: &Message) -> TokenStream {

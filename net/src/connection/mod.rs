@@ -5,6 +5,7 @@
 //!   second stages run beside each other.
 //! - Requests in flight are bounded by number and by bytes; at the bound nothing is received.
 //! - A connection that has nothing under way owns no buffer, only its task.
+//! - A peer that is muted is not served until then; what it sends meanwhile waits.
 //! - A peer that takes its answers too slowly, or holds memory and sends too slowly, is closed.
 //! - A failed or short send closes it: half an answer is never followed by another.
 //!

@@ -80,6 +80,9 @@ impl Reader<'_> {
         frame: Bytes,
     ) -> Result<(), CloseReason> {
         let state = self.state;
+        while let Some(left) = state.peer.muted(clock()) {
+            glommio::timer::sleep(left).await;
+        }
         self.wait_for_room(frame.len()).await;
         state.net.stats.requests.add(1);
         let bytes = frame.len();

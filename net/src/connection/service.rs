@@ -1,6 +1,12 @@
 //! What a connection serves: the service that answers its requests, the peer that sends them, and its limits.
 
-use std::{future::Future, net::SocketAddr, rc::Rc, time::Duration};
+use std::{
+    cell::Cell,
+    future::Future,
+    net::SocketAddr,
+    rc::Rc,
+    time::{Duration, Instant},
+};
 
 use bytes::Bytes;
 use futures::future::LocalBoxFuture;
@@ -16,6 +22,25 @@ pub struct Peer {
     pub listener: Rc<str>,
     /// Unique within the shard.
     pub id: u64,
+    muted_until: Cell<Option<Instant>>,
+}
+
+impl Peer {
+    /// `id`: unique within the shard.
+    pub fn new(local: SocketAddr, remote: SocketAddr, listener: Rc<str>, id: u64) -> Peer {
+        Peer { local, remote, listener, id, muted_until: Cell::new(None) }
+    }
+
+    /// Its next request is not looked at before `until`: what has come stays in the socket, and the peer's window closes.
+    pub fn mute(&self, until: Instant) {
+        self.muted_until.set(Some(self.muted_until.get().map_or(until, |set| set.max(until))));
+    }
+
+    /// How long it is muted.
+    pub(crate) fn muted(&self, now: Instant) -> Option<Duration> {
+        let left = self.muted_until.get()?.saturating_duration_since(now);
+        (!left.is_zero()).then_some(left)
+    }
 }
 
 /// Answers requests.

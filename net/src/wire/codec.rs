@@ -32,6 +32,9 @@ pub trait Wire: Sized {
     fn decode(d: &mut Decoder, version: i16) -> Result<Self, DecodeError>;
 
     fn encode(&self, e: &mut Encoder, version: i16) -> Result<(), EncodeError>;
+
+    /// Says in an answer how long its client is throttled, in milliseconds. What has no such field says nothing.
+    fn set_throttle_time_ms(&mut self, _throttle_time_ms: i32) {}
 }
 
 /// A value that also has a form for null, so that `Option` of it is `Wire`. A struct stands behind a byte, 1 or -1; those

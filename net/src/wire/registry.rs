@@ -3,11 +3,14 @@
 use std::ops::RangeInclusive;
 
 use super::{
-    DecodeError, Decoder, Request, RequestHeader, Wire, alter_replica_log_dirs, api_versions,
-    create_topics, delete_groups, delete_topics, describe_configs, describe_groups,
-    describe_log_dirs, fetch, find_coordinator, heartbeat, init_producer_id, join_group,
-    leave_group, list_groups, list_offsets, metadata, offset_commit, offset_delete, offset_fetch,
-    offset_for_leader_epoch, produce, sync_group,
+    DecodeError, Decoder, Request, RequestHeader, Wire, alter_client_quotas, alter_configs,
+    alter_partition_reassignments, alter_replica_log_dirs, api_versions, create_partitions,
+    create_topics, delete_groups, delete_records, delete_topics, describe_client_quotas,
+    describe_cluster, describe_configs, describe_groups, describe_log_dirs, describe_producers,
+    describe_quorum, describe_topic_partitions, elect_leaders, fetch, find_coordinator, heartbeat,
+    incremental_alter_configs, init_producer_id, join_group, leave_group, list_config_resources,
+    list_groups, list_offsets, list_partition_reassignments, metadata, offset_commit,
+    offset_delete, offset_fetch, offset_for_leader_epoch, produce, sync_group, update_features,
 };
 
 macro_rules! apis {
@@ -39,6 +42,7 @@ macro_rules! apis {
 }
 
 apis! {
+
     // Announced from 0 though 0-2 are refused: librdkafka before 2.11.1 compresses with gzip, snappy and lz4 only where
     // it sees version 0, and otherwise sends records uncompressed without a word (KAFKA-18659).
     Produce = produce::ProduceRequest, announced from 0;
@@ -57,13 +61,28 @@ apis! {
     ApiVersions = api_versions::ApiVersionsRequest;
     CreateTopics = create_topics::CreateTopicsRequest;
     DeleteTopics = delete_topics::DeleteTopicsRequest;
+    DeleteRecords = delete_records::DeleteRecordsRequest;
     InitProducerId = init_producer_id::InitProducerIdRequest;
     OffsetForLeaderEpoch = offset_for_leader_epoch::OffsetForLeaderEpochRequest;
     DescribeConfigs = describe_configs::DescribeConfigsRequest;
+    AlterConfigs = alter_configs::AlterConfigsRequest;
     AlterReplicaLogDirs = alter_replica_log_dirs::AlterReplicaLogDirsRequest;
     DescribeLogDirs = describe_log_dirs::DescribeLogDirsRequest;
+    CreatePartitions = create_partitions::CreatePartitionsRequest;
     DeleteGroups = delete_groups::DeleteGroupsRequest;
+    ElectLeaders = elect_leaders::ElectLeadersRequest;
+    IncrementalAlterConfigs = incremental_alter_configs::IncrementalAlterConfigsRequest;
+    AlterPartitionReassignments = alter_partition_reassignments::AlterPartitionReassignmentsRequest;
+    ListPartitionReassignments = list_partition_reassignments::ListPartitionReassignmentsRequest;
     OffsetDelete = offset_delete::OffsetDeleteRequest;
+    DescribeClientQuotas = describe_client_quotas::DescribeClientQuotasRequest;
+    AlterClientQuotas = alter_client_quotas::AlterClientQuotasRequest;
+    DescribeQuorum = describe_quorum::DescribeQuorumRequest;
+    UpdateFeatures = update_features::UpdateFeaturesRequest;
+    DescribeCluster = describe_cluster::DescribeClusterRequest;
+    DescribeProducers = describe_producers::DescribeProducersRequest;
+    ListConfigResources = list_config_resources::ListConfigResourcesRequest;
+    DescribeTopicPartitions = describe_topic_partitions::DescribeTopicPartitionsRequest;
 }
 
 /// What is known of an API.

@@ -37,6 +37,21 @@ pub(super) fn attack(api: &Api, version: i16, rounds: u64) -> Tally {
         "ListGroups" => run(version, groups::list_groups(version), rounds),
         "DeleteGroups" => run(version, groups::delete_groups(), rounds),
         "OffsetDelete" => run(version, groups::offset_delete(), rounds),
+        "AlterConfigs" => run(version, alter_configs(), rounds),
+        "IncrementalAlterConfigs" => run(version, incremental_alter_configs(), rounds),
+        "CreatePartitions" => run(version, create_partitions(), rounds),
+        "ElectLeaders" => run(version, elect_leaders(), rounds),
+        "AlterPartitionReassignments" => run(version, alter_partition_reassignments(), rounds),
+        "ListPartitionReassignments" => run(version, list_partition_reassignments(), rounds),
+        "DeleteRecords" => run(version, delete_records(), rounds),
+        "DescribeProducers" => run(version, describe_producers(), rounds),
+        "DescribeCluster" => run(version, describe_cluster(), rounds),
+        "DescribeTopicPartitions" => run(version, describe_topic_partitions(), rounds),
+        "UpdateFeatures" => run(version, update_features(), rounds),
+        "ListConfigResources" => run(version, list_config_resources(version), rounds),
+        "DescribeQuorum" => run(version, describe_quorum(version), rounds),
+        "AlterClientQuotas" => run(version, alter_client_quotas(), rounds),
+        "DescribeClientQuotas" => run(version, describe_client_quotas(), rounds),
         name => panic!("{name} is served and not attacked"),
     }
 }
@@ -207,4 +222,170 @@ fn describe_log_dirs()
     let within = vec![DescribeLogDirsTopic { name: "topic".into(), partitions: some() }];
     let results = vec![DescribeLogDirsResult { topics: within, ..Default::default() }];
     (DescribeLogDirsRequest { topics }, DescribeLogDirsResponse { results, ..Default::default() })
+}
+
+fn alter_configs() -> (alter_configs::AlterConfigsRequest, alter_configs::AlterConfigsResponse) {
+    use alter_configs::*;
+    let resources = vec![AlterConfigsResource { configs: some(), ..Default::default() }];
+    let request = AlterConfigsRequest { resources, ..Default::default() };
+    (request, AlterConfigsResponse { responses: some(), ..Default::default() })
+}
+
+fn incremental_alter_configs() -> (
+    incremental_alter_configs::IncrementalAlterConfigsRequest,
+    incremental_alter_configs::IncrementalAlterConfigsResponse,
+) {
+    use incremental_alter_configs::*;
+    let resources = vec![AlterConfigsResource { configs: some(), ..Default::default() }];
+    let request = IncrementalAlterConfigsRequest { resources, ..Default::default() };
+    (request, IncrementalAlterConfigsResponse { responses: some(), ..Default::default() })
+}
+
+fn create_partitions()
+-> (create_partitions::CreatePartitionsRequest, create_partitions::CreatePartitionsResponse) {
+    use create_partitions::*;
+    let assignments = Some(vec![CreatePartitionsAssignment { broker_ids: vec![1] }]);
+    let topics = vec![CreatePartitionsTopic { assignments, ..Default::default() }];
+    let request = CreatePartitionsRequest { topics, ..Default::default() };
+    (request, CreatePartitionsResponse { results: some(), ..Default::default() })
+}
+
+fn elect_leaders() -> (elect_leaders::ElectLeadersRequest, elect_leaders::ElectLeadersResponse) {
+    use elect_leaders::*;
+    let topics = vec![TopicPartitions { partitions: vec![1, 2], ..Default::default() }];
+    let request = ElectLeadersRequest { topic_partitions: Some(topics), ..Default::default() };
+    let results = vec![ReplicaElectionResult { partition_result: some(), ..Default::default() }];
+    (request, ElectLeadersResponse { replica_election_results: results, ..Default::default() })
+}
+
+fn alter_partition_reassignments() -> (
+    alter_partition_reassignments::AlterPartitionReassignmentsRequest,
+    alter_partition_reassignments::AlterPartitionReassignmentsResponse,
+) {
+    use alter_partition_reassignments::*;
+    let partitions =
+        vec![ReassignablePartition { replicas: Some(vec![1, 2]), ..Default::default() }];
+    let topics = vec![ReassignableTopic { partitions, ..Default::default() }];
+    let request = AlterPartitionReassignmentsRequest { topics, ..Default::default() };
+    let responses = vec![ReassignableTopicResponse { partitions: some(), ..Default::default() }];
+    (request, AlterPartitionReassignmentsResponse { responses, ..Default::default() })
+}
+
+fn list_partition_reassignments() -> (
+    list_partition_reassignments::ListPartitionReassignmentsRequest,
+    list_partition_reassignments::ListPartitionReassignmentsResponse,
+) {
+    use list_partition_reassignments::*;
+    let asked =
+        ListPartitionReassignmentsTopics { partition_indexes: vec![1], ..Default::default() };
+    let request =
+        ListPartitionReassignmentsRequest { topics: Some(vec![asked]), ..Default::default() };
+    let partition = OngoingPartitionReassignment {
+        replicas: vec![1],
+        adding_replicas: vec![2],
+        removing_replicas: vec![3],
+        ..Default::default()
+    };
+    let topics =
+        vec![OngoingTopicReassignment { partitions: vec![partition], ..Default::default() }];
+    (request, ListPartitionReassignmentsResponse { topics, ..Default::default() })
+}
+
+fn delete_records() -> (delete_records::DeleteRecordsRequest, delete_records::DeleteRecordsResponse)
+{
+    use delete_records::*;
+    let topics = vec![DeleteRecordsTopic { partitions: some(), ..Default::default() }];
+    let request = DeleteRecordsRequest { topics, ..Default::default() };
+    let topics = vec![DeleteRecordsTopicResult { partitions: some(), ..Default::default() }];
+    (request, DeleteRecordsResponse { topics, ..Default::default() })
+}
+
+fn describe_producers()
+-> (describe_producers::DescribeProducersRequest, describe_producers::DescribeProducersResponse) {
+    use describe_producers::*;
+    let topics = vec![TopicRequest { partition_indexes: vec![1, 2], ..Default::default() }];
+    let partitions = vec![PartitionResponse { active_producers: some(), ..Default::default() }];
+    let told = vec![TopicResponse { partitions, ..Default::default() }];
+    (
+        DescribeProducersRequest { topics },
+        DescribeProducersResponse { topics: told, ..Default::default() },
+    )
+}
+
+fn describe_cluster()
+-> (describe_cluster::DescribeClusterRequest, describe_cluster::DescribeClusterResponse) {
+    use describe_cluster::*;
+    let response = DescribeClusterResponse { brokers: some(), ..Default::default() };
+    (DescribeClusterRequest::default(), response)
+}
+
+fn describe_topic_partitions() -> (
+    describe_topic_partitions::DescribeTopicPartitionsRequest,
+    describe_topic_partitions::DescribeTopicPartitionsResponse,
+) {
+    use describe_topic_partitions::*;
+    let cursor = || Some(Cursor::default());
+    let request =
+        DescribeTopicPartitionsRequest { topics: some(), cursor: cursor(), ..Default::default() };
+    let topics = vec![DescribeTopicPartitionsResponseTopic {
+        name: Some("topic".into()),
+        partitions: some(),
+        ..Default::default()
+    }];
+    let next_cursor = cursor();
+    (request, DescribeTopicPartitionsResponse { topics, next_cursor, ..Default::default() })
+}
+
+fn update_features()
+-> (update_features::UpdateFeaturesRequest, update_features::UpdateFeaturesResponse) {
+    use update_features::*;
+    let request = UpdateFeaturesRequest { feature_updates: some(), ..Default::default() };
+    (request, UpdateFeaturesResponse { results: some(), ..Default::default() })
+}
+
+fn list_config_resources(
+    version: i16,
+) -> (
+    list_config_resources::ListConfigResourcesRequest,
+    list_config_resources::ListConfigResourcesResponse,
+) {
+    use list_config_resources::*;
+    let resource_types = if version >= 1 { vec![2, 4] } else { Vec::new() };
+    let response = ListConfigResourcesResponse { config_resources: some(), ..Default::default() };
+    (ListConfigResourcesRequest { resource_types }, response)
+}
+
+fn describe_quorum(
+    version: i16,
+) -> (describe_quorum::DescribeQuorumRequest, describe_quorum::DescribeQuorumResponse) {
+    use describe_quorum::*;
+    let topics = vec![TopicData { partitions: some(), ..Default::default() }];
+    let partitions =
+        vec![PartitionResult { current_voters: some(), observers: some(), ..Default::default() }];
+    let told = vec![TopicResult { partitions, ..Default::default() }];
+    let node = || Node { listeners: some(), ..Default::default() };
+    let nodes = if version >= 2 { vec![node()] } else { Vec::new() };
+    (
+        DescribeQuorumRequest { topics },
+        DescribeQuorumResponse { topics: told, nodes, ..Default::default() },
+    )
+}
+
+fn alter_client_quotas()
+-> (alter_client_quotas::AlterClientQuotasRequest, alter_client_quotas::AlterClientQuotasResponse) {
+    use alter_client_quotas::*;
+    let entries = vec![EntryData { entity: some(), ops: some() }];
+    let request = AlterClientQuotasRequest { entries, ..Default::default() };
+    let entries = vec![EntryResult { entity: some(), ..Default::default() }];
+    (request, AlterClientQuotasResponse { entries, ..Default::default() })
+}
+
+fn describe_client_quotas() -> (
+    describe_client_quotas::DescribeClientQuotasRequest,
+    describe_client_quotas::DescribeClientQuotasResponse,
+) {
+    use describe_client_quotas::*;
+    let request = DescribeClientQuotasRequest { components: some(), strict: true };
+    let entries = Some(vec![EntryData { entity: some(), values: some() }]);
+    (request, DescribeClientQuotasResponse { entries, ..Default::default() })
 }

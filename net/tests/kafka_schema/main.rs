@@ -57,6 +57,21 @@ checks! {
     describe_configs DescribeConfigsRequest;
     alter_replica_log_dirs AlterReplicaLogDirsRequest;
     describe_log_dirs DescribeLogDirsRequest;
+    alter_configs AlterConfigsRequest;
+    incremental_alter_configs IncrementalAlterConfigsRequest;
+    create_partitions CreatePartitionsRequest;
+    elect_leaders ElectLeadersRequest;
+    alter_partition_reassignments AlterPartitionReassignmentsRequest;
+    list_partition_reassignments ListPartitionReassignmentsRequest;
+    delete_records DeleteRecordsRequest;
+    describe_producers DescribeProducersRequest;
+    describe_cluster DescribeClusterRequest;
+    list_config_resources ListConfigResourcesRequest;
+    describe_topic_partitions DescribeTopicPartitionsRequest;
+    update_features UpdateFeaturesRequest;
+    describe_quorum DescribeQuorumRequest;
+    alter_client_quotas AlterClientQuotasRequest;
+    describe_client_quotas DescribeClientQuotasRequest;
 }
 
 fn variable(name: &str, default: &str) -> String {

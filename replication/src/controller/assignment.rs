@@ -61,7 +61,8 @@ pub fn check<'a>(
     Ok(assigned.into_values().collect())
 }
 
-fn check_replicas(
+/// Checks the replicas of one partition, `factor` of them if that is known; `broker` as in [`check`].
+pub fn check_replicas(
     replicas: &[i32],
     factor: Option<usize>,
     broker: &impl Fn(i32) -> Option<bool>,

@@ -90,6 +90,7 @@ impl<R: Runtime> Pace for Paced<R> {
 pub(crate) async fn run<R: Runtime>(core: Rc<Core<R>>) {
     loop {
         let closing = core.events.closing.listen();
+        let changed = core.events.cleaner.listen();
         if core.stopped.get() || core.closing.get() || core.check_online().is_err() {
             return;
         }
@@ -108,10 +109,16 @@ pub(crate) async fn run<R: Runtime>(core: Rc<Core<R>>) {
             }
         }
         // Never without a pause: what cannot be cleaned now would be looked at without end.
-        let backoff = core.options.cleaner.backoff.max(std::time::Duration::from_millis(1));
+        let backoff = core.cleaner.borrow().backoff.max(std::time::Duration::from_millis(1));
         let pause = std::pin::pin!(core.runtime.sleep(backoff));
-        select(closing, pause).await;
+        select(select(closing, changed), pause).await;
     }
+}
+
+/// At the rate that is in force when a round begins.
+fn paced<R: Runtime>(core: &Rc<Core<R>>) -> Paced<R> {
+    let cleaner = core.cleaner.borrow();
+    Paced::new(core, cleaner.bytes_per_second, cleaner.io_bytes)
 }
 
 async fn end_round<R: Runtime>(core: &Rc<Core<R>>, log: &Log<R>, trouble: Trouble) {
@@ -126,8 +133,7 @@ async fn end_round<R: Runtime>(core: &Rc<Core<R>>, log: &Log<R>, trouble: Troubl
         }
         Trouble::Write(error) => core.go_offline(&format!("a log cannot be compacted: {error}")),
         Trouble::Damaged(Damage { segment, file, position, offset, what }) => {
-            let cleaner = &core.options.cleaner;
-            let pace = Paced::new(core, cleaner.bytes_per_second, cleaner.io_bytes);
+            let pace = paced(core);
             match examine(core, log, segment, &pace).await {
                 // Marked, and said so.
                 Ok(_) if log.state().is_marked() => return,
@@ -181,8 +187,7 @@ async fn round<R: Runtime>(
     };
     let_go(core, log);
     checked?;
-    let cleaner = &core.options.cleaner;
-    let pace = Paced::new(core, cleaner.bytes_per_second, cleaner.io_bytes);
+    let pace = paced(core);
     let (sources, config, last) = {
         let state = log.state();
         let below = state.segments.iter().take_while(|segment| segment.base < cleanable.end);
@@ -244,7 +249,7 @@ async fn look<R: Runtime>(
     first_dirty: Offset,
     pace: &Paced<R>,
 ) -> Result<Option<Known>, Trouble> {
-    let cleaner = &core.options.cleaner;
+    let cleaner = core.cleaner.borrow().clone();
     let keys_in = |sources: &[Source]| {
         let end = sources.last().map_or(first_dirty, |last| last.next);
         let keys = usize::try_from(end - first_dirty).unwrap_or(0);

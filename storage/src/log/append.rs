@@ -142,19 +142,20 @@ impl<R: Runtime> Log<R> {
 
     /// Whether a batch of this size can go straight to the active segment.
     fn takes_extent(&self, state: &mut Partition, size: usize) -> bool {
-        if size < self.core().options.extent_bytes_min {
+        let large = size >= self.core().options.extent_bytes_min;
+        if !large && !state.config.preallocate {
             return false;
         }
         let end = u64::from(state.active().length) + size as u64 + BLOCK_U64;
-        if state.active().allocated < end + AHEAD_BYTES
-            && !std::mem::replace(&mut state.preparing, true)
-        {
+        let wanted = if large { end + AHEAD_BYTES } else { end };
+        if state.active().allocated < wanted && !std::mem::replace(&mut state.preparing, true) {
             self.core().prepares.borrow_mut().push_back(self.clone());
             self.core().events.drain.notify();
         }
         let segment = state.active();
         let backlog = segment.length - segment.assigned;
-        end <= segment.allocated
+        large
+            && end <= segment.allocated
             && backlog <= EXTENT_PREFIX_MAX
             && state.has_from(segment.base, segment.assigned)
     }

@@ -12,9 +12,9 @@ use crate::batch::BatchInfo;
 use crate::core::{Advance, Core};
 use crate::partition::Partition;
 use crate::planted::{Bug, is};
-use crate::producer::{SequenceCheck, SequenceError};
+use crate::producer::{ProducerEntry, SequenceCheck, SequenceError};
 use crate::runtime::Runtime;
-use crate::units::{Epoch, Offset, PartitionId, Timestamp};
+use crate::units::{Epoch, Offset, PartitionId, ProducerId, Timestamp};
 
 mod aborted;
 mod append;
@@ -155,8 +155,13 @@ impl<R: Runtime> Log<R> {
     /// Forgets the producers whose last batch is older than `producer.id.expiration.ms`. By the clock and not when a batch
     /// comes, as in Kafka: a client whose own clock is behind is deduplicated until then.
     pub(crate) fn expire_producers(&self, now: Timestamp) {
-        let expiration_ms = self.core().options.producer_expiration_ms;
+        let expiration_ms = self.core().producer_expiration_ms.get();
         self.state_mut().producers.expire(now, expiration_ms);
+    }
+
+    /// Something of every producer that the log remembers.
+    pub fn each_producer<T>(&self, of: impl Fn(ProducerId, &ProducerEntry) -> T) -> Vec<T> {
+        self.state().producers.iter().map(|(id, entry)| of(id, entry)).collect()
     }
 
     /// How many producers the log remembers.

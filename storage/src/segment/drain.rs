@@ -335,14 +335,15 @@ async fn prepare<R: Runtime>(core: &Core<R>, log: &Log<R>) -> io::Result<()> {
     if log.state().deleted {
         return Ok(());
     }
-    let (segment, length, allocated) = {
+    let (segment, length, allocated, whole) = {
         let state = log.state();
         let active = state.active();
-        (active.base, u64::from(active.length), active.allocated)
+        let whole = if state.config.preallocate { state.config.segment_bytes } else { 0 };
+        (active.base, u64::from(active.length), active.allocated, u64::try_from(whole).unwrap_or(0))
     };
     let file = core.files.writable(core, log, segment).await?;
     let from = allocated.max(block_up(length));
-    let to = from + ALLOCATE_BYTES.max(BLOCK_U64);
+    let to = (from + ALLOCATE_BYTES.max(BLOCK_U64)).max(block_up(whole));
     core.runtime.fallocate(&file, from, to - from, false).await?;
     sync_names(core, log).await?;
     if let Some(segment) = log.state_mut().segment_mut(segment) {

@@ -44,6 +44,15 @@ pub(super) fn refused_everywhere(version: i16, request: &FetchRequest) -> FetchR
     FetchResponse { error_code, responses, ..Default::default() }
 }
 
+/// Nothing, to a client that has fetched too much: an incremental session goes on, any other fetch begins anew.
+pub(super) fn throttled(opened: &Opened, first: bool) -> FetchResponse {
+    let session_id = match opened.kind {
+        Kind::Incremental(id) if !first => id,
+        _ => 0,
+    };
+    FetchResponse { session_id, ..Default::default() }
+}
+
 pub(super) fn build(
     cx: &Context,
     opened: &Opened,

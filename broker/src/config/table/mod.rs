@@ -3,6 +3,8 @@
 //! One file per area. A row is a key's facts and one sentence: `"name", Type = default, legal values, importance, update, visibility,
 //! effect; "what it means"`. The facts were printed from a running Kafka 4.3.1; `broker/tests/config_described.rs` compares most of them.
 
+pub(crate) mod client_metrics;
+pub(crate) mod group;
 pub(crate) mod groups;
 pub(crate) mod legacy;
 pub(crate) mod log;
@@ -83,6 +85,14 @@ pub(crate) static BROKER_KEYS: LazyLock<HashMap<&'static str, &'static Key>> =
 pub(crate) static TOPIC_KEYS: LazyLock<HashMap<&'static str, &'static Key>> =
     LazyLock::new(|| topic::TOPIC.iter().map(|key| (key.name, key)).collect());
 
+/// All keys of a group by name.
+pub(crate) static GROUP_KEYS: LazyLock<HashMap<&'static str, &'static Key>> =
+    LazyLock::new(|| group_keys().map(|key| (key.name, key)).collect());
+
+/// All keys of a client metrics subscription by name.
+pub(crate) static CLIENT_METRICS_KEYS: LazyLock<HashMap<&'static str, &'static Key>> =
+    LazyLock::new(|| client_metrics_keys().map(|key| (key.name, key)).collect());
+
 /// All broker keys, area by area.
 pub fn broker_keys() -> impl Iterator<Item = &'static Key> {
     let areas = [
@@ -100,6 +110,16 @@ pub fn broker_keys() -> impl Iterator<Item = &'static Key> {
 /// All topic keys.
 pub fn topic_keys() -> impl Iterator<Item = &'static Key> {
     topic::TOPIC.iter()
+}
+
+/// All keys of a group.
+pub fn group_keys() -> impl Iterator<Item = &'static Key> {
+    group::GROUP.iter()
+}
+
+/// All keys of a client metrics subscription.
+pub fn client_metrics_keys() -> impl Iterator<Item = &'static Key> {
+    client_metrics::CLIENT_METRICS.iter()
 }
 
 /// `listener.name.<listener>[.<mechanism>].<key>`: the key for one listener.

@@ -91,4 +91,10 @@ keys! { pub(crate) REPLICATION:
         "Whether a replica that is not in sync may lead when no other can, at the price of lost records."
     "unclean.leader.election.interval.ms", Long = "300000", AtLeast(1), Medium, ReadOnly, Internal, Later;
         "How often an unclean election is looked at."
+    "follower.replication.throttled.rate", Long = null, AtLeast(0), Medium, ClusterWide, Internal, Later;
+        "Bytes a second that throttled replicas follow with; set at run time only."
+    "leader.replication.throttled.rate", Long = null, AtLeast(0), Medium, ClusterWide, Internal, Later;
+        "Bytes a second that throttled replicas are sent; set at run time only."
+    "replica.alter.log.dirs.io.max.bytes.per.second", Long = null, AtLeast(0), Medium, ClusterWide, Internal, Later;
+        "Bytes a second with which replicas move between directories; set at run time only."
 }

@@ -69,7 +69,7 @@ keys! { pub(crate) SERVER:
         "The most connections that are open at once."
     "max.incremental.fetch.session.cache.slots", Int = "1000", AtLeast(0), Medium, ReadOnly, Public, Used;
         "The most fetch sessions that are kept."
-    "max.request.partition.size.limit", Int = "2000", AtLeast(1), Medium, ReadOnly, Public, Later;
+    "max.request.partition.size.limit", Int = "2000", AtLeast(1), Medium, ReadOnly, Public, Used;
         "The most partitions that one DescribeTopicPartitions answer holds."
     "metric.reporters", List = "org.apache.kafka.common.metrics.JmxReporter", ENTRIES, Low, ClusterWide, Public, Unneeded;
         "Classes that are told of metrics; Odradek serves /metrics instead."

@@ -21,13 +21,13 @@ keys! { pub(crate) TOPIC:
         "Records after which a partition is synced."
     "flush.ms", Long = "9223372036854775807", AtLeast(0), Medium, ClusterWide, Public, Used;
         "Time after which a partition is synced."
-    "follower.replication.throttled.replicas", List = "", ThrottledReplicas, Medium, ClusterWide, Public, NotBuilt;
+    "follower.replication.throttled.replicas", List = "", ThrottledReplicas, Medium, ClusterWide, Public, Later;
         "The replicas whose replication is throttled where they follow."
     "index.interval.bytes", Int = "4096", AtLeast(0), Medium, ClusterWide, Public, Used;
         "How many bytes of a log lie between two entries of its index."
     "internal.segment.bytes", Int = null, Any, Medium, ClusterWide, Internal, Used;
         "The largest segment, without a lower limit; for tests."
-    "leader.replication.throttled.replicas", List = "", ThrottledReplicas, Medium, ClusterWide, Public, NotBuilt;
+    "leader.replication.throttled.replicas", List = "", ThrottledReplicas, Medium, ClusterWide, Public, Later;
         "The replicas whose replication is throttled where they lead."
     "local.retention.bytes", Long = "-2", AtLeast(-2), Medium, ClusterWide, Public, NotBuilt;
         "Bytes kept locally when the topic is tiered; -2 means as retention.bytes."
@@ -69,6 +69,6 @@ keys! { pub(crate) TOPIC:
         "The most milliseconds by which a roll is brought forward at random."
     "segment.ms", Long = "604800000", AtLeast(1), Medium, ClusterWide, Public, Used;
         "Milliseconds after which a new segment begins."
-    "unclean.leader.election.enable", Boolean = "false", Any, Medium, ClusterWide, Public, NotBuilt;
+    "unclean.leader.election.enable", Boolean = "false", Any, Medium, ClusterWide, Public, Later;
         "Whether a replica that is not in sync may lead when no other can, at the price of lost records."
 }

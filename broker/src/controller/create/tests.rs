@@ -15,7 +15,7 @@ fn config() -> Config {
 const DIRECTORY: Uuid = Uuid::from_u128(0x700);
 
 /// Broker 1 serves, broker 3 is fenced.
-fn image(topics: &[&str]) -> Image {
+pub(in crate::controller) fn image_of_brokers() -> Image {
     let mut image = Image::empty();
     for (id, fenced) in [(1, false), (3, true)] {
         let broker = RegisterBrokerRecord {
@@ -26,6 +26,11 @@ fn image(topics: &[&str]) -> Image {
         };
         image.apply(&broker.into()).unwrap();
     }
+    image
+}
+
+fn image(topics: &[&str]) -> Image {
+    let mut image = image_of_brokers();
     let asked: Vec<CreatableTopic> = topics.iter().map(|name| topic(name)).collect();
     let (records, outcomes) = plan(&image, &config(), &mut Dice::seeded(7), &asked);
     assert!(outcomes.iter().all(|(_, outcome)| outcome.is_ok()), "{outcomes:?}");

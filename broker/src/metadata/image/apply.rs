@@ -7,10 +7,10 @@ use bytestring::ByteString;
 use storage::units::TopicId;
 use uuid::Uuid;
 
-use super::{Broker, ConfigResource, Image, Partition, Topic};
+use super::{Broker, ConfigResource, Image, Partition, QuotaEntity, Topic};
 use crate::metadata::records::{
-    BrokerRegistrationChangeRecord, ClientQuotaRecord, ConfigRecord, FeatureLevelRecord,
-    PartitionChangeRecord, PartitionRecord, Record, TopicRecord,
+    BrokerRegistrationChangeRecord, ClientQuotaRecord, ConfigRecord, EntityData,
+    FeatureLevelRecord, PartitionChangeRecord, PartitionRecord, Record, TopicRecord,
 };
 
 /// A record that cannot follow the ones before it: the log is not what a controller writes.
@@ -57,6 +57,10 @@ impl Image {
                 self.set_feature(feature);
                 Ok(())
             }
+            Record::ClientQuota(quota) => {
+                self.set_quota(quota);
+                Ok(())
+            }
             Record::ProducerIds(block) => {
                 self.next_producer_id = block.next_producer_id;
                 Ok(())
@@ -74,8 +78,7 @@ impl Image {
             | Record::UserScramCredential(_)
             | Record::RemoveUserScramCredential(_)
             | Record::DelegationToken(_)
-            | Record::RemoveDelegationToken(_)
-            | Record::ClientQuota(_) => {
+            | Record::RemoveDelegationToken(_) => {
                 self.keep(record);
                 Ok(())
             }
@@ -209,6 +212,23 @@ impl Image {
         }
     }
 
+    fn set_quota(&mut self, quota: &ClientQuotaRecord) {
+        let part = |part: &EntityData| (part.entity_type.clone(), part.entity_name.clone());
+        let entity: QuotaEntity = quota.entity.iter().map(part).collect();
+        let known = self.quotas.get(&entity);
+        let mut values = known.map(|values| (**values).clone()).unwrap_or_default();
+        if quota.remove {
+            values.remove(&quota.key);
+        } else {
+            values.insert(quota.key.clone(), quota.value);
+        }
+        if values.is_empty() {
+            self.quotas.remove(&entity);
+        } else {
+            self.quotas.insert(entity, Arc::new(values));
+        }
+    }
+
     fn set_feature(&mut self, feature: &FeatureLevelRecord) {
         match feature.feature_level {
             0 => self.features.remove(&feature.name),
@@ -281,25 +301,9 @@ impl Image {
             Record::RemoveDelegationToken(gone) => {
                 kept.tokens.remove(&gone.token_id);
             }
-            Record::ClientQuota(quota) if quota.remove => {
-                kept.quotas.remove(&quota_key(quota));
-            }
-            Record::ClientQuota(quota) => {
-                kept.quotas.insert(quota_key(quota), Arc::new(quota.clone()));
-            }
             other => unreachable!("{} is acted on, not kept", other.name()),
         }
     }
-}
-
-/// One entry per entity and quota name, whatever the order in which the entity's parts are named.
-fn quota_key(quota: &ClientQuotaRecord) -> String {
-    let part = |e: &crate::metadata::records::EntityData| {
-        format!("{:?}={:?}", e.entity_type, e.entity_name)
-    };
-    let mut parts: Vec<String> = quota.entity.iter().map(part).collect();
-    parts.sort();
-    format!("{}#{:?}", parts.join(","), quota.key)
 }
 
 impl BrokerRegistrationChangeRecord {

@@ -24,6 +24,8 @@ pub struct Delta {
     pub brokers: bool,
     /// Some feature's level changed.
     pub features: bool,
+    /// Some quota changed.
+    pub quotas: bool,
 }
 
 impl Delta {
@@ -31,6 +33,7 @@ impl Delta {
         let mut delta = Delta {
             brokers: old.brokers != new.brokers,
             features: old.features != new.features,
+            quotas: old.quotas != new.quotas,
             ..Delta::default()
         };
         for item in old.topics_by_id.diff(&new.topics_by_id) {

@@ -27,7 +27,7 @@ pub use replay::Replay;
 pub use topic::{NO_LEADER, Partition, Topic, UNASSIGNED_DIRECTORY};
 
 use super::records::{
-    AccessControlEntryRecord, ClientQuotaRecord, DelegationTokenRecord, RegisterControllerRecord,
+    AccessControlEntryRecord, DelegationTokenRecord, RegisterControllerRecord,
     UserScramCredentialRecord,
 };
 
@@ -36,6 +36,12 @@ pub const METADATA_VERSION: &str = "metadata.version";
 
 /// The configs of one resource that differ from the defaults.
 pub type Overrides = Arc<BTreeMap<ByteString, ByteString>>;
+
+/// Whose quotas: `user`, `client-id` or `ip`, each with a name or, with none, the default.
+pub type QuotaEntity = BTreeMap<ByteString, Option<ByteString>>;
+
+/// An entity's quotas by their names.
+pub type Quotas = Arc<BTreeMap<ByteString, f64>>;
 
 /// Whose configs: `ConfigResource` of Kafka's admin API, by its number there.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -47,6 +53,8 @@ pub struct ConfigResource {
 impl ConfigResource {
     pub const TOPIC: i8 = 2;
     pub const BROKER: i8 = 4;
+    pub const CLIENT_METRICS: i8 = 16;
+    pub const GROUP: i8 = 32;
 
     /// The configs of the topic with this name.
     pub fn topic(name: impl Into<ByteString>) -> ConfigResource {
@@ -79,7 +87,6 @@ struct Kept {
     acls: imbl::OrdMap<uuid::Uuid, Arc<AccessControlEntryRecord>>,
     scram: imbl::OrdMap<(ByteString, i8), Arc<UserScramCredentialRecord>>,
     tokens: imbl::OrdMap<ByteString, Arc<DelegationTokenRecord>>,
-    quotas: imbl::OrdMap<String, Arc<ClientQuotaRecord>>,
 }
 
 /// See the module.
@@ -95,6 +102,7 @@ pub struct Image {
     configs: imbl::OrdMap<ConfigResource, Overrides>,
     features: imbl::OrdMap<ByteString, i16>,
     next_producer_id: i64,
+    quotas: imbl::OrdMap<QuotaEntity, Quotas>,
     kept: Kept,
 }
 
@@ -117,6 +125,7 @@ impl Image {
             configs: imbl::OrdMap::new(),
             features: imbl::OrdMap::new(),
             next_producer_id: -1,
+            quotas: imbl::OrdMap::new(),
             kept: Kept::default(),
         }
     }
@@ -220,6 +229,16 @@ impl Image {
     /// All finalised features.
     pub fn features(&self) -> impl Iterator<Item = (&ByteString, i16)> {
         self.features.iter().map(|(name, level)| (name, *level))
+    }
+
+    /// Every entity with quotas.
+    pub fn quotas(&self) -> impl Iterator<Item = (&QuotaEntity, &Quotas)> {
+        self.quotas.iter()
+    }
+
+    /// The quotas of one entity.
+    pub fn quotas_of(&self, entity: &QuotaEntity) -> Option<&Quotas> {
+        self.quotas.get(entity)
     }
 
     /// The first producer id that no block has taken yet.

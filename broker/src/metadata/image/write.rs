@@ -1,9 +1,12 @@
 //! The records that make an image, in the order of Kafka's snapshots: `metadata.version` first, since it says how to
 //! read the rest; topics before the configs that name them.
 
+use bytestring::ByteString;
+
 use super::{Image, METADATA_VERSION};
 use crate::metadata::records::{
-    ConfigRecord, FeatureLevelRecord, ProducerIdsRecord, Record, TopicRecord,
+    ClientQuotaRecord, ConfigRecord, EntityData, FeatureLevelRecord, ProducerIdsRecord, Record,
+    TopicRecord,
 };
 
 impl Image {
@@ -15,7 +18,7 @@ impl Image {
             .chain(self.controllers.values().map(|c| Record::from((**c).clone())))
             .chain(self.topic_records())
             .chain(self.config_records())
-            .chain(kept.quotas.values().map(|quota| Record::from((**quota).clone())))
+            .chain(self.quota_records())
             .chain(self.producer_ids_record())
             .chain(kept.acls.values().map(|entry| Record::from((**entry).clone())))
             .chain(kept.scram.values().map(|credential| Record::from((**credential).clone())))
@@ -46,6 +49,24 @@ impl Image {
                     resource_name: resource.name.clone(),
                     name: name.clone(),
                     value: Some(value.clone()),
+                }
+                .into()
+            })
+        })
+    }
+
+    fn quota_records(&self) -> impl Iterator<Item = Record> {
+        self.quotas.iter().flat_map(|(entity, values)| {
+            let part = |(kind, name): (&ByteString, &Option<ByteString>)| EntityData {
+                entity_type: kind.clone(),
+                entity_name: name.clone(),
+            };
+            values.iter().map(move |(key, value)| {
+                ClientQuotaRecord {
+                    entity: entity.iter().map(part).collect(),
+                    key: key.clone(),
+                    value: *value,
+                    remove: false,
                 }
                 .into()
             })
