@@ -127,7 +127,7 @@ fn all_problems_are_told_at_once() {
 
 #[test]
 fn known_keys_without_effect_are_warned_about() {
-    let text = "zookeeper.connect=localhost:2181\nnum.io.threads=4\ngroup.max.size=10\nlog.message.format.version=2.8\n\
+    let text = "zookeeper.connect=localhost:2181\nnum.io.threads=4\nnum.network.threads=3\nlog.message.format.version=2.8\n\
                 listener.name.plaintext.ssl.keystore.location=/x\n";
     let Loaded { warnings, .. } = load_text(text, &[]).expect("taken");
     assert_eq!(warnings.len(), 5, "{warnings:?}");

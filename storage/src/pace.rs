@@ -4,6 +4,8 @@ use std::cell::Cell;
 use std::rc::Rc;
 use std::time::Duration;
 
+use futures::future::select;
+
 use crate::core::Core;
 use crate::runtime::{BLOCK, Runtime};
 
@@ -57,7 +59,7 @@ impl<R: Runtime> Paced<R> {
         // In pieces: a stop does not wait for a slow rate.
         while self.due.get() > self.core.runtime.monotonic() + Duration::from_millis(1) {
             let left = self.due.get() - self.core.runtime.monotonic();
-            self.core.runtime.sleep(left.min(Duration::from_millis(100))).await;
+            self.rest(left.min(Duration::from_millis(100))).await;
             self.check()?;
         }
         self.spent(0).await
@@ -70,10 +72,17 @@ impl<R: Runtime> Paced<R> {
             return Ok(());
         }
         let took = self.core.runtime.monotonic().saturating_sub(self.since.get());
-        self.core.runtime.sleep(took.min(PAUSE_MAX)).await;
+        self.rest(took.min(PAUSE_MAX)).await;
         self.spent.set(0);
         self.since.set(self.core.runtime.monotonic());
         self.check()
+    }
+
+    /// The end of the store ends it: who sleeps keeps the store, and the lock of its directory.
+    async fn rest(&self, time: Duration) {
+        let closing = self.core.events.closing.listen();
+        let sleep = std::pin::pin!(self.core.runtime.sleep(time));
+        select(closing, sleep).await;
     }
 
     fn check(&self) -> Result<(), Stopped> {

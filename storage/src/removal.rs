@@ -10,7 +10,7 @@
 
 use std::io;
 use std::path::{Path, PathBuf};
-use std::rc::Rc;
+use std::rc::{Rc, Weak};
 use std::time::Duration;
 
 use futures::future::select;
@@ -36,13 +36,14 @@ pub(crate) fn later<R: Runtime>(
     core.to_remove.borrow_mut().extend(paths.into_iter().map(|path| (due, path)));
     core.events.to_remove.notify();
     if !core.removing.replace(true) {
-        core.runtime.spawn(run(Rc::clone(core)));
+        core.runtime.spawn(run(Rc::downgrade(core)));
     }
 }
 
-/// Removes what is due, until nothing is left or the store closes.
-async fn run<R: Runtime>(core: Rc<Core<R>>) {
-    loop {
+/// Removes what is due, until nothing is left or the store closes. While it waits it does not keep a store that has ended, and the lock of
+/// its directory.
+async fn run<R: Runtime>(of: Weak<Core<R>>) {
+    while let Some(core) = of.upgrade() {
         let more = core.events.to_remove.listen();
         if core.closing.get() || core.stopped.get() || core.check_online().is_err() {
             return;
@@ -54,7 +55,9 @@ async fn run<R: Runtime>(core: Rc<Core<R>>) {
         };
         let left = due.saturating_sub(core.runtime.monotonic());
         if !left.is_zero() {
-            select(more, std::pin::pin!(core.runtime.sleep(left))).await;
+            let sleep = core.runtime.sleep(left);
+            drop(core);
+            select(more, std::pin::pin!(sleep)).await;
             continue;
         }
         let pace = Pace { slice: core.options.removal_bytes, hurried: &|| core.closing.get() };

@@ -108,7 +108,9 @@ pub(crate) async fn clear<R: Runtime>(
     if renamed {
         runtime.sync_directory(directory).await?;
     }
-    runtime.spawn(crate::removal::all(runtime.clone(), deleted));
+    if !deleted.is_empty() {
+        runtime.spawn(crate::removal::all(runtime.clone(), deleted));
+    }
     Ok(())
 }
 

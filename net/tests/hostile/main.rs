@@ -118,7 +118,7 @@ fn damage(frame: &[u8], random: &mut SmallRng) -> (Vec<u8>, Damage) {
             bytes.resize(bytes.len() + random.random_range(0..60_000), tail[0]);
             bytes.extend_from_slice(&tail);
         }
-        Noise => random.fill(&mut bytes[8..]),
+        Noise => random.fill(&mut bytes[index..]),
     }
     (bytes, damage)
 }

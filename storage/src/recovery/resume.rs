@@ -353,12 +353,18 @@ pub(crate) async fn remove_unknown_files<R: Runtime>(
     if deleted.len() > before {
         core.runtime.sync_directory(&directory).await?;
     }
-    if !core.closing.get() {
-        core.runtime.spawn(crate::removal::all(core.runtime.clone(), deleted));
-        return Ok(());
-    }
+    let mut large = Vec::new();
     for path in deleted {
-        or_gone(core.runtime.unlink(&path).await)?;
+        let length = core.runtime.stat(&path).await.map_or(0, |stat| stat.length);
+        if length > core.options.removal_bytes && !core.closing.get() {
+            large.push(path);
+        } else {
+            or_gone(core.runtime.unlink(&path).await)?;
+        }
+    }
+    // What takes its time does not hold up the start.
+    if !large.is_empty() {
+        core.runtime.spawn(crate::removal::all(core.runtime.clone(), large));
     }
     Ok(())
 }
