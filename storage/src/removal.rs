@@ -60,7 +60,7 @@ async fn run<R: Runtime>(of: Weak<Core<R>>) {
             select(more, std::pin::pin!(sleep)).await;
             continue;
         }
-        let pace = Pace { slice: core.options.removal_bytes, hurried: &|| core.closing.get() };
+        let pace = Pace { slice: core.options.removal_bytes, core: Some(&core) };
         let removed = remove(&core.runtime, &path, &pace).await;
         core.to_remove.borrow_mut().remove(&(due, path.clone()));
         match removed {
@@ -91,7 +91,7 @@ pub(crate) async fn files_at_once<R: Runtime>(core: &Core<R>) {
 
 /// Removes what nobody has opened in this life. What cannot be removed is removed at the next start.
 pub(crate) async fn all<R: Runtime>(runtime: R, paths: Vec<PathBuf>) {
-    let pace = Pace { slice: SLICE, hurried: &|| false };
+    let pace = Pace::<R> { slice: SLICE, core: None };
     for path in paths {
         if let Err(error) = remove(&runtime, &path, &pace).await {
             tracing::warn!(path = %path.display(), %error, "a deleted directory stays");
@@ -99,10 +99,27 @@ pub(crate) async fn all<R: Runtime>(runtime: R, paths: Vec<PathBuf>) {
     }
 }
 
-struct Pace<'a> {
+struct Pace<'a, R: Runtime> {
     slice: u64,
+    core: Option<&'a Core<R>>,
+}
+
+impl<R: Runtime> Pace<'_, R> {
     /// The store closes: no more pauses, and no more slices.
-    hurried: &'a dyn Fn() -> bool,
+    fn is_over(&self) -> bool {
+        self.core.is_some_and(|core| core.closing.get() || core.stopped.get())
+    }
+
+    /// Leaves the disk to others. The end of the store ends it.
+    async fn pause(&self, runtime: &R, began: Duration) {
+        let took = runtime.monotonic().saturating_sub(began);
+        let sleep = runtime.sleep(took * PAUSE_FACTOR);
+        match self.core {
+            None => sleep.await,
+            Some(_) if self.is_over() => {}
+            Some(core) => drop(select(core.events.closing.listen(), std::pin::pin!(sleep)).await),
+        }
+    }
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -112,7 +129,7 @@ enum Removed {
     Held,
 }
 
-async fn remove<R: Runtime>(runtime: &R, path: &Path, pace: &Pace<'_>) -> io::Result<Removed> {
+async fn remove<R: Runtime>(runtime: &R, path: &Path, pace: &Pace<'_, R>) -> io::Result<Removed> {
     let stat = match runtime.stat(path).await {
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Removed::Yes),
         other => other?,
@@ -126,7 +143,7 @@ async fn remove<R: Runtime>(runtime: &R, path: &Path, pace: &Pace<'_>) -> io::Re
         if remove_file(runtime, &path, length, pace).await? == Removed::Held {
             return Ok(Removed::Held);
         }
-        if (pace.hurried)() {
+        if pace.is_over() {
             return Ok(Removed::Yes);
         }
     }
@@ -138,7 +155,7 @@ async fn remove_file<R: Runtime>(
     runtime: &R,
     path: &Path,
     length: u64,
-    pace: &Pace<'_>,
+    pace: &Pace<'_, R>,
 ) -> io::Result<Removed> {
     if length > pace.slice {
         let file = runtime.open(path, How::Write).await?;
@@ -150,7 +167,7 @@ async fn remove_file<R: Runtime>(
     }
     let began = runtime.monotonic();
     or_gone(runtime.unlink(path).await)?;
-    pause(runtime, began, pace).await;
+    pace.pause(runtime, began).await;
     Ok(Removed::Yes)
 }
 
@@ -159,23 +176,16 @@ async fn cut<R: Runtime>(
     runtime: &R,
     file: &R::File,
     length: u64,
-    pace: &Pace<'_>,
+    pace: &Pace<'_, R>,
 ) -> io::Result<()> {
     let mut length = length;
-    while length > pace.slice && !(pace.hurried)() {
+    while length > pace.slice && !pace.is_over() {
         let began = runtime.monotonic();
         length = (length - 1) / pace.slice * pace.slice;
         runtime.truncate(file, length).await?;
-        pause(runtime, began, pace).await;
+        pace.pause(runtime, began).await;
     }
     Ok(())
-}
-
-async fn pause<R: Runtime>(runtime: &R, began: Duration, pace: &Pace<'_>) {
-    if !(pace.hurried)() {
-        let took = runtime.monotonic().saturating_sub(began);
-        runtime.sleep(took * PAUSE_FACTOR).await;
-    }
 }
 
 /// What is gone already need not be removed or renamed.
