@@ -18,6 +18,7 @@ use crate::core::{Core, count};
 use crate::log::Log;
 use crate::pace::{Paced, Stopped};
 use crate::planted::{Bug, is};
+use crate::recycle::{let_go, take_alone};
 use crate::runtime::{How, Runtime, block_down, block_up};
 use crate::segment::Segment;
 use crate::segment::files::{Kind, file_name};
@@ -79,6 +80,15 @@ pub(crate) async fn examine<R: Runtime>(
     Ok(found)
 }
 
+async fn open<R: Runtime>(log: &Log<R>, base: Offset) -> io::Result<R::File> {
+    let path = log.state().directory.join(file_name(base, Kind::Log));
+    log.core().runtime.open(&path, How::Write).await
+}
+
+fn is_missing(error: &io::Error) -> bool {
+    error.kind() == io::ErrorKind::NotFound
+}
+
 /// What a walk comes across.
 enum Step<'a> {
     Batch(u64, &'a BatchHeader),
@@ -115,8 +125,14 @@ impl<'a, R: Runtime> Look<'a, R> {
         if log.state().segment(base).is_none_or(|segment| segment.filed == 0) {
             return Ok(None);
         }
-        let path = log.state().directory.join(file_name(base, Kind::Log));
-        let opened = log.core().runtime.open(&path, How::Write).await;
+        let mut opened = open(log, base).await;
+        if opened.as_ref().is_err_and(is_missing) {
+            // A partition that moves gives its directory another name: while nobody else is at it, it has the one that is known.
+            let core = log.core();
+            take_alone(core, log).await.map_err(|_| Trouble::Stopped)?;
+            opened = open(log, base).await;
+            let_go(core, log);
+        }
         let offsets = log.index_bytes(base, Kind::OffsetIndex).await;
         let times = log.index_bytes(base, Kind::TimeIndex).await;
         let state = log.state();
@@ -125,7 +141,7 @@ impl<'a, R: Runtime> Look<'a, R> {
         }
         let Some(segment) = state.segment(base) else { return Ok(None) };
         let file = match opened {
-            Err(error) if error.kind() == io::ErrorKind::NotFound => None,
+            Err(error) if is_missing(&error) => None,
             other => Some(other.map_err(|error| Trouble::Unreadable(0, error))?),
         };
         let unread = Wrong { offsets: offsets.is_err(), times: times.is_err() };
