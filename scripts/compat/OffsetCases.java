@@ -9,7 +9,7 @@ final class OffsetCases implements Answers.Cases {
 
     @Override
     public void run(Suite suite) throws Exception {
-        suite.topic("offsets", 3);
+        suite.topic("kept", 3);
         suite.topic("t", 2);
         suite.prepare(peer -> GroupCases.coordinator(peer, "offsets-a"));
         GroupCases groups = new GroupCases();
@@ -23,27 +23,27 @@ final class OffsetCases implements Answers.Cases {
     private void commits(Suite suite, GroupCases groups) throws Exception {
         for (int v = 2; v <= 10; v++) {
             int version = v;
-            suite.same("from no member", COMMIT, version, peer -> commit(peer, "offsets-simple", "", -1, null, "offsets", 0, version, "m" + version));
-            suite.same("no metadata", COMMIT, version, peer -> commit(peer, "offsets-simple", "", -1, null, "offsets", 1, version, null));
-            suite.same("metadata that is too long", COMMIT, version, peer -> commit(peer, "offsets-simple", "", -1, null, "offsets", 1, 5, "x".repeat(4097)));
-            suite.same("metadata of the greatest length", COMMIT, version, peer -> commit(peer, "offsets-long", "", -1, null, "offsets", 1, 5, "ä".repeat(4096)));
-            suite.same("a partition that is not there", COMMIT, version, peer -> commit(peer, "offsets-simple", "", -1, null, "offsets", 9, 5, "m"));
+            suite.same("from no member", COMMIT, version, peer -> commit(peer, "offsets-simple", "", -1, null, "kept", 0, version, "m" + version));
+            suite.same("no metadata", COMMIT, version, peer -> commit(peer, "offsets-simple", "", -1, null, "kept", 1, version, null));
+            suite.same("metadata that is too long", COMMIT, version, peer -> commit(peer, "offsets-simple", "", -1, null, "kept", 1, 5, "x".repeat(4097)));
+            suite.same("metadata of the greatest length", COMMIT, version, peer -> commit(peer, "offsets-long", "", -1, null, "kept", 1, 5, "ä".repeat(4096)));
+            suite.same("a partition that is not there", COMMIT, version, peer -> commit(peer, "offsets-simple", "", -1, null, "kept", 9, 5, "m"));
             suite.same("a topic that is not there", COMMIT, version, peer -> commit(peer, "offsets-simple", "", -1, null, "offsets-none", 0, 5, "m"));
             suite.same("one of two partitions is not there", COMMIT, version, peer -> """
                 {"groupId":"offsets-simple","generationIdOrMemberEpoch":-1,"memberId":"","groupInstanceId":null,"retentionTimeMs":-1,"topics":[
-                 {"name":"offsets","topicId":"%s","partitions":[
+                 {"name":"kept","topicId":"%s","partitions":[
                   {"partitionIndex":0,"committedOffset":5,"committedLeaderEpoch":3,"committedMetadata":"m"},
-                  {"partitionIndex":9,"committedOffset":5,"committedLeaderEpoch":3,"committedMetadata":"m"}]}]}""".formatted(peer.id("offsets")));
+                  {"partitionIndex":9,"committedOffset":5,"committedLeaderEpoch":3,"committedMetadata":"m"}]}]}""".formatted(peer.id("kept")));
             suite.same("nothing", COMMIT, version, peer -> """
                 {"groupId":"offsets-simple","generationIdOrMemberEpoch":-1,"memberId":"","groupInstanceId":null,"retentionTimeMs":-1,"topics":[]}""");
-            suite.same("no group", COMMIT, version, peer -> commit(peer, "", "", -1, null, "offsets", 0, 5, "m"));
-            suite.same("a generation of a group that is not there", COMMIT, version, peer -> commit(peer, "offsets-none", "x", 1, null, "offsets", 0, 5, "m"));
-            suite.same("from a member", COMMIT, version, peer -> commit(peer, "offsets-members", groups.id(peer, "offsets-members", "one"), 1, null, "offsets", 0, 5, "m"));
-            suite.same("from another generation", COMMIT, version, peer -> commit(peer, "offsets-members", groups.id(peer, "offsets-members", "one"), 7, null, "offsets", 0, 5, "m"));
-            suite.same("from a member that is not known", COMMIT, version, peer -> commit(peer, "offsets-members", "x", 1, null, "offsets", 0, 5, "m"));
-            suite.same("from no member to a group with members", COMMIT, version, peer -> commit(peer, "offsets-members", "", -1, null, "offsets", 0, 5, "m"));
+            suite.same("no group", COMMIT, version, peer -> commit(peer, "", "", -1, null, "kept", 0, 5, "m"));
+            suite.same("a generation of a group that is not there", COMMIT, version, peer -> commit(peer, "offsets-none", "x", 1, null, "kept", 0, 5, "m"));
+            suite.same("from a member", COMMIT, version, peer -> commit(peer, "offsets-members", groups.id(peer, "offsets-members", "one"), 1, null, "kept", 0, 5, "m"));
+            suite.same("from another generation", COMMIT, version, peer -> commit(peer, "offsets-members", groups.id(peer, "offsets-members", "one"), 7, null, "kept", 0, 5, "m"));
+            suite.same("from a member that is not known", COMMIT, version, peer -> commit(peer, "offsets-members", "x", 1, null, "kept", 0, 5, "m"));
+            suite.same("from no member to a group with members", COMMIT, version, peer -> commit(peer, "offsets-members", "", -1, null, "kept", 0, 5, "m"));
             if (version >= 7) {
-                suite.same("from an instance that is not known", COMMIT, version, peer -> commit(peer, "offsets-members", groups.id(peer, "offsets-members", "one"), 1, "i", "offsets", 0, 5, "m"));
+                suite.same("from an instance that is not known", COMMIT, version, peer -> commit(peer, "offsets-members", groups.id(peer, "offsets-members", "one"), 1, "i", "kept", 0, 5, "m"));
             }
         }
     }
@@ -51,11 +51,11 @@ final class OffsetCases implements Answers.Cases {
     private void fetches(Suite suite) throws Exception {
         for (int v = 1; v <= 10; v++) {
             int version = v;
-            suite.same("some partitions", FETCH, version, peer -> fetch("offsets-simple", version, topics(peer, version, "offsets", "0,1,2,9")));
-            suite.same("of a member's group", FETCH, version, peer -> fetch("offsets-members", version, topics(peer, version, "offsets", "0")));
+            suite.same("some partitions", FETCH, version, peer -> fetch("offsets-simple", version, topics(peer, version, "kept", "0,1,2,9")));
+            suite.same("of a member's group", FETCH, version, peer -> fetch("offsets-members", version, topics(peer, version, "kept", "0")));
             suite.same("a topic that is not there", FETCH, version, peer -> fetch("offsets-simple", version, topics(peer, version, "offsets-none", "0")));
-            suite.same("a group that is not there", FETCH, version, peer -> fetch("offsets-none", version, topics(peer, version, "offsets", "0")));
-            suite.same("no group", FETCH, version, peer -> fetch("offsets-nobody", version, topics(peer, version, "offsets", "0")));
+            suite.same("a group that is not there", FETCH, version, peer -> fetch("offsets-none", version, topics(peer, version, "kept", "0")));
+            suite.same("no group", FETCH, version, peer -> fetch("offsets-nobody", version, topics(peer, version, "kept", "0")));
             suite.same("no topics", FETCH, version, peer -> fetch("offsets-simple", version, "[]"));
             if (version >= 2) {
                 suite.same("all", FETCH, version, peer -> fetch("offsets-long", version, "null"));
@@ -64,21 +64,21 @@ final class OffsetCases implements Answers.Cases {
             if (version >= 8) {
                 suite.same("several groups", FETCH, version, peer -> """
                     {"requireStable":true,"groups":[{"groupId":"offsets-simple","memberId":null,"memberEpoch":-1,"topics":%s},
-                     {"groupId":"offsets-long","memberId":null,"memberEpoch":-1,"topics":null}]}""".formatted(topics(peer, version, "offsets", "1,0")));
+                     {"groupId":"offsets-long","memberId":null,"memberEpoch":-1,"topics":null}]}""".formatted(topics(peer, version, "kept", "1,0")));
                 suite.same("no groups", FETCH, version, peer -> "{\"requireStable\":false,\"groups\":[]}");
             }
         }
     }
 
     private void deletes(Suite suite, GroupCases groups) throws Exception {
-        suite.same("a partition", DELETE, 0, peer -> delete("offsets-simple", "offsets", "0"));
-        suite.same("what was not committed", DELETE, 0, peer -> delete("offsets-simple", "offsets", "0,2"));
-        suite.same("a partition that is not there", DELETE, 0, peer -> delete("offsets-simple", "offsets", "1,9"));
+        suite.same("a partition", DELETE, 0, peer -> delete("offsets-simple", "kept", "0"));
+        suite.same("what was not committed", DELETE, 0, peer -> delete("offsets-simple", "kept", "0,2"));
+        suite.same("a partition that is not there", DELETE, 0, peer -> delete("offsets-simple", "kept", "1,9"));
         suite.same("a topic that is not there", DELETE, 0, peer -> delete("offsets-simple", "offsets-none", "0"));
-        suite.same("a group that is not there", DELETE, 0, peer -> delete("offsets-none", "offsets", "0"));
-        suite.same("no group", DELETE, 0, peer -> delete("", "offsets", "0"));
+        suite.same("a group that is not there", DELETE, 0, peer -> delete("offsets-none", "kept", "0"));
+        suite.same("no group", DELETE, 0, peer -> delete("", "kept", "0"));
         suite.same("a topic that a member reads", DELETE, 0, peer -> delete("offsets-members", "t", "0,1"));
-        suite.same("a topic that no member reads", DELETE, 0, peer -> delete("offsets-members", "offsets", "0"));
+        suite.same("a topic that no member reads", DELETE, 0, peer -> delete("offsets-members", "kept", "0"));
         suite.same("what is left", FETCH, 7, peer -> fetch("offsets-simple", 7, "null"));
         suite.same("what is left to the members", FETCH, 7, peer -> fetch("offsets-members", 7, "null"));
     }
