@@ -22,13 +22,11 @@ use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Duration;
 
-use bytes::BytesMut;
-
 use crate::batch::{Batch, BatchHeader};
 use crate::checkpoint::PartitionMetadata;
 use crate::core::Core;
 use crate::error::{AppendError, MoveError, Offline, ReadError, StorageError};
-use crate::log::{Log, Slice};
+use crate::log::Log;
 use crate::manifest::SegmentState;
 use crate::partition::Partition;
 use crate::planted::{Bug, is};
@@ -72,19 +70,7 @@ impl<R: Runtime> Log<R> {
         if from >= up_to {
             return Ok(0);
         }
-        let plan = source.read(from, up_to, bytes_max, true).await?;
-        let mut bytes = BytesMut::with_capacity(plan.bytes);
-        for slice in plan.slices {
-            match slice {
-                Slice::Memory(piece) => bytes.extend_from_slice(&piece),
-                Slice::File { file, position, length } => {
-                    let length = usize::try_from(length).unwrap_or(usize::MAX);
-                    let read = source.core().runtime.read_at(&file, position, length).await;
-                    bytes.extend_from_slice(&read.map_err(|error| source.unreadable(error))?);
-                }
-            }
-        }
-        let mut bytes = bytes.freeze();
+        let mut bytes = source.read_copied(from, up_to, bytes_max).await?;
         // The last one may be there in part.
         while BatchHeader::read(&bytes).is_some_and(|header| header.size() <= bytes.len()) {
             let (batch, size) =

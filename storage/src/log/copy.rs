@@ -1,4 +1,4 @@
-//! Reads into memory, for what the broker itself reads: the topics in which it keeps its state.
+//! Reads into memory, for what the broker itself reads: the topics in which it keeps its state, and logs that move.
 
 use bytes::{Bytes, BytesMut};
 
@@ -25,7 +25,8 @@ impl<R: Runtime> Log<R> {
                 Slice::File { file, position, length } => {
                     let length = usize::try_from(length).unwrap_or(usize::MAX);
                     let read = self.core().runtime.read_at(&file, position, length).await;
-                    let read = read.map_err(|error| self.io_error(from, error))?;
+                    let directory = || self.state().directory.display().to_string();
+                    let read = read.map_err(|error| ReadError::Io(directory(), error))?;
                     bytes.extend_from_slice(&read);
                 }
             }

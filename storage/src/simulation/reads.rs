@@ -139,7 +139,8 @@ fn print_state(log: &LogOf, model: &Model) {
     }
 }
 
-async fn carry_out(runtime: &Simulated, plan: ReadPlan<SimulatedFile>) -> Bytes {
+/// The bytes of a plan.
+pub(super) async fn carry_out(runtime: &Simulated, plan: ReadPlan<SimulatedFile>) -> Bytes {
     let mut bytes = BytesMut::new();
     for slice in plan.slices {
         match slice {

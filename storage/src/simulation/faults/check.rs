@@ -1,15 +1,13 @@
 //! Reads everything in a trial as a client does, and compares it: what is served is what was appended, and what is not served is
 //! marked.
 
-use bytes::{Bytes, BytesMut};
-
 use super::feed::{Expected, Life};
 use crate::batch::scan::{Batches, Front, front};
 use crate::damage::Mark;
 use crate::error::ReadError;
-use crate::log::{Log, ReadPlan, Slice};
-use crate::runtime::Runtime;
-use crate::runtime::simulated::{Simulated, SimulatedFile};
+use crate::log::Log;
+use crate::runtime::simulated::Simulated;
+use crate::simulation::reads::carry_out;
 use crate::units::{Offset, PartitionId};
 
 /// How strictly reads are judged.
@@ -122,20 +120,4 @@ async fn seek(life: &Life, log: &Log<Simulated>, expected: &Expected) -> Result<
         }
     }
     Ok(())
-}
-
-async fn carry_out(runtime: &Simulated, plan: ReadPlan<SimulatedFile>) -> Bytes {
-    let mut bytes = BytesMut::new();
-    for slice in plan.slices {
-        match slice {
-            Slice::Memory(part) => bytes.extend_from_slice(&part),
-            Slice::File { file, position, length } => {
-                let length = usize::try_from(length).expect("small");
-                let part =
-                    runtime.read_at(&file, position, length).await.expect("a simulated read");
-                bytes.extend_from_slice(&part);
-            }
-        }
-    }
-    bytes.freeze()
 }

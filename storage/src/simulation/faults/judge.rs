@@ -29,7 +29,7 @@ impl Trial {
             let end = [End::Clean, End::Kill, End::PowerCut][self.random.random_range(0..3)];
             match self.life(scrub, look, end) {
                 Ok(Some(life)) => lives.push(life),
-                Ok(None) if lives.is_empty() && self.may_refuse() => return Outcome::Refused,
+                Ok(None) if lives.is_empty() && self.changes_bytes() => return Outcome::Refused,
                 Ok(None) => return Outcome::Violation("a start is refused".to_owned()),
                 Err(what) => {
                     let life = lives.len() + 1;
@@ -51,8 +51,8 @@ impl Trial {
         }
     }
 
-    /// Whether a start may say no: where the commit log, or what it goes by, is not what it was.
-    fn may_refuse(&self) -> bool {
+    /// Whether bytes that were on the disk are not what they were: only then may a start say no, or something be marked.
+    fn changes_bytes(&self) -> bool {
         !matches!(
             self.kind,
             Kind::WritesFail
@@ -75,17 +75,7 @@ impl Trial {
         if first.read.marks.len() > marks.len() {
             return Err(format!("marks were forgotten: {:?}", first.read.marks));
         }
-        let may_be_marked = !matches!(
-            self.kind,
-            Kind::WritesFail
-                | Kind::SyncsFail
-                | Kind::ReadsFail
-                | Kind::SyncFailsOnce
-                | Kind::Full
-                | Kind::Stalls
-                | Kind::TornTail
-        );
-        if !may_be_marked && !marks.is_empty() {
+        if !self.changes_bytes() && !marks.is_empty() {
             return Err(format!("taken for damaged: {marks:?}"));
         }
         let Some(wound) = wound.filter(|_| {
