@@ -56,6 +56,7 @@ impl Shard {
         }
         let topics: Vec<_> = image.topics().map(Arc::clone).collect();
         self.quotas.apply(&image);
+        self.telemetry.apply(&image);
         self.set_image(image);
         for topic in topics {
             self.lead(&topic).await;
@@ -174,6 +175,9 @@ impl Shard {
         }
         if delta.quotas {
             self.quotas.apply(&image);
+        }
+        if delta.configs.iter().any(|resource| resource.kind == ConfigResource::CLIENT_METRICS) {
+            self.telemetry.apply(&image);
         }
         for topic in &delta.deleted {
             self.forget(topic).await;

@@ -175,6 +175,7 @@ impl Worker {
             | Ask::DeleteRecords(_)
             | Ask::Producers(_)
             | Ask::Spend { .. }
+            | Ask::Telemetry(_)
             | Ask::Open(..)
             | Ask::Group(_)
             | Ask::Apply(_)
