@@ -32,6 +32,7 @@ mod deflate;
 mod error;
 pub(crate) mod header;
 mod inflate;
+mod recompress;
 mod record;
 mod retained;
 pub mod scan;
@@ -54,6 +55,7 @@ pub use header::{
     TimestampType, at,
 };
 pub use inflate::{INFLATED_BYTES_MAX, inflate};
+pub use recompress::{Compression, recompress};
 pub use record::{Header, Headers, PlainRecords, Record, RecordFields, Records};
 pub(crate) use retained::{Retained, emptied};
 pub use stamp::{Checked, Rewrite, copy_stamped, stamp};
