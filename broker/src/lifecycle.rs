@@ -79,7 +79,7 @@ impl Shard {
         number: usize,
         directory: &LogDirectory,
     ) -> Result<(Place, Vec<PartitionId>), OpenError> {
-        let runtime = RingRuntime::new(self.ring.clone(), directory.lock.clone());
+        let runtime = RingRuntime::new(self.ring.clone(), &directory.lock);
         let (me, config) = (self.config.node_id(), self.in_force());
         let (mut placed, mut elsewhere) = (Vec::new(), Vec::new());
         for topic in image.topics() {

@@ -279,13 +279,9 @@ impl Shard {
                 answer(Answer::DeleteRecords(shard.delete_records(&parts).await));
             }),
             Ask::Producers(partitions) => answer(Answer::Producers(self.producers(&partitions))),
-            Ask::Telemetry(asking) => {
-                answer(Answer::Telemetry(self.telemetry.answer(
-                    *asking,
-                    &self.config,
-                    clock::monotonic(),
-                )));
-            }
+            Ask::Telemetry(asking) => self.spawn(async move {
+                answer(Answer::Telemetry(shard.answer_telemetry(*asking).await));
+            }),
             Ask::Spend { spender, per_second, amount } => {
                 let now = clock::monotonic();
                 let wait = self.quotas.spend(&spender, per_second, amount, now);

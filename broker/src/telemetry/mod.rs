@@ -91,13 +91,8 @@ impl Telemetry {
         self.version.set(self.version.get() + 1);
     }
 
-    /// Answers a client whose instance this shard knows. A push tells nothing.
-    pub(crate) fn answer(
-        &self,
-        asking: Asking,
-        config: &Config,
-        now: Instant,
-    ) -> Result<Option<Told>, Refusal> {
+    /// Answers a client whose instance this shard knows, but for reading what it pushes.
+    fn admit(&self, asking: Asking, config: &Config, now: Instant) -> Result<Admitted, Refusal> {
         let bytes_max = usize::try_from(config.telemetry_bytes_max).unwrap_or(0);
         self.forget(now);
         let mut instances = self.instances.borrow_mut();
@@ -114,23 +109,28 @@ impl Telemetry {
             known.version = self.version.get();
         }
         match asking.what {
-            What::Subscriptions => known.instance.ask(now).map(|told| Some(told.clone())),
+            What::Subscriptions => known.instance.ask(now).cloned().map(Admitted::Told),
             What::Push { subscription_id, terminating, codec, metrics } => {
                 let codec = Codec::from_bits(i16::from(codec));
                 let size = metrics.len();
                 known.instance.push(now, subscription_id, terminating, codec, size, bytes_max)?;
-                // Kafka, where nothing takes them, looks at no metrics either.
-                if !config.client_telemetry || metrics.is_empty() {
-                    known.instance.took(true);
-                    return Ok(None);
-                }
-                let pushed = take(known, codec.unwrap_or(Codec::None), metrics);
-                known.instance.took(pushed.is_ok());
-                drop(instances);
-                self.bound();
-                pushed.map(|()| None)
+                Ok(Admitted::Push { codec: codec.unwrap_or(Codec::None), metrics })
             }
         }
+    }
+
+    /// What a push held: its values are the newest.
+    fn took(&self, instance: Uuid, read: Result<Vec<otlp::Point>, Refusal>) -> Result<(), Refusal> {
+        // It may have been forgotten meanwhile.
+        if let Some(known) = self.instances.borrow_mut().get_mut(&instance) {
+            known.instance.took(read.is_ok());
+            for otlp::Point { name, value, is_delta } in read.iter().flatten().cloned() {
+                let now = known.points.entry(name).or_default();
+                *now = if is_delta { *now + value } else { value };
+            }
+        }
+        self.bound();
+        read.map(drop)
     }
 
     /// What subscriptions ask of a client together.
@@ -213,15 +213,19 @@ impl Telemetry {
     }
 }
 
-/// The values of a push are the newest.
-fn take(known: &mut Known, codec: Codec, metrics: Bytes) -> Result<(), Refusal> {
+/// What an admitted client gets, or what has to be read of it.
+enum Admitted {
+    Told(Told),
+    Push { codec: Codec, metrics: Bytes },
+}
+
+/// Reads a push. Kafka, where nothing takes the metrics, inflates them and looks at nothing; `keep` says whether something does.
+fn read(codec: Codec, metrics: Bytes, keep: bool) -> Result<Vec<otlp::Point>, Refusal> {
     let plain = inflate(codec, metrics, INFLATED_MAX).map_err(|_| Refusal::Unreadable)?;
-    let points = otlp::read(&plain).map_err(|_| Refusal::Unreadable)?;
-    for otlp::Point { name, value, is_delta } in points {
-        let now = known.points.entry(name).or_default();
-        *now = if is_delta { *now + value } else { value };
+    if !keep {
+        return Ok(Vec::new());
     }
-    Ok(())
+    otlp::read(&plain).map_err(|_| Refusal::Unreadable)
 }
 
 impl Shard {
@@ -231,12 +235,29 @@ impl Shard {
         asking.instance.hash(&mut hasher);
         let owner = usize::try_from(hasher.finish() % u64::from(self.shards)).unwrap_or(0);
         if owner == self.number {
-            return self.telemetry.answer(asking, &self.config, crate::clock::monotonic());
+            return self.answer_telemetry(asking).await;
         }
         match self.ask(owner, Ask::Telemetry(Box::new(asking))).await {
             Ok(Answer::Telemetry(told)) => told,
             // The shard stops: the client asks again, elsewhere.
             _ => Err(Refusal::TooEarly),
+        }
+    }
+
+    /// Answers a client whose instance this shard knows; a push tells nothing. What was pushed is read on a thread of its own.
+    pub(crate) async fn answer_telemetry(&self, asking: Asking) -> Result<Option<Told>, Refusal> {
+        let instance = asking.instance;
+        match self.telemetry.admit(asking, &self.config, crate::clock::monotonic())? {
+            Admitted::Told(told) => Ok(Some(told)),
+            Admitted::Push { metrics, .. } if metrics.is_empty() => {
+                self.telemetry.took(instance, Ok(Vec::new())).map(|()| None)
+            }
+            Admitted::Push { codec, metrics } => {
+                let keep = self.config.client_telemetry;
+                let read = move || read(codec, metrics, keep);
+                let read = glommio::executor().spawn_blocking(read).await;
+                self.telemetry.took(instance, read).map(|()| None)
+            }
         }
     }
 }
@@ -277,6 +298,13 @@ mod tests {
         Asking { instance: Uuid::from_u128(instance), traits, what }
     }
 
+    fn told(telemetry: &Telemetry, asking: Asking) -> Told {
+        match telemetry.admit(asking, &config(), crate::clock::monotonic()) {
+            Ok(Admitted::Told(told)) => told,
+            _ => panic!("it is told"),
+        }
+    }
+
     #[test]
     fn a_client_is_asked_for_what_matches_it() {
         let telemetry = telemetry(&[
@@ -285,11 +313,7 @@ mod tests {
             ("b", "metrics", "org.c"),
             ("b", "interval.ms", "1000"),
         ]);
-        let now = crate::clock::monotonic();
-        let ask = |id, version: &str| {
-            let asked = asking(id, version, What::Subscriptions);
-            telemetry.answer(asked, &config(), now).unwrap().unwrap()
-        };
+        let ask = |id, version: &str| told(&telemetry, asking(id, version, What::Subscriptions));
         let new = ask(1, "4.3");
         assert_eq!(
             (new.interval_ms, &new.metrics[..]),
@@ -306,33 +330,32 @@ mod tests {
     fn what_is_pushed_is_shown() {
         let telemetry = telemetry(&[("a", "metrics", "*")]);
         let now = crate::clock::monotonic();
-        let told =
-            telemetry.answer(asking(1, "4", What::Subscriptions), &config(), now).unwrap().unwrap();
-        let push = |id, metrics: &'static [u8], max| What::Push {
-            subscription_id: id,
-            terminating: false,
-            codec: max,
-            metrics: Bytes::from_static(metrics),
+        let push = |id, subscription_id| {
+            let metrics = Bytes::from_static(otlp::tests::EXAMPLE);
+            let push = What::Push { subscription_id, terminating: false, codec: 0, metrics };
+            match telemetry.admit(asking(id, "4", push), &config(), now)? {
+                Admitted::Told(_) => panic!("a push tells nothing"),
+                Admitted::Push { codec, metrics } => {
+                    telemetry.took(Uuid::from_u128(id), read(codec, metrics, true))
+                }
+            }
         };
-        let bad = telemetry.answer(
-            asking(1, "4", push(told.subscription_id + 1, b"", 0)),
-            &config(),
-            now,
-        );
-        assert_eq!(bad, Err(Refusal::UnknownSubscription));
-        let metrics = otlp::tests::EXAMPLE;
-        let good =
-            telemetry.answer(asking(2, "4", What::Subscriptions), &config(), now).unwrap().unwrap();
-        let pushed = telemetry.answer(
-            asking(2, "4", push(good.subscription_id, metrics, 0)),
-            &config(),
-            now,
-        );
-        assert_eq!(pushed, Ok(None));
+        let subscription =
+            |id| told(&telemetry, asking(id, "4", What::Subscriptions)).subscription_id;
+        assert_eq!(push(1, subscription(1) + 1), Err(Refusal::UnknownSubscription));
+        assert_eq!(push(2, subscription(2)), Ok(()));
         let shown = telemetry.samples(0, now);
         assert!(shown.iter().any(|sample| sample.name == "odradek_client_metric"
             && sample.labels.contains(&("name", "m".to_owned()))));
         let later = now + Duration::from_secs(3600);
         assert_eq!(telemetry.samples(0, later).len(), 1);
+    }
+
+    #[test]
+    fn what_is_not_kept_is_inflated_all_the_same() {
+        let torn = |codec, keep| read(codec, Bytes::from_static(&[1, 2, 3]), keep);
+        assert_eq!(torn(Codec::None, false), Ok(Vec::new()));
+        assert_eq!(torn(Codec::None, true), Err(Refusal::Unreadable));
+        assert_eq!(torn(Codec::Zstd, false), Err(Refusal::Unreadable));
     }
 }

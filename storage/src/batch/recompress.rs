@@ -127,10 +127,12 @@ mod tests {
         let mut builder = BatchBuilder::new().codec(codec);
         let mut noise = 1_u64;
         for n in 0..300_i64 {
-            let value: Vec<u8> = (0..500)
+            let value: Vec<u8> = (0_u8..=255)
+                .cycle()
+                .take(500)
                 .map(|at| {
                     noise = noise.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1);
-                    if n % 2 == 0 { (noise >> 56) as u8 } else { (at % 7) as u8 }
+                    if n % 2 == 0 { (noise >> 56) as u8 } else { at % 7 }
                 })
                 .collect();
             builder.push(NewRecord {
