@@ -20,6 +20,7 @@ mod aborted;
 mod append;
 mod copy;
 mod find;
+mod pages;
 mod read;
 mod seek;
 mod ticket;

@@ -97,6 +97,8 @@ struct State {
     /// Bytes that files may still be given; None = as many as they want.
     room: Option<u64>,
     bytes_written: u64,
+    /// Reads, and their bytes.
+    read: (u64, u64),
     operations: u64,
     injection: Option<Injection>,
     injected: u64,
@@ -118,6 +120,7 @@ impl Disk {
             dead: None,
             room: None,
             bytes_written: 0,
+            read: (0, 0),
             operations: 0,
             injection: None,
             injected: 0,
@@ -183,6 +186,12 @@ impl Disk {
     #[must_use]
     pub fn operations(&self) -> u64 {
         self.0.borrow().operations
+    }
+
+    /// How many reads there were, and their bytes.
+    #[must_use]
+    pub fn read(&self) -> (u64, u64) {
+        self.0.borrow().read
     }
 
     #[must_use]
@@ -403,7 +412,9 @@ impl State {
                 Output::File(nodes.open(&path, create)?)
             }
             Operation::Read { inode, position, length } => {
-                Output::Bytes(nodes.file(inode)?.read(position, length))
+                let bytes = nodes.file(inode)?.read(position, length);
+                self.read = (self.read.0 + 1, self.read.1 + bytes.len() as u64);
+                Output::Bytes(bytes)
             }
             Operation::Write { inode, bytes, position, dsync } => {
                 self.bytes_written += bytes.len() as u64;
