@@ -64,7 +64,7 @@ impl<R: Runtime> Log<R> {
         self.0.birth
     }
 
-    pub(crate) fn core(&self) -> &Core<R> {
+    pub(crate) fn core(&self) -> &Rc<Core<R>> {
         &self.0.core
     }
 

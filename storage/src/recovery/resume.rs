@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 use std::io;
 use std::rc::Rc;
+use std::time::Duration;
 
 use bytes::Bytes;
 
@@ -341,6 +342,10 @@ pub(crate) async fn remove_unknown_files<R: Runtime>(
     let is_deleted = |name: &&String| name.ends_with(".deleted");
     let mut deleted: Vec<_> = names.iter().filter(is_deleted).map(|n| directory.join(n)).collect();
     let before = deleted.len();
+    // The cleaner may use that name again at once.
+    for name in names.iter().filter(|name| name.ends_with(CLEANED)) {
+        deleted.extend(crate::removal::aside(&core.runtime, &directory.join(name)).await?);
+    }
     for name in names.iter().filter(|name| is_segment(name) && !known.contains(*name)) {
         let to = directory.join(format!("{name}.deleted"));
         let from = directory.join(name);
@@ -362,9 +367,9 @@ pub(crate) async fn remove_unknown_files<R: Runtime>(
             or_gone(core.runtime.unlink(&path).await)?;
         }
     }
-    // What takes its time does not hold up the start.
+    // What takes its time does not hold up the start. A stop that comes first removes it: a start after that would not look for it.
     if !large.is_empty() {
-        core.runtime.spawn(crate::removal::all(core.runtime.clone(), large));
+        crate::removal::later(log.core(), large, Duration::ZERO);
     }
     Ok(())
 }
