@@ -28,7 +28,7 @@ use futures::{StreamExt, stream};
 
 use crate::checkpoint::{OffsetCheckpoint, PartitionMetadata};
 use crate::commit_log::EntryId;
-use crate::commit_log::files::{manifest_path, number_of};
+use crate::commit_log::files::{LogDir, number_of};
 use crate::commit_log::scan::Scan;
 use crate::config::StoreName;
 use crate::error::OpenError;
@@ -49,7 +49,7 @@ const CONTROLLER_SHARDS: u16 = 1;
 /// it has, the metadata log's not counted. To be called before any store is opened, and before [`crate::reshard`].
 pub async fn adopt<R: Runtime>(
     runtime: &R,
-    directory: &Path,
+    directory: LogDir<'_>,
     shards: u16,
     owner: impl Fn(PartitionId) -> u16,
     holds_metadata: bool,
@@ -57,16 +57,16 @@ pub async fn adopt<R: Runtime>(
     plan::carry_out(runtime, directory).await?;
     let Some(directories) = kafkas(runtime, directory).await? else { return Ok(None) };
     if holds_metadata {
-        has_metadata(directory, &directories)?;
+        has_metadata(directory.path, &directories)?;
     } else if directories.iter().any(|found| found.topic == TOPIC) {
         return Err(OpenError::Foreign(format!(
             "{}: {METADATA} is in it, but metadata.log.dir (or the first of log.dirs) names another directory: name this one there",
-            directory.display()
+            directory.path.display()
         )));
     }
-    let Some(marker) = read_marker(runtime, directory).await? else { return Ok(None) };
+    let Some(marker) = read_marker(runtime, directory.path).await? else { return Ok(None) };
     let old = all_manifests(runtime, directory).await?;
-    let starts = log_starts(runtime, directory).await?;
+    let starts = log_starts(runtime, directory.path).await?;
     let names = (0..shards).map(StoreName::Shard).map(|name| (name, shards));
     let mut new: BTreeMap<StoreName, Manifest> = names
         .chain(holds_metadata.then_some((StoreName::Controller, CONTROLLER_SHARDS)))
@@ -74,7 +74,7 @@ pub async fn adopt<R: Runtime>(
         .collect();
     let count = directories.iter().filter(|found| found.topic != TOPIC).count();
     let mut states = stream::iter(directories)
-        .map(|found| state(runtime, directory, found, &starts))
+        .map(|found| state(runtime, directory.path, found, &starts))
         .buffered(AT_ONCE);
     while let Some(found) = states.next().await {
         let mut found = found?;
@@ -94,20 +94,20 @@ pub async fn adopt<R: Runtime>(
 /// The partitions' directories, if the directory is Kafka's to take over.
 pub(crate) async fn kafkas<R: Runtime>(
     runtime: &R,
-    directory: &Path,
+    directory: LogDir<'_>,
 ) -> Result<Option<Vec<Found>>, OpenError> {
     // The usual start of ours ends here: the metadata's manifest names the marker that is there, or the stop was not clean.
     if let Some(manifest) = controllers(runtime, directory).await? {
         let Some(marker) = &manifest.clean else { return Ok(None) };
-        if matches!(marker::find_in(runtime, directory, marker).await?, MarkerFound::Ours) {
+        if matches!(marker::find_in(runtime, directory.path, marker).await?, MarkerFound::Ours) {
             return Ok(None);
         }
     }
-    let is_marked = read_marker(runtime, directory).await?.is_some();
+    let is_marked = read_marker(runtime, directory.path).await?.is_some();
     if !is_marked || !is_left_by_kafka(runtime, directory).await? {
         return Ok(None);
     }
-    let found = partitions(runtime, directory).await?;
+    let found = partitions(runtime, directory.path).await?;
     Ok(Some(found).filter(|found| !found.is_empty()))
 }
 
@@ -139,7 +139,7 @@ async fn all_manifests<R: Runtime>(
 
 async fn state<R: Runtime>(
     runtime: &R,
-    directory: &Path,
+    directory: LogDir<'_>,
     found: Found,
     starts: &OffsetCheckpoint,
 ) -> Result<PartitionState, OpenError> {
@@ -178,7 +178,7 @@ pub(crate) async fn controllers<R: Runtime>(
     runtime: &R,
     directory: &Path,
 ) -> Result<Option<Manifest>, OpenError> {
-    let path = manifest_path(directory, StoreName::Controller);
+    let path = directory.manifest(StoreName::Controller);
     match read_file(runtime, &path).await {
         Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
         // One that is damaged is the store's to refuse.
@@ -187,11 +187,14 @@ pub(crate) async fn controllers<R: Runtime>(
 }
 
 /// Whether what is in the files is Kafka's word, and no manifest's.
-async fn is_left_by_kafka<R: Runtime>(runtime: &R, directory: &Path) -> Result<bool, OpenError> {
+async fn is_left_by_kafka<R: Runtime>(
+    runtime: &R,
+    directory: LogDir<'_>,
+) -> Result<bool, OpenError> {
     for (store, manifest) in &all_manifests(runtime, directory).await? {
         let Some(marker) = &manifest.clean else { return Ok(false) };
         let other =
-            matches!(marker::find_in(runtime, directory, marker).await?, MarkerFound::Another);
+            matches!(marker::find_in(runtime, directory.path, marker).await?, MarkerFound::Another);
         if !other || went_on(runtime, directory, *store, manifest).await? {
             return Ok(false);
         }
@@ -202,7 +205,7 @@ async fn is_left_by_kafka<R: Runtime>(runtime: &R, directory: &Path) -> Result<b
 /// Whether the store's log holds anything that may have been acknowledged: a start that came to nothing leaves none.
 async fn went_on<R: Runtime>(
     runtime: &R,
-    directory: &Path,
+    directory: LogDir<'_>,
     store: StoreName,
     manifest: &Manifest,
 ) -> Result<bool, OpenError> {
@@ -223,15 +226,16 @@ async fn went_on<R: Runtime>(
 /// The metadata log of a directory that is Kafka's to take over, to be looked at before: its start, and all its batches.
 pub async fn metadata_of_kafka<R: Runtime>(
     runtime: &R,
-    directory: &Path,
+    directory: LogDir<'_>,
+    let directory = directory.of(store);
 ) -> Result<Option<(Offset, Bytes)>, OpenError> {
-    let names = runtime.list(directory).await.map_err(OpenError::io(directory))?;
+    let names = runtime.list(directory.path).await.map_err(OpenError::io(directory.path))?;
     if names.iter().any(|name| name == PLAN) {
         return Ok(None);
     }
     let Some(found) = kafkas(runtime, directory).await? else { return Ok(None) };
-    has_metadata(directory, &found)?;
-    let path = directory.join(METADATA);
+    has_metadata(directory.path, &found)?;
+    let path = directory.path.join(METADATA);
     let names = runtime.list(&path).await.map_err(OpenError::io(&path))?;
     let bases = partition::bases(&names);
     let mut bytes = BytesMut::new();
@@ -247,7 +251,7 @@ async fn partitions<R: Runtime>(runtime: &R, directory: &Path) -> Result<Vec<Fou
     let mut names = runtime.list(directory).await.map_err(OpenError::io(directory))?;
     names.retain(|name| is_partition(name));
     names.sort_unstable();
-    let mut found = Vec::with_capacity(names.len());
+    let mut found: Vec<Found> = Vec::with_capacity(names.len());
     for name in names {
         let path = directory.join(&name);
         if !runtime.stat(&path).await.map_err(OpenError::io(&path))?.is_directory {
@@ -284,7 +288,7 @@ async fn topic_id<R: Runtime>(runtime: &R, path: &Path, name: &str) -> Result<To
 /// Where logs start above their first segment: where there is no line, they start with it.
 async fn log_starts<R: Runtime>(
     runtime: &R,
-    directory: &Path,
+    directory: LogDir<'_>,
 ) -> Result<OffsetCheckpoint, OpenError> {
     let path = directory.join("log-start-offset-checkpoint");
     let text = match read_file(runtime, &path).await {

@@ -9,6 +9,7 @@ use uuid::Uuid;
 
 use super::*;
 use crate::batch::{BatchBuilder, HEADER_BYTES};
+use crate::commit_log::files::manifest_path;
 use crate::config::LogConfig;
 use crate::epochs::EpochStart;
 use crate::manifest::{PartitionState, SegmentState};
@@ -122,7 +123,7 @@ fn mark(disk: &Disk) {
 async fn take(runtime: Simulated) -> Result<Option<usize>, OpenError> {
     let directory = Path::new(DIRECTORY);
     runtime.lock(directory).await.unwrap();
-    adopt(&runtime, directory, SHARDS, owner, true).await
+    adopt(&runtime, LogDir::whole(directory), SHARDS, owner, true).await
 }
 
 fn run(disk: &Disk, seed: u64) -> Result<Option<usize>, OpenError> {

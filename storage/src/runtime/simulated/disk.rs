@@ -27,7 +27,7 @@ pub(super) enum Operation {
     Read { inode: Inode, position: u64, length: usize },
     Write { inode: Inode, bytes: Bytes, position: u64, dsync: bool },
     Fdatasync { inode: Inode },
-    Syncfs,
+    Syncfs { inode: Inode },
     SyncDirectory { path: PathBuf },
     Fallocate { inode: Inode, end: u64, grow: bool },
     Truncate { inode: Inode, length: u64 },
@@ -92,6 +92,8 @@ struct State {
     nodes: Nodes,
     late: Vec<Operation>,
     faults: Faults,
+    /// Directories that are devices of their own: `syncfs` syncs one of them.
+    devices: Vec<Inode>,
     /// The device of this directory answers EIO to all that changes something.
     dead: Option<Inode>,
     /// Bytes that files may still be given; None = as many as they want.
@@ -117,6 +119,7 @@ impl Disk {
             nodes: Nodes::new(),
             late: Vec::new(),
             faults: Faults::default(),
+            devices: Vec::new(),
             dead: None,
             room: None,
             bytes_written: 0,
@@ -138,6 +141,14 @@ impl Disk {
         let mut state = self.0.borrow_mut();
         state.nodes.mkdir(path).expect("its parent is there");
         state.nodes.sync_all();
+    }
+
+    /// Makes a directory, durably, that is a device of its own.
+    pub fn make_device(&self, path: &Path) {
+        self.make_directory(path);
+        let mut state = self.0.borrow_mut();
+        let device = state.nodes.find(path).expect("it was made");
+        state.devices.push(device);
     }
 
     #[must_use]
@@ -351,9 +362,9 @@ impl State {
 
     fn fails(&self, operation: &Operation, random: &mut SmallRng) -> bool {
         let may = match operation {
-            Operation::Fdatasync { .. } | Operation::Syncfs | Operation::SyncDirectory { .. } => {
-                true
-            }
+            Operation::Fdatasync { .. }
+            | Operation::Syncfs { .. }
+            | Operation::SyncDirectory { .. } => true,
             Operation::Write { .. } | Operation::Rename { .. } | Operation::Truncate { .. } => {
                 !self.faults.full_syncs
             }
@@ -382,7 +393,7 @@ impl State {
             Operation::Rename { from, .. } => path_is_in(from),
             Operation::Open { path, create } => *create && path_is_in(path),
             Operation::Read { .. }
-            | Operation::Syncfs
+            | Operation::Syncfs { .. }
             | Operation::List { .. }
             | Operation::Stat { .. }
             | Operation::Length { .. } => false,
@@ -429,8 +440,11 @@ impl State {
                 nodes.file(inode)?.sync(begun.covers);
                 Output::Unit
             }
-            Operation::Syncfs => {
-                nodes.sync_files(begun.covers);
+            Operation::Syncfs { inode } => {
+                match self.devices.iter().find(|device| nodes.is_on(inode, **device)) {
+                    Some(device) => nodes.sync_files_below(*device, begun.covers),
+                    None => nodes.sync_files(begun.covers),
+                }
                 Output::Unit
             }
             Operation::SyncDirectory { path } => {
