@@ -10,6 +10,10 @@
 //! - manifests that are all clean, under another marker, with logs that say nothing but that a start began: Kafka ran on it after our
 //!   clean stop, or after a take-over that came to nothing.
 //!
+//! A move to another of `log.dirs` that Kafka has not ended has left a future log, in a directory named `-future`. It is taken over, too, as
+//! ours would be ([`crate::moving`]): as in Kafka the move goes on, or, where the metadata says that the partition is there by now, the
+//! directory gets the partition's name. It may have less than it should: then the move begins anew.
+//!
 //! Without its marker Kafka was killed, or runs: the directory is refused where it always was, when a store is opened.
 //!
 //! Read in this order: this file, [`partition`] (what a partition's files say of it), [`segment`] (what a segment's do).
@@ -34,7 +38,9 @@ use crate::config::StoreName;
 use crate::error::OpenError;
 use crate::manifest::{Manifest, Marker, PartitionState};
 use crate::marker::{self, MARKER_FILE, MarkerFound};
+use crate::moving::partition_of;
 use crate::plan::{self, PLAN};
+use crate::recovery::resume::topic_of;
 use crate::reshard::{fresh, manifests, served};
 use crate::runtime::{Runtime, read_file};
 use crate::segment::files::{Kind, file_name};
@@ -72,7 +78,8 @@ pub async fn adopt<R: Runtime>(
         .chain(holds_metadata.then_some((StoreName::Controller, CONTROLLER_SHARDS)))
         .map(|(name, shards)| (name, fresh(runtime, old.get(&name), shards, &marker)))
         .collect();
-    let count = directories.iter().filter(|found| found.topic != TOPIC).count();
+    let count =
+        directories.iter().filter(|found| found.topic != TOPIC && !found.is_future()).count();
     let mut states = stream::iter(directories)
         .map(|found| state(runtime, directory.path, found, &starts))
         .buffered(AT_ONCE);
@@ -126,7 +133,7 @@ pub(crate) fn has_metadata(directory: &Path, found: &[Found]) -> Result<(), Open
 
 async fn all_manifests<R: Runtime>(
     runtime: &R,
-    directory: &Path,
+    directory: LogDir<'_>,
 ) -> Result<BTreeMap<StoreName, Manifest>, OpenError> {
     let shards = manifests(runtime, directory).await?.into_iter();
     let mut all: BTreeMap<StoreName, Manifest> =
@@ -139,12 +146,14 @@ async fn all_manifests<R: Runtime>(
 
 async fn state<R: Runtime>(
     runtime: &R,
-    directory: LogDir<'_>,
+    directory: &Path,
     found: Found,
     starts: &OffsetCheckpoint,
 ) -> Result<PartitionState, OpenError> {
+    let is_future = found.is_future();
     let Found { name, id, topic } = found;
-    let start = starts.offsets.get(&(topic.clone(), id.partition)).copied();
+    // The checkpoint speaks of the log that is served.
+    let start = starts.offsets.get(&(topic.clone(), id.partition)).filter(|_| !is_future).copied();
     partition::state(runtime, &directory.join(name), (id, topic), start).await
 }
 
@@ -159,6 +168,12 @@ pub(crate) struct Found {
     pub(crate) name: String,
     pub(crate) id: PartitionId,
     topic: String,
+}
+
+impl Found {
+    fn is_future(&self) -> bool {
+        partition_of(&self.name).is_some()
+    }
 }
 
 async fn read_marker<R: Runtime>(
@@ -176,7 +191,7 @@ async fn read_marker<R: Runtime>(
 
 pub(crate) async fn controllers<R: Runtime>(
     runtime: &R,
-    directory: &Path,
+    directory: LogDir<'_>,
 ) -> Result<Option<Manifest>, OpenError> {
     let path = directory.manifest(StoreName::Controller);
     match read_file(runtime, &path).await {
@@ -212,6 +227,7 @@ async fn went_on<R: Runtime>(
     if !served(runtime, directory, store, manifest.id).await? {
         return Ok(false);
     }
+    let directory = directory.of(store);
     let mut scan = Scan::new(manifest.id, manifest.first);
     let names = runtime.list(directory).await.map_err(OpenError::io(directory))?;
     for name in names.iter().filter(|name| number_of(store, name).is_some()) {
@@ -227,7 +243,6 @@ async fn went_on<R: Runtime>(
 pub async fn metadata_of_kafka<R: Runtime>(
     runtime: &R,
     directory: LogDir<'_>,
-    let directory = directory.of(store);
 ) -> Result<Option<(Offset, Bytes)>, OpenError> {
     let names = runtime.list(directory.path).await.map_err(OpenError::io(directory.path))?;
     if names.iter().any(|name| name == PLAN) {
@@ -246,10 +261,10 @@ pub async fn metadata_of_kafka<R: Runtime>(
     Ok(Some((bases.first().copied().unwrap_or_default(), bytes.freeze())))
 }
 
-/// The directories that hold a partition, in the order of their names.
+/// The directories that hold a partition, or its future log, in the order of their names.
 async fn partitions<R: Runtime>(runtime: &R, directory: &Path) -> Result<Vec<Found>, OpenError> {
     let mut names = runtime.list(directory).await.map_err(OpenError::io(directory))?;
-    names.retain(|name| is_partition(name));
+    names.retain(|name| is_partition(partition_of(name).unwrap_or(name)));
     names.sort_unstable();
     let mut found: Vec<Found> = Vec::with_capacity(names.len());
     for name in names {
@@ -261,16 +276,21 @@ async fn partitions<R: Runtime>(runtime: &R, directory: &Path) -> Result<Vec<Fou
         if !held.iter().any(|name| is_segment(name)) {
             continue;
         }
+        let future = partition_of(&name);
+        if future.is_some() && topic_of(runtime, &path).await.is_none() {
+            // The move had hardly begun. The start removes it.
+            continue;
+        }
         let topic = topic_id(runtime, &path, &name).await?;
-        let (of, number) = name.rsplit_once('-').expect("it is a partition's name");
+        let partition = future.unwrap_or(&name);
+        let (of, number) = partition.rsplit_once('-').expect("it is a partition's name");
         let partition = number.parse().map_err(|_| {
             OpenError::Foreign(format!("{}: no partition has this number", path.display()))
         })?;
-        found.push(Found {
-            id: PartitionId { topic, partition },
-            topic: of.to_owned(),
-            name: name.clone(),
-        });
+        let id = PartitionId { topic, partition };
+        if future.is_none() || found.iter().all(|found| found.id != id) {
+            found.push(Found { id, topic: of.to_owned(), name: name.clone() });
+        }
     }
     Ok(found)
 }
@@ -288,7 +308,7 @@ async fn topic_id<R: Runtime>(runtime: &R, path: &Path, name: &str) -> Result<To
 /// Where logs start above their first segment: where there is no line, they start with it.
 async fn log_starts<R: Runtime>(
     runtime: &R,
-    directory: LogDir<'_>,
+    directory: &Path,
 ) -> Result<OffsetCheckpoint, OpenError> {
     let path = directory.join("log-start-offset-checkpoint");
     let text = match read_file(runtime, &path).await {
