@@ -14,15 +14,15 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use storage::DirectoryLock;
 use storage::checkpoint::MetaProperties;
 use storage::runtime::ring::LockError;
 use storage::units::TopicId;
+use storage::{CommitRoot, DirectoryLock, LogDir};
 use uuid::Uuid;
 
 use crate::config::Config;
 use crate::preflight::Identity;
-use crate::preflight::directory::{DirectoryError, create, identify, is_formatted};
+use crate::preflight::directory::{DirectoryError, Use, create, identify, is_formatted};
 
 /// A directory that is this node's, and locked.
 #[derive(Debug, Clone)]
@@ -31,6 +31,15 @@ pub struct LogDirectory {
     /// `directory.id` of its `meta.properties` (KIP-858).
     pub id: Uuid,
     pub lock: DirectoryLock,
+    /// Where its shards have their commit logs, if not in it.
+    pub commit_apart: Option<PathBuf>,
+}
+
+impl LogDirectory {
+    pub fn whole(&self) -> LogDir<'_> {
+        let path = self.path.as_path();
+        LogDir { path, commit: self.commit_apart.as_deref().unwrap_or(path) }
+    }
 }
 
 /// What a start finds of one of `log.dirs`.
@@ -53,6 +62,15 @@ pub struct Directories {
     pub metadata: LogDirectory,
     /// In the order of `log.dirs`.
     pub log: Vec<Found>,
+    pub commit: Option<Commit>,
+}
+
+/// `odradek.commit.log.dir`, this node's, and locked. What an earlier process still writes there is kept away by the locks of the log
+/// directories: the same rings hold them.
+#[derive(Debug, Clone)]
+pub struct Commit {
+    pub root: CommitRoot,
+    _lock: DirectoryLock,
 }
 
 /// The directories as they are used, in the order of `log.dirs`. `Err` says why one is offline.
@@ -71,16 +89,23 @@ impl Directories {
     /// Looks at all directories and takes their locks. A node without any data begins in all of them.
     pub fn find(config: &Config) -> Result<Directories, StartError> {
         let path = config.metadata_directory();
-        create(path)?;
+        create(Use::Log, path)?;
         let lock = DirectoryLock::acquire(path)?;
-        if !is_formatted(path) {
+        if !is_formatted(Use::Log, path) {
             refuse_others_data(config)?;
         }
-        let identity = identify(path, config.node_id(), config.cluster_id.as_deref())?;
+        let identity = identify(Use::Log, path, config.node_id(), config.cluster_id.as_deref())?;
         let id = identity.directory_id;
-        let metadata = LogDirectory { path: path.to_owned(), id, lock };
-        let found =
-            config.log_dirs().iter().map(|path| look(path, config.node_id(), &identity, &metadata));
+        let commit = config.commit_log_dir().map(|path| begin_commit(path, config, &identity));
+        let commit = commit.transpose()?;
+        // Where only the metadata is, no shard has anything.
+        let is_of_shards = config.log_dirs().iter().any(|log| log == path);
+        let apart = commit.as_ref().filter(|_| is_of_shards);
+        let commit_apart = apart.map(|commit| commit.root.place(TopicId(id)));
+        let metadata = LogDirectory { path: path.to_owned(), id, lock, commit_apart };
+        let begun =
+            Begun { node_id: config.node_id(), identity: &identity, commit: commit.as_ref() };
+        let found = config.log_dirs().iter().map(|path| look(path, &begun, &metadata));
         let log = found.collect::<Result<Vec<_>, StartError>>()?;
         let mut seen = BTreeMap::from([(metadata.id, &metadata.path)]);
         for found in &log {
@@ -93,7 +118,7 @@ impl Directories {
                 _ => {}
             }
         }
-        Ok(Directories { identity, metadata, log })
+        Ok(Directories { identity, metadata, log, commit })
     }
 
     /// Decides about the blank ones: `holding` are the directories that hold data of this node, as its metadata says.
@@ -102,7 +127,8 @@ impl Directories {
         node_id: i32,
         holding: impl IntoIterator<Item = Uuid>,
     ) -> Result<InUse, StartError> {
-        let Directories { identity, metadata, log } = self;
+        let Directories { identity, metadata, log, commit } = self;
+        let begun = Begun { node_id, identity: &identity, commit: commit.as_ref() };
         let ours: Vec<Uuid> = log
             .iter()
             .filter_map(|found| match found {
@@ -126,7 +152,7 @@ impl Directories {
                     let (missing, cluster_id) = (TopicId(missing), identity.cluster_id.clone());
                     Err(DirectoryError::Unmounted { path, missing, cluster_id }.into())
                 }
-                None => begin(&path, node_id, &identity).map(Ok),
+                None => begin(&path, &begun).map(Ok),
             },
         });
         used.collect::<Result<Vec<_>, StartError>>().map(Arc::from)
@@ -138,13 +164,15 @@ pub fn absolute(path: &Path) -> String {
     std::path::absolute(path).unwrap_or_else(|_| path.to_owned()).display().to_string()
 }
 
-/// One of `log.dirs`.
-fn look(
-    path: &Path,
+/// Whose the directories are.
+struct Begun<'a> {
     node_id: i32,
-    identity: &Identity,
-    metadata: &LogDirectory,
-) -> Result<Found, StartError> {
+    identity: &'a Identity,
+    commit: Option<&'a Commit>,
+}
+
+/// One of `log.dirs`.
+fn look(path: &Path, begun: &Begun<'_>, metadata: &LogDirectory) -> Result<Found, StartError> {
     if path == metadata.path {
         return Ok(Found::Ours(metadata.clone()));
     }
@@ -153,15 +181,15 @@ fn look(
         why: error.to_string(),
     };
     let is_blank = match fs::metadata(path) {
-        Ok(found) if found.is_dir() => !is_formatted(path),
+        Ok(found) if found.is_dir() => !is_formatted(Use::Log, path),
         Ok(_) => return Ok(failed(&"it is not a directory")),
         Err(error) if error.kind() == io::ErrorKind::NotFound => true,
         Err(error) => return Ok(failed(&error)),
     };
-    if is_blank && !identity.formatted {
+    if is_blank && !begun.identity.formatted {
         return Ok(Found::Blank(path.to_owned()));
     }
-    match begin(path, node_id, identity) {
+    match begin(path, begun) {
         Ok(found) => Ok(Found::Ours(found)),
         Err(StartError::Directory(error @ DirectoryError::Io { .. })) => Ok(failed(&error)),
         Err(StartError::Lock(error @ LockError::Io(..))) => Ok(failed(&error)),
@@ -174,11 +202,32 @@ fn look(
 }
 
 /// Takes the directory, which is made this node's if it is new.
-fn begin(path: &Path, node_id: i32, identity: &Identity) -> Result<LogDirectory, StartError> {
-    create(path)?;
+fn begin(path: &Path, begun: &Begun<'_>) -> Result<LogDirectory, StartError> {
+    create(Use::Log, path)?;
     let lock = DirectoryLock::acquire(path)?;
-    let own = identify(path, node_id, Some(&identity.cluster_id))?;
-    Ok(LogDirectory { path: path.to_owned(), id: own.directory_id, lock })
+    let own = identify(Use::Log, path, begun.node_id, Some(&begun.identity.cluster_id))?;
+    let id = own.directory_id;
+    let commit_apart = begun.commit.map(|commit| commit.root.place(TopicId(id)));
+    Ok(LogDirectory { path: path.to_owned(), id, lock, commit_apart })
+}
+
+/// Takes the directory for commit logs, which is made this node's if it is new: not where an empty mount point is in its place.
+fn begin_commit(path: &Path, config: &Config, identity: &Identity) -> Result<Commit, StartError> {
+    if !is_formatted(Use::CommitLogs, path) {
+        let is_there = |directory: &&PathBuf| {
+            let noted = storage::noted(directory).ok().flatten();
+            noted.is_some_and(|noted| noted.path == path)
+        };
+        if let Some(directory) = config.log_dirs().iter().find(is_there) {
+            let (root, directory) = (path.to_owned(), directory.clone());
+            return Err(DirectoryError::CommitLogsUnmounted { root, directory }.into());
+        }
+    }
+    create(Use::CommitLogs, path)?;
+    let lock = DirectoryLock::acquire(path)?;
+    let own = identify(Use::CommitLogs, path, config.node_id(), Some(&identity.cluster_id))?;
+    let root = CommitRoot { path: path.to_owned(), id: TopicId(own.directory_id) };
+    Ok(Commit { root, _lock: lock })
 }
 
 /// The metadata's directory is new: no other may have data.

@@ -9,11 +9,20 @@ use storage::{InspectedPartition, InspectedStore, Inspection, Mark, Start, Store
 
 /// What is printed; the error says why the directory cannot be looked at.
 pub fn report(directory: &Path) -> Result<String, String> {
+    if directory.join(storage::COMMIT_ROOT).exists() {
+        return Err(format!(
+            "{} is no log directory: it holds the commit logs of log directories. Inspect those, they say what is in theirs",
+            directory.display()
+        ));
+    }
     let found = storage::inspect(directory).map_err(|error| error.to_string())?;
     let mut out = String::new();
     // Writing to a string does not fail.
     let _ = writeln!(out, "{}", directory.display());
     let _ = writeln!(out, "  {}", owner(directory));
+    if let Some(place) = &found.commit_apart {
+        let _ = writeln!(out, "  commit logs in {}", place.display());
+    }
     for store in &found.stores {
         let _ = writeln!(out, "  {}", store_line(store));
     }

@@ -94,7 +94,7 @@ impl Shard {
             elsewhere.extend(others.into_iter().map(named));
         }
         let name = StoreName::Shard(u16::try_from(self.number).unwrap_or(u16::MAX));
-        let (partitions, options) = (placed.len(), config.store(name, &directory.path));
+        let (partitions, options) = (placed.len(), config.store(name, directory.whole()));
         let opened = storage::Store::open_among(runtime, options, placed, elsewhere).await?;
         let (store, report) = opened;
         let weak = Rc::downgrade(self);
@@ -104,8 +104,13 @@ impl Shard {
             }
         }));
         let weak = Rc::downgrade(self);
+        let shares_device = directory.commit_apart.is_some();
         store.on_offline(Rc::new(move |offline| {
-            if let Some(shard) = weak.upgrade() {
+            let Some(shard) = weak.upgrade() else { return };
+            let log_failed = |place: &Place| place.store.commit_log_failed();
+            if shares_device && shard.place(number).is_some_and(log_failed) {
+                shard.commit_logs_failed(&offline.0);
+            } else {
                 shard.directory_failed(number, offline.0.clone());
             }
         }));
@@ -139,6 +144,13 @@ impl Shard {
             // It is answered when everybody follows, or by nobody when the node stops.
             let _ = shard.controller(ControllerRequest::DirectoryFailed { number, why }).await;
         });
+    }
+
+    /// The device of all commit logs failed, and with it every log directory: none can acknowledge anything any more.
+    fn commit_logs_failed(self: &Rc<Self>, why: &str) {
+        let all = self.places.get().map_or(0, Vec::len);
+        let online = (0..all).filter(|number| self.place(*number).is_some());
+        online.for_each(|number| self.directory_failed(number, why.to_owned()));
     }
 
     /// The partitions in a directory are served no more: their fetches are told, and find an error.

@@ -188,6 +188,37 @@ fn a_killed_process_leaves_a_directory_that_starts() {
     assert_eq!(program.end().code(), Some(0));
 }
 
+#[test]
+fn a_commit_log_that_may_hold_records_is_not_left_behind() {
+    let directory = tempfile::tempdir().expect("a directory");
+    let key =
+        |name: &str| format!("odradek.commit.log.dir={}", directory.path().join(name).display());
+    let killed = |overrides: &[&str]| {
+        let mut program = Program::start(directory.path(), overrides);
+        program.child.kill().expect("killed");
+        wait(&mut program.child);
+    };
+    let stopped = |overrides: &[&str]| {
+        let program = Program::start(directory.path(), overrides);
+        program.signal(Signal::SIGTERM);
+        assert_eq!(program.end().code(), Some(0));
+    };
+    killed(&[]);
+    check_refused(directory.path(), &[&key("log")], &["start once without odradek.commit.log.dir"]);
+    stopped(&[]);
+    killed(&[&key("log")]);
+    let words = format!("start once with {}", key("log"));
+    for other in [String::new(), key("other")] {
+        let other: Vec<&str> = Some(&*other).filter(|key| !key.is_empty()).into_iter().collect();
+        check_refused(directory.path(), &other, &[&words]);
+    }
+    let said = inspected(directory.path());
+    assert!(said.contains("commit logs in") && said.contains("recover it first"), "{said}");
+    stopped(&[&key("log")]);
+    stopped(&[&key("other")]);
+    stopped(&[]);
+}
+
 /// Every file below `directory`, with its content.
 fn content(directory: &Path) -> Vec<(PathBuf, Vec<u8>)> {
     let mut found = Vec::new();

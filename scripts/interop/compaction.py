@@ -1,12 +1,12 @@
 """Compacted topics: the log shrinks, kafka-dump-log reads what is left, and a real Kafka that is given the same records keeps the same."""
 
-import sys, pathlib, random, time
+import os, re, shutil, sys, pathlib, random, time
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "lib"))
 
 from confluent_kafka import Consumer, KafkaError, Producer, TopicPartition
 from confluent_kafka.admin import AdminClient, NewTopic
 
-from broker import Broker, kafka
+from broker import SCRATCH, Broker, kafka
 from check import case, contains, equal, main
 from dump import dump, sound
 
@@ -42,9 +42,9 @@ def fill(broker, topic, seed, **settings):
     equal(failed, [], "records refused")
 
 
-def read(broker, topic):
+def read(broker, topic, isolation="read_committed"):
     """Offset, key, value and time of every record that is left."""
-    reader = Consumer({"bootstrap.servers": broker.address, "group.id": "unused", "enable.auto.commit": False,
+    reader = Consumer({"bootstrap.servers": broker.address, "group.id": "unused", "enable.auto.commit": False, "isolation.level": isolation,
                        "auto.offset.reset": "earliest", "enable.partition.eof": True})
     reader.assign([TopicPartition(topic, 0, 0)])
     found, until = [], time.monotonic() + 30
@@ -157,6 +157,122 @@ def more(broker, topic, again):
         producer.produce(topic, key=b"more-%d" % (n % 5), value=b"%06d" % n + bytes(VALUE_BYTES), partition=0, timestamp=TIME_MS + RECORDS + 250 * again + n)
         producer.poll(0)
     equal(producer.flush(60), 0, "records left unsent")
+
+
+@case
+def kafkas_own_compaction_tester_passes(context):
+    """It produces records of keys that come again, with deletions among them, consumes what is left, and compares the latest of each."""
+    messages = 2_000_000 if os.environ.get("ODRADEK_LONG") else 300_000
+    settings = {**CLEANER, "log.segment.bytes": 1048576, "log.cleaner.min.cleanable.ratio": 0.01}
+    broker = context.broker(overrides=settings).start()
+    told = kafka("log-compaction-tester", "--bootstrap-server", broker.address, "--messages", messages, "--duplicates", 5,
+                 "--percent-deletes", 10, "--topics", 2, "--sleep", 10, timeout=600).stdout
+    for file in re.findall(r"messages to (\S+)|requests to (\S+)", told):
+        pathlib.Path("".join(file)).unlink(missing_ok=True)
+    contains(told, "Data verification is completed")
+    contains(told, " 0 mismatches")
+    [left] = re.findall(r"of data produced, (\d+) rows of data consumed", told)
+    assert 0 < int(left) < messages * 2 // 3, f"{left} records are left of {messages}: {told}"
+    broker.stop()
+    broker.remove()
+
+
+BATCH = re.compile(r"^baseOffset: (\d+) lastOffset: (\d+) count: (\d+) .*producerId: (-?\d+) .*isTransactional: (\w+) isControl: (\w+) deleteHorizonMs: (\S+)", re.M)
+RECORD = re.compile(r"^\| offset: (\d+) .*?(?:endTxnMarker: (\w+)|key: (\S+))", re.M)
+
+
+def transactions(broker, topic):
+    """Transactions of two producers by turns, each third aborted; then enough without for the segments of all of them to be rolled."""
+    kafka("topics", "--bootstrap-server", broker.address, "--create", "--topic", topic, "--partitions", 1,
+          *(part for key, value in {"cleanup.policy": "compact", "segment.bytes": 1048576, "min.cleanable.dirty.ratio": 0.01,
+                                    "min.compaction.lag.ms": 86400000}.items() for part in ("--config", f"{key}={value}")))
+    producers = [Producer({"bootstrap.servers": broker.address, "transactional.id": f"id-{n}", "linger.ms": 5}) for n in range(2)]
+    for producer in producers:
+        producer.init_transactions(60)
+    draw = random.Random(topic)
+    for number in range(12):
+        producer = producers[number % 2]
+        producer.begin_transaction()
+        for n in range(300):
+            producer.produce(topic, key=b"%d" % draw.randrange(60), value=b"%d " % number + draw.randbytes(1000), partition=0)
+            producer.poll(0)
+        equal(producer.flush(60), 0, "records left unsent")
+        producer.abort_transaction(60) if number % 3 == 1 else producer.commit_transaction(60)
+    rolled(broker, topic, "after")
+
+
+def rolled(broker, topic, prefix):
+    producer = Producer({"bootstrap.servers": broker.address, "batch.num.messages": 1, "enable.idempotence": True})
+    for n in range(250):
+        producer.produce(topic, key=b"%s-%d" % (prefix.encode(), n % 5), value=b"%06d" % n + bytes(VALUE_BYTES), partition=0)
+        producer.poll(0)
+    equal(producer.flush(60), 0, "records left unsent")
+
+
+def compacted(broker, topic, retention):
+    """The cleaner is let loose; everything that is left when it has come to rest, as a reader of each isolation gets it."""
+    kafka("configs", "--bootstrap-server", broker.address, "--alter", "--entity-type", "topics", "--entity-name", topic,
+          "--add-config", f"min.compaction.lag.ms=0,delete.retention.ms={retention}")
+    return rested(broker, topic)
+
+
+def rested(broker, topic):
+    until, before, same = time.monotonic() + 90, None, 0
+    while same < 5:
+        assert time.monotonic() < until, f"{topic} does not come to rest"
+        time.sleep(1)
+        now = [read(broker, topic, level) for level in ("read_uncommitted", "read_committed")]
+        same, before = same + 1 if now == before and len(now[0]) < 2000 else 0, now
+    return before
+
+
+def in_files(broker, topic):
+    """Batches and records of all but the active segment, control batches and empty ones, too."""
+    files = sorted((broker.topics / f"{topic}-0").glob("*.log"))
+    text = dump(files[:-1], "--deep-iteration", "--print-data-log")
+    batches = [(*found[:6], found[6] != "OptionalLong.empty") for found in BATCH.findall(text)]
+    return batches, RECORD.findall(text)
+
+
+@case
+def aborted_transactions_of_kafka_go_as_in_kafka(context):
+    """A log that Kafka wrote is compacted by Kafka and, as a copy, by the broker."""
+    if context.kind == "kafka":
+        return
+    written, copy = SCRATCH / "transactions", SCRATCH / "transactions-copy"
+    theirs = Broker("kafka", data=written, overrides=CLEANER, timeout=120).start()
+    transactions(theirs, "t")
+    aborted = len(read(theirs, "t", "read_uncommitted")) - len(read(theirs, "t", "read_committed"))
+    equal(aborted, 1200, "records of aborted transactions")
+    theirs.stop(120)
+    shutil.copytree(written, copy, copy_function=shutil.copy2)
+    ours = context.broker(data=copy, overrides=CLEANER).start()
+    theirs = Broker("kafka", data=written, overrides=CLEANER, timeout=120).start()
+    for retention, controls in ((86400000, 12), (1, 0)):
+        for broker in (ours, theirs):
+            if retention == 1:
+                # A marker goes in the round after the one that gives it its horizon.
+                for again in range(2):
+                    rolled(broker, "t", f"more-{again}")
+                    compacted(broker, "t", retention)
+        found, wanted = compacted(ours, "t", retention), compacted(theirs, "t", retention)
+        equal(found, wanted, "records that are left")
+        if retention > 1:
+            equal(len([record for record in found[0] if record not in found[1]]), 0, "records of aborted transactions that are left")
+        for broker in (ours, theirs):
+            broker.stop(120)
+        (batches, records), expected = in_files(ours, "t"), in_files(theirs, "t")
+        equal(records, expected[1], "records and markers in the files")
+        equal(batches, expected[0], "batches in the files")
+        kept = sum(bool(marker) for _, marker, _ in records)
+        assert kept <= controls if controls == 0 else kept > 0, f"{kept} markers are left"
+        indexes = sorted((ours.topics / "t-0").glob("*.txnindex"))
+        if indexes:
+            sound(dump(indexes), "transaction indexes")
+        for broker in (ours, theirs):
+            broker.start()
+    for broker in (ours, theirs):
+        broker.stop(120)
 
 
 main("compaction")

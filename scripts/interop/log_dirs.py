@@ -105,4 +105,43 @@ def a_directory_that_is_missing_ends_the_start(context):
         broker.kill()
 
 
+@case
+def commit_logs_on_a_device_of_their_own(context):
+    if context.kind == "kafka":
+        return
+    broker, first, second = with_two_directories(context)
+    apart = first.parent / "commit"
+    broker.overrides["odradek.commit.log.dir"] = apart
+    broker.start()
+    try:
+        kafka("topics", "--bootstrap-server", broker.address, "--create", "--topic", "spread", "--partitions", 4)
+        produce(broker, "spread", 4000)
+        found, errors = described(broker, "--topic-list", "spread")
+        equal(errors, {"first": None, "second": None}, "directories: the one for commit logs is none")
+        equal(sorted(len(partitions) for partitions in found.values()), [2, 2], "partitions in each directory")
+        assert list(apart.glob("*/odradek-0-*.commit")), "no commit log there"
+        assert not [*first.glob("odradek-[0-9]*"), *second.glob("odradek-[0-9]*")], "a commit log in a log directory"
+        [before] = [kafka("get-offsets", "--bootstrap-server", broker.address, "--topic", "spread").stdout]
+        broker.kill()
+        broker.start()
+        equal(kafka("get-offsets", "--bootstrap-server", broker.address, "--topic", "spread").stdout, before, "ends after a kill")
+        broker.stop()
+        # Kafka goes on with the log directories, and we after it.
+        theirs = Broker("kafka", {"log.dirs": f"{first},{second}"}, data=first, timeout=120).start()
+        equal(kafka("get-offsets", "--bootstrap-server", theirs.address, "--topic", "spread").stdout, before, "ends that Kafka finds")
+        produce(theirs, "spread", 400)
+        before = kafka("get-offsets", "--bootstrap-server", theirs.address, "--topic", "spread").stdout
+        theirs.stop()
+        for where in (apart, first.parent / "other", None):
+            broker.overrides.pop("odradek.commit.log.dir", None)
+            if where:
+                broker.overrides["odradek.commit.log.dir"] = where
+            broker.start()
+            equal(kafka("get-offsets", "--bootstrap-server", broker.address, "--topic", "spread").stdout, before, f"ends with it in {where}")
+            broker.stop()
+        equal(list(apart.glob("*/odradek-*")), [], "what is left of a commit log")
+    finally:
+        broker.kill()
+
+
 main("log_dirs")

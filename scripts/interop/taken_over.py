@@ -223,6 +223,38 @@ def an_open_transaction_stays_open(context):
 
 
 @case
+def a_move_that_kafka_has_not_ended_goes_on(context):
+    if context.kind == "kafka":
+        return
+    root = SCRATCH / "unended"
+    first, second = root / "first", root / "second"
+    first.mkdir(parents=True)
+    dirs = {"log.dirs": f"{first},{second}"}
+    broker = Broker("kafka", data=first, overrides={**dirs, "replica.alter.log.dirs.io.max.bytes.per.second": 200_000}, timeout=120).start()
+    create(broker, "t", partitions=1, **{"segment.bytes": 1048576})
+    fill(broker, "t", 6000, partitions=1, size=1000)
+    home, other = (first, second) if (first / "t-0").is_dir() else (second, first)
+    plan = root / "plan.json"
+    plan.write_text('{"version":1,"partitions":[{"topic":"t","partition":0,"replicas":[1],"log_dirs":["%s"]}]}' % other)
+    kafka("reassign-partitions", "--bootstrap-server", broker.address, "--reassignment-json-file", plan, "--execute",
+          "--replica-alter-log-dirs-throttle", 200000)
+    wait_for(lambda: any(log.stat().st_size for log in other.glob("t-0.*-future/*.log")), "the future log's first bytes")
+    before = everything(broker, ["t"])
+    broker.stop()
+    [future] = other.glob("t-0.*-future")
+    assert (home / "t-0").is_dir(), "the move has ended"
+    broker = context.broker(overrides=dirs, data=first).start()
+    compare(before, everything(broker, ["t"]), type_of(broker))
+    wait_for(lambda: (other / "t-0").is_dir() and not (home / "t-0").exists(), "the move's end")
+    assert not future.exists()
+    compare(before, everything(broker, ["t"]), f"{type_of(broker)}, where it was to go,")
+    broker.stop()
+    broker = Broker("kafka", data=first, overrides=dirs, timeout=120).start()
+    compare(before, everything(broker, ["t"]), "Kafka in the end")
+    broker.stop()
+
+
+@case
 def what_is_not_left_cleanly_is_refused(context):
     directory = Directory(context, "killed")
     broker = directory.kafka()

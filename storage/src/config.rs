@@ -1,9 +1,10 @@
 //! What a store and each of its logs are told: sizes, times and limits, already checked by the broker.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use crate::batch::TimestampType;
+use crate::commit_log::files::LogDir;
 
 /// What an acknowledgement stands for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -35,6 +36,8 @@ impl std::fmt::Display for StoreName {
 pub struct StoreOptions {
     /// The log directory; it exists.
     pub directory: PathBuf,
+    /// Where the shards have their commit logs and manifests of this log directory, if not in it; it exists.
+    pub commit_apart: Option<PathBuf>,
     pub name: StoreName,
     /// How many shards share the directory's partitions. A log written under another number must be drained first.
     pub shards: u16,
@@ -122,6 +125,16 @@ impl Default for CleanerOptions {
 }
 
 impl StoreOptions {
+    pub(crate) fn log_dir(&self) -> LogDir<'_> {
+        let path = self.directory.as_path();
+        LogDir { path, commit: self.commit_apart.as_deref().unwrap_or(path) }
+    }
+
+    /// Where this store's commit log and manifest are.
+    pub(crate) fn commit_directory(&self) -> &Path {
+        self.log_dir().of(self.name)
+    }
+
     /// Sizes for a store that may use `memory` bytes.
     #[must_use]
     pub fn new(
@@ -133,6 +146,7 @@ impl StoreOptions {
     ) -> Self {
         StoreOptions {
             directory,
+            commit_apart: None,
             name,
             shards,
             durability,

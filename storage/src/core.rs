@@ -15,7 +15,7 @@ use crate::error::Offline;
 use crate::event::Event;
 use crate::given_up::{GivenUp, Renaming};
 use crate::log::Log;
-use crate::runtime::{BLOCK_U64, Runtime};
+use crate::runtime::{BLOCK_U64, Runtime, is_full};
 use crate::segment::files::FileCache;
 use crate::units::{Offset, PartitionId};
 
@@ -61,6 +61,8 @@ pub(crate) struct Core<R: Runtime> {
     pub(crate) events: Events,
     pub(crate) counts: Counts,
     pub(crate) offline: RefCell<Option<Offline>>,
+    /// What failed first was an operation on the commit log or the manifest.
+    pub(crate) log_failed: Cell<bool>,
     pub(crate) on_advance: RefCell<Option<OnAdvance>>,
     pub(crate) on_offline: RefCell<Option<OnOffline>>,
     /// Logs that there were in this store.
@@ -164,6 +166,15 @@ impl<R: Runtime> Core<R> {
             Some(offline) => Err(offline.clone()),
             None => Ok(()),
         }
+    }
+
+    /// Passes on what came of an operation on the commit log or the manifest, and remembers that it failed: where these have a device of
+    /// their own, whatever has its commit log there fails with it.
+    pub(crate) fn of_log<T>(&self, done: std::io::Result<T>) -> std::io::Result<T> {
+        if done.as_ref().is_err_and(|error| !is_full(error)) {
+            self.log_failed.set(true);
+        }
+        done
     }
 
     /// A write or a sync failed: nothing is acknowledged any more, and everybody who waits is told.

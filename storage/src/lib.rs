@@ -10,7 +10,8 @@
 //! - the life of a batch: `log/append`, `commit_log`, `segment/drain`, `segment/finish`, `recycle`, `log/read`;
 //! - what ends: `retention`, `compaction`, `given_up`, `removal`, `memory`; what goes to another directory: [`moving`];
 //! - what is found damaged: `damage`;
-//! - what comes back: `manifest`, `recovery`, `strays`, `marker`; `reshard` and `adopt`, which go by a `plan`.
+//! - what comes back: `manifest`, `recovery`, `strays`, `marker`; `reshard` and `adopt`, which go by a `plan`, and
+//!   `apart`: commit logs on a device of their own.
 //!
 //! # Not obvious
 //! - A write with DSYNC makes its own bytes durable, not those before it, and no name. Hence three marks
@@ -31,6 +32,7 @@ pub mod runtime;
 pub mod units;
 
 mod adopt;
+mod apart;
 mod buffers;
 mod commit_log;
 mod compaction;
@@ -63,6 +65,8 @@ mod strays;
 mod tail;
 
 pub use adopt::{adopt, metadata_of_kafka};
+pub use apart::{COMMIT_NOTE, COMMIT_ROOT, CommitRoot, noted, settle};
+pub use commit_log::files::LogDir;
 pub use config::{CleanerOptions, Durability, LogConfig, ScrubOptions, StoreName, StoreOptions};
 pub use core::{Advance, OnAdvance, OnOffline};
 pub use damage::Mark;

@@ -11,9 +11,9 @@
 //! synced, the plan removed.
 
 use std::io;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
-use crate::commit_log::files::manifest_path;
+use crate::commit_log::files::LogDir;
 use crate::config::StoreName;
 use crate::error::OpenError;
 use crate::manifest::Manifest;
@@ -27,18 +27,21 @@ const CONTROLLER: u16 = u16::MAX;
 /// Writes the plan, durably, and carries it out. No store of the directory is open.
 pub(crate) async fn decide<R: Runtime>(
     runtime: &R,
-    directory: &Path,
+    directory: LogDir<'_>,
     plan: Vec<(StoreName, Manifest)>,
 ) -> Result<(), OpenError> {
-    let path = directory.join(PLAN);
+    let path = directory.path.join(PLAN);
     replace_file(runtime, &path, &encode(&plan)).await.map_err(OpenError::io(&path))?;
-    runtime.sync_directory(directory).await.map_err(OpenError::io(directory))?;
+    runtime.sync_directory(directory.path).await.map_err(OpenError::io(directory.path))?;
     carry_out(runtime, directory).await
 }
 
 /// Does what the plan says, if there is one. May be done again.
-pub(crate) async fn carry_out<R: Runtime>(runtime: &R, directory: &Path) -> Result<(), OpenError> {
-    let path = directory.join(PLAN);
+pub(crate) async fn carry_out<R: Runtime>(
+    runtime: &R,
+    directory: LogDir<'_>,
+) -> Result<(), OpenError> {
+    let path = directory.path.join(PLAN);
     let bytes = match read_file(runtime, &path).await {
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
         other => other.map_err(OpenError::io(&path))?,
@@ -46,22 +49,26 @@ pub(crate) async fn carry_out<R: Runtime>(runtime: &R, directory: &Path) -> Resu
     let damaged = || OpenError::Manifest { path: path.clone(), what: "the plan is damaged".into() };
     let plan = decode(&bytes).ok_or_else(damaged)?;
     for (store, manifest) in &plan {
-        let path = manifest_path(directory, *store);
+        let path = directory.manifest(*store);
         manifest.write(runtime, &path).await.map_err(OpenError::io(&path))?;
     }
     let shards = plan.iter().filter(|(store, _)| *store != StoreName::Controller).count();
     for path in retired(runtime, directory, shards).await? {
         runtime.unlink(&path).await.map_err(OpenError::io(&path))?;
     }
-    runtime.sync_directory(directory).await.map_err(OpenError::io(directory))?;
+    if directory.commit != directory.path {
+        let commit = directory.commit;
+        runtime.sync_directory(commit).await.map_err(OpenError::io(commit))?;
+    }
+    runtime.sync_directory(directory.path).await.map_err(OpenError::io(directory.path))?;
     runtime.unlink(&path).await.map_err(OpenError::io(&path))?;
-    runtime.sync_directory(directory).await.map_err(OpenError::io(directory))
+    runtime.sync_directory(directory.path).await.map_err(OpenError::io(directory.path))
 }
 
 /// Manifests, log files and spares of shards that are no more.
 async fn retired<R: Runtime>(
     runtime: &R,
-    directory: &Path,
+    LogDir { commit: directory, .. }: LogDir<'_>,
     shards: usize,
 ) -> Result<Vec<PathBuf>, OpenError> {
     let names = runtime.list(directory).await.map_err(OpenError::io(directory))?;

@@ -46,7 +46,7 @@ pub(crate) async fn run<R: Runtime>(core: Rc<Core<R>>) {
             return;
         }
         let done = if wants_more_files(&core) && core.runtime.monotonic() >= full_until {
-            match add_file(&core, true).await {
+            match core.of_log(add_file(&core, true).await) {
                 Err(error) if is_full(&error) => {
                     tracing::warn!(directory = %core.options.directory.display(), "no room for another commit log file");
                     full_until = core.runtime.monotonic() + FULL_LOG_PAUSE;
@@ -100,14 +100,15 @@ pub(crate) async fn add_file<R: Runtime>(core: &Core<R>, zero: bool) -> io::Resu
         files.next_number += 1;
         files.next_number - 1
     };
-    let path = core.options.directory.join(file_name(core.options.name, number));
+    let directory = core.options.commit_directory();
+    let path = directory.join(file_name(core.options.name, number));
     let file = core.runtime.open(&path, How::Create).await?;
     if let Err(error) = fill(core, &file, zero).await {
         core.runtime.unlink(&path).await?;
         return Err(error);
     }
     core.runtime.fdatasync(&file).await?;
-    core.runtime.sync_directory(&core.options.directory).await?;
+    core.runtime.sync_directory(directory).await?;
     let length = core.options.log_file_bytes;
     core.commit.borrow_mut().files.free.push_back(Rc::new(LogFile { number, file, length }));
     Ok(())
@@ -261,8 +262,8 @@ async fn write_manifest<R: Runtime>(core: &Rc<Core<R>>, clean: Option<Marker>) -
         // What was waited for may be there because nobody keeps it any more.
         return Ok(());
     }
-    let path = manifest_path(&core.options.directory, core.options.name);
-    manifest.write(&core.runtime, &path).await?;
+    let path = manifest_path(core.options.commit_directory(), core.options.name);
+    core.of_log(manifest.write(&core.runtime, &path).await)?;
     let other_sizes = release(core, &manifest);
     core.events.marks.notify();
     core.events.room.notify();
@@ -285,8 +286,8 @@ fn release<R: Runtime>(core: &Core<R>, manifest: &Manifest) -> Vec<u32> {
 /// Removes log files in which nothing is needed any more. They need not be gone durably.
 pub(crate) async fn unlink<R: Runtime>(core: &Core<R>, numbers: Vec<u32>) -> io::Result<()> {
     for number in numbers {
-        let path = core.options.directory.join(file_name(core.options.name, number));
-        or_gone(core.runtime.unlink(&path).await)?;
+        let path = core.options.commit_directory().join(file_name(core.options.name, number));
+        core.of_log(or_gone(core.runtime.unlink(&path).await))?;
     }
     Ok(())
 }
@@ -379,10 +380,14 @@ impl PartitionState {
 
 /// Everything that the state says is in files is on stable storage when this returns.
 async fn sync<R: Runtime>(core: &Core<R>, directories: Vec<std::path::PathBuf>) -> io::Result<()> {
-    let any = core.commit.borrow().files.all().next().cloned();
+    let any = match core.options.commit_apart {
+        // The log's own files are on another device.
+        Some(_) => Some(core.runtime.open(&core.options.directory, How::Read).await?),
+        None => core.commit.borrow().files.all().next().map(|any| any.file.clone()),
+    };
     if let Some(any) = any {
         // Its success proves nothing, and its error may be another program's: the next lines decide.
-        if let Err(error) = core.runtime.syncfs(&any.file).await {
+        if let Err(error) = core.runtime.syncfs(&any).await {
             tracing::warn!(%error, "syncfs");
         }
     }

@@ -40,6 +40,18 @@ pub(crate) fn later<R: Runtime>(
     }
 }
 
+/// Gives a file up at once: another name, which no file has had, and which says to every start that nobody needs it. To be removed
+/// [`later`]. `None` if it is gone already.
+pub(crate) async fn aside<R: Runtime>(runtime: &R, path: &Path) -> io::Result<Option<PathBuf>> {
+    let mut name = path.file_name().unwrap_or_default().to_owned();
+    name.push(format!(".{:016x}.deleted", runtime.random()));
+    let to = path.with_file_name(name);
+    match runtime.rename(path, &to).await {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+        other => other.map(|()| Some(to)),
+    }
+}
+
 /// Removes what is due, until nothing is left or the store closes. While it waits it does not keep a store that has ended, and the lock of
 /// its directory.
 async fn run<R: Runtime>(of: Weak<Core<R>>) {

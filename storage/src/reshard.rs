@@ -7,9 +7,8 @@
 //! After an unclean stop the logs hold what no segment has, in an order that only the old number can tell: then the start is refused.
 
 use std::collections::BTreeMap;
-use std::path::Path;
 
-use crate::commit_log::files::{manifest_path, number_of};
+use crate::commit_log::files::{LogDir, number_of};
 use crate::commit_log::group::GroupHeader;
 use crate::commit_log::{EntryId, GroupSequence, LogId};
 use crate::config::StoreName;
@@ -24,7 +23,7 @@ use crate::units::PartitionId;
 /// number then. To be called before any shard's store is opened.
 pub async fn reshard<R: Runtime>(
     runtime: &R,
-    directory: &Path,
+    directory: LogDir<'_>,
     shards: u16,
     owner: impl Fn(PartitionId) -> u16,
 ) -> Result<Option<u16>, OpenError> {
@@ -36,7 +35,14 @@ pub async fn reshard<R: Runtime>(
         return Ok(None);
     };
     let count = u16::try_from(count).unwrap_or(u16::MAX);
-    let marker = all_clean(runtime, directory, &old, count, shards).await?;
+    let marker = all_clean(runtime, directory, &old).await?;
+    let marker = marker.ok_or_else(|| {
+        OpenError::Shards(format!(
+            "{}: it was written with odradek.shards={count} and not stopped cleanly: start it once with odradek.shards={count}, stop it, \
+             and then start it with odradek.shards={shards}",
+            directory.path.display()
+        ))
+    })?;
     let dealt = deal_out(runtime, old, shards, &marker, owner);
     let named = (0..).map(StoreName::Shard).zip(dealt).collect();
     plan::decide(runtime, directory, named).await?;
@@ -46,12 +52,13 @@ pub async fn reshard<R: Runtime>(
 /// The manifests that are there, by shard.
 pub(crate) async fn manifests<R: Runtime>(
     runtime: &R,
-    directory: &Path,
+    directory: LogDir<'_>,
 ) -> Result<BTreeMap<u16, Manifest>, OpenError> {
-    let names = runtime.list(directory).await.map_err(OpenError::io(directory))?;
+    let commit = directory.commit;
+    let names = runtime.list(commit).await.map_err(OpenError::io(commit))?;
     let mut found = BTreeMap::new();
     for shard in names.iter().filter_map(|name| shard_of_manifest(name)) {
-        let path = manifest_path(directory, StoreName::Shard(shard));
+        let path = directory.manifest(StoreName::Shard(shard));
         let bytes = read_file(runtime, &path).await.map_err(OpenError::io(&path))?;
         let what =
             "the manifest is damaged; without it nothing says where the log begins".to_owned();
@@ -60,48 +67,41 @@ pub(crate) async fn manifests<R: Runtime>(
     Ok(found)
 }
 
-fn shard_of_manifest(name: &str) -> Option<u16> {
+pub(crate) fn shard_of_manifest(name: &str) -> Option<u16> {
     name.strip_prefix("odradek-")?.strip_suffix(".manifest")?.parse().ok()
 }
 
-/// All shards of the old number were stopped cleanly, under one marker, and none has served since.
-async fn all_clean<R: Runtime>(
+/// The marker under which all shards were stopped cleanly, if they were, and none has served since.
+pub(crate) async fn all_clean<R: Runtime>(
     runtime: &R,
-    directory: &Path,
+    directory: LogDir<'_>,
     old: &BTreeMap<u16, Manifest>,
-    count: u16,
-    shards: u16,
-) -> Result<Marker, OpenError> {
-    let unclean = || {
-        OpenError::Shards(format!(
-            "{}: it was written with odradek.shards={count} and not stopped cleanly: start it once with odradek.shards={count}, stop it, \
-             and then start it with odradek.shards={shards}",
-            directory.display()
-        ))
-    };
-    let complete = (0..count).eq(old.keys().copied())
-        && old.values().all(|manifest| manifest.shards == u32::from(count));
-    let first = old.values().next().and_then(|manifest| manifest.clean.clone());
-    let marker = first.filter(|_| complete).ok_or_else(unclean)?;
-    if !matches!(marker::find_in(runtime, directory, &marker).await?, MarkerFound::Ours) {
-        return Err(unclean());
+) -> Result<Option<Marker>, OpenError> {
+    let Some(first) = old.values().next() else { return Ok(None) };
+    let complete = old.len() == first.shards as usize
+        && old.keys().enumerate().all(|(number, shard)| number == usize::from(*shard))
+        && old.values().all(|manifest| manifest.shards == first.shards);
+    let Some(marker) = first.clean.clone().filter(|_| complete) else { return Ok(None) };
+    if !matches!(marker::find_in(runtime, directory.path, &marker).await?, MarkerFound::Ours) {
+        return Ok(None);
     }
     for (shard, manifest) in old {
         let same = manifest.clean.as_ref() == Some(&marker);
         if !same || served(runtime, directory, StoreName::Shard(*shard), manifest.id).await? {
-            return Err(unclean());
+            return Ok(None);
         }
     }
-    Ok(marker)
+    Ok(Some(marker))
 }
 
 /// Whether the log that the manifest names has begun: its first group is in the first block of a file.
 pub(crate) async fn served<R: Runtime>(
     runtime: &R,
-    directory: &Path,
+    directory: LogDir<'_>,
     store: StoreName,
     id: LogId,
 ) -> Result<bool, OpenError> {
+    let directory = directory.of(store);
     let names = runtime.list(directory).await.map_err(OpenError::io(directory))?;
     for name in names.iter().filter(|name| number_of(store, name).is_some()) {
         let path = directory.join(name);

@@ -254,6 +254,11 @@ impl<R: Runtime> Store<R> {
         }
     }
 
+    /// Whether an operation on the commit log or its manifest has failed.
+    pub fn commit_log_failed(&self) -> bool {
+        self.0.log_failed.get()
+    }
+
     /// Takes the store offline, as a failed write does: another store of the directory has met one.
     pub fn fail(&self, why: &str) {
         self.0.go_offline(why);
@@ -512,6 +517,7 @@ pub(crate) fn new_core<R: Runtime>(
         events: Events::default(),
         counts: Counts::default(),
         offline: RefCell::new(None),
+        log_failed: Cell::new(false),
         on_advance: RefCell::new(None),
         on_offline: RefCell::new(None),
         births: Cell::new(0),

@@ -33,6 +33,7 @@ pub struct Config {
 
     pub(super) log_dirs: Vec<PathBuf>,
     pub(super) metadata_directory: PathBuf,
+    pub(super) commit_log_dir: Option<PathBuf>,
     pub durability: Durability,
     /// Whether clients are asked for their metrics.
     pub client_telemetry: bool,
@@ -109,6 +110,11 @@ impl Config {
 
     pub fn shards(&self) -> u16 {
         self.shards
+    }
+
+    /// Where the commit logs of all log directories are, if not in them.
+    pub fn commit_log_dir(&self) -> Option<&Path> {
+        self.commit_log_dir.as_deref()
     }
 
     /// Where the metadata log is: one of `log_dirs`, or one of its own.

@@ -20,11 +20,19 @@ use super::topic::TopicConfig;
 
 /// All that is wrong is told, not only the first.
 pub(super) fn build(settings: Settings) -> Result<Config, Vec<Fault>> {
-    let mut faults: Vec<Fault> =
-        [roles, quorum, times, connections, directories, offsets_codec, session_timeouts]
-            .iter()
-            .filter_map(|check| check(&settings).err())
-            .collect();
+    let mut faults: Vec<Fault> = [
+        roles,
+        quorum,
+        times,
+        connections,
+        directories,
+        commit_log_directory,
+        offsets_codec,
+        session_timeouts,
+    ]
+    .iter()
+    .filter_map(|check| check(&settings).err())
+    .collect();
     let parts = (
         listeners(&settings),
         memory(&settings),
@@ -73,6 +81,7 @@ fn config(
         log_dirs: log_dirs(&settings),
         client_telemetry: settings.boolean("odradek.client.telemetry").unwrap_or(false),
         telemetry_bytes_max: number.int("telemetry.max.bytes"),
+        commit_log_dir: commit_log_dir(&settings),
         durability: match settings.string("odradek.durability").as_deref() {
             Some("written") => Durability::Written,
             _ => Durability::Sync,
@@ -235,6 +244,25 @@ fn metadata_directory(settings: &Settings) -> PathBuf {
     let named = settings.string("metadata.log.dir").filter(|text| !text.is_empty());
     let first = || log_dirs(settings).into_iter().next().unwrap_or_default();
     named.map_or_else(first, PathBuf::from)
+}
+
+fn commit_log_dir(settings: &Settings) -> Option<PathBuf> {
+    let named = settings.string("odradek.commit.log.dir").filter(|text| !text.is_empty());
+    named.map(PathBuf::from)
+}
+
+/// It is no log directory, and in none: Kafka would not start on a directory that holds one that it does not know.
+fn commit_log_directory(settings: &Settings) -> Result<(), Fault> {
+    let Some(commit) = commit_log_dir(settings) else { return Ok(()) };
+    let absolute = |path: &PathBuf| std::path::absolute(path).unwrap_or_else(|_| path.clone());
+    let mut all = log_dirs(settings).into_iter().chain([metadata_directory(settings)]);
+    match all.find(|directory| absolute(&commit).starts_with(absolute(directory))) {
+        Some(directory) => Err((
+            "odradek.commit.log.dir",
+            format!("{} is in log directory {}", commit.display(), directory.display()),
+        )),
+        None => Ok(()),
+    }
 }
 
 /// More are refused: an executor's ring holds the lock of each, and has 64 places.

@@ -1,13 +1,12 @@
 //! The configuration together with the metadata image: what is in force for a topic, in the terms of those who obey it.
 
-use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
 use net::connection::Limits;
 use storage::batch::{Rules, TimestampType};
 use storage::units::Timestamp;
-use storage::{CleanerOptions, LogConfig, ScrubOptions, StoreName, StoreOptions};
+use storage::{CleanerOptions, LogConfig, LogDir, ScrubOptions, StoreName, StoreOptions};
 
 use super::broker::Config;
 use super::topic::TopicConfig;
@@ -51,7 +50,7 @@ impl Config {
     /// How a shard's store is run. The controller's differs, and says so where it is opened.
     ///
     /// A shard has one for each of `log.dirs`; they share its memory, and what the cleaner may use, in equal parts.
-    pub fn store(&self, name: StoreName, directory: &Path) -> StoreOptions {
+    pub fn store(&self, name: StoreName, directory: LogDir<'_>) -> StoreOptions {
         let memory = self.shard_memory();
         let share = self.log_dirs().len().max(1);
         StoreOptions {
@@ -66,7 +65,8 @@ impl Config {
                 bytes_per_second: self.scrub.bytes_per_second / f64::from(self.shards),
                 ..self.scrub.clone()
             },
-            ..StoreOptions::new(directory.to_owned(), name, self.shards, self.durability, 0)
+            commit_apart: (directory.commit != directory.path).then(|| directory.commit.to_owned()),
+            ..StoreOptions::new(directory.path.to_owned(), name, self.shards, self.durability, 0)
         }
     }
 

@@ -21,7 +21,7 @@ use ring::Ring;
 use storage::runtime::Runtime;
 use storage::runtime::ring::RingRuntime;
 use storage::units::{PartitionId, TopicId};
-use storage::{CheckpointLine, Marker, OpenError, Store};
+use storage::{CheckpointLine, LogDir, Marker, OpenError, Store};
 use uuid::Uuid;
 
 use super::desk::{Desk, Followers};
@@ -193,20 +193,21 @@ impl Worker {
         let now = clock::wall();
         let site = site(&self.own);
         let runtime = self.runtime(&self.own.directories.metadata);
-        let log_directory = self.own.config.metadata_directory();
+        let log_directory = self.own.directories.metadata.whole();
+        self.settle_commit_logs(&runtime, &self.own.directories.metadata).await.map_err(text)?;
         if let Some((start, bytes)) =
             storage::metadata_of_kafka(&runtime, log_directory).await.map_err(text)?
         {
             // What is refused is left as it is.
-            let directory = MetadataDirectory::open(log_directory).map_err(text)?;
+            let directory = MetadataDirectory::open(log_directory.path).map_err(text)?;
             let log = KafkaLog::new(start, bytes);
             let image = Ledger::look(&log, &directory, &site).await.map_err(text)?;
             servable::check(&image, &site, &self.own.config)?;
             self.take_over(&runtime, log_directory).await.map_err(text)?;
         }
         self.prepare(&runtime, log_directory).await.map_err(text)?;
-        let (store, log) = open_store(runtime.clone(), &self.own.config).await?;
-        let directory = MetadataDirectory::open(log_directory).map_err(text)?;
+        let (store, log) = open_store(runtime.clone(), &self.own.config, log_directory).await?;
+        let directory = MetadataDirectory::open(log_directory.path).map_err(text)?;
         let log = StoreLog::new(runtime, log);
         let mut ledger = Ledger::open(log, directory, &site, now).await.map_err(text)?;
         tracing::info!(
@@ -291,12 +292,26 @@ impl Worker {
         let runtime = self.runtime(directory);
         let failed = |error: std::io::Error| (true, error.to_string());
         runtime.lock(&directory.path).await.map_err(failed)?;
-        self.take_over(&runtime, &directory.path)
-            .await
-            .map_err(|error| (is_io(&error), error.to_string()))?;
-        self.prepare(&runtime, &directory.path)
-            .await
-            .map_err(|error| (is_io(&error), error.to_string()))
+        let ready = async {
+            self.settle_commit_logs(&runtime, directory).await?;
+            self.take_over(&runtime, directory.whole()).await?;
+            self.prepare(&runtime, directory.whole()).await
+        };
+        ready.await.map_err(|error| (is_io(&error), error.to_string()))
+    }
+
+    /// The commit logs of the directory's shards are where the configuration wants them from here on.
+    async fn settle_commit_logs(
+        &self,
+        runtime: &RingRuntime,
+        directory: &LogDirectory,
+    ) -> Result<(), OpenError> {
+        let root = self.own.directories.commit.as_ref().map(|commit| &commit.root);
+        let wanted = root.filter(|_| directory.commit_apart.is_some());
+        let place = storage::settle(runtime, &directory.path, TopicId(directory.id), wanted);
+        let place = place.await?;
+        debug_assert_eq!(place, directory.whole().commit);
+        Ok(())
     }
 
     /// Says in the metadata where each partition is, before it is opened there.
@@ -366,19 +381,23 @@ impl Worker {
         Ok(())
     }
 
-    async fn take_over(&self, runtime: &RingRuntime, directory: &Path) -> Result<(), OpenError> {
+    async fn take_over(
+        &self,
+        runtime: &RingRuntime,
+        directory: LogDir<'_>,
+    ) -> Result<(), OpenError> {
         let shards = self.own.config.shards();
         let owner = |id| u16::try_from(shard_of(id, shards)).unwrap_or(0);
-        let holds_metadata = directory == self.own.config.metadata_directory();
+        let holds_metadata = directory.path == self.own.config.metadata_directory();
         let adopted = storage::adopt(runtime, directory, shards, owner, holds_metadata).await?;
         if let Some(partitions) = adopted {
-            tracing::info!(directory = %directory.display(), partitions, "what Kafka has written was taken over");
+            tracing::info!(directory = %directory.path.display(), partitions, "what Kafka has written was taken over");
         }
         Ok(())
     }
 
     /// What was decided of the directory is carried out, and it is made one of as many shards as there are now. No store of it is open yet.
-    async fn prepare(&self, runtime: &RingRuntime, directory: &Path) -> Result<(), OpenError> {
+    async fn prepare(&self, runtime: &RingRuntime, directory: LogDir<'_>) -> Result<(), OpenError> {
         let shards = self.own.config.shards();
         let owner = |id| u16::try_from(shard_of(id, shards)).unwrap_or(0);
         let old = storage::reshard(runtime, directory, shards, owner).await?;
@@ -465,10 +484,11 @@ impl Worker {
 async fn open_store(
     runtime: RingRuntime,
     config: &Config,
+    directory: LogDir<'_>,
 ) -> Result<(Store<RingRuntime>, storage::Log<RingRuntime>), String> {
     let log_config = store_log::log_config(config);
     let placed = vec![(store_log::ID, TOPIC.to_owned(), Arc::clone(&log_config))];
-    let opened = Store::open(runtime, store_log::options(config), placed).await;
+    let opened = Store::open(runtime, store_log::options(config, directory), placed).await;
     let (store, report) = opened.map_err(text)?;
     tracing::debug!(%report, "the metadata log's directory is open");
     let log = match store.log(store_log::ID) {

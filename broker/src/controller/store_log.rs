@@ -8,7 +8,8 @@ use storage::batch::{Batch, Checked};
 use storage::runtime::Runtime;
 use storage::units::{Epoch, Offset, PartitionId, TopicId};
 use storage::{
-    AppendError, CleanerOptions, Durability, Log, LogConfig, Slice, Stamp, StoreName, StoreOptions,
+    AppendError, CleanerOptions, Durability, Log, LogConfig, LogDir, Slice, Stamp, StoreName,
+    StoreOptions,
 };
 
 use super::refusal::Unwritten;
@@ -32,8 +33,9 @@ const ATTEMPTS: usize = 20;
 const PAUSE: Duration = Duration::from_millis(100);
 
 /// How the controller's store is run: durable, whatever the data is.
-pub fn options(config: &Config) -> StoreOptions {
-    let directory = config.metadata_directory().to_path_buf();
+pub fn options(config: &Config, directory: LogDir<'_>) -> StoreOptions {
+    let of_shards = config.store(StoreName::Controller, directory);
+    let directory = directory.path.to_owned();
     let memory = DIRTY_BYTES_MAX + CLEAN_BYTES_MAX;
     StoreOptions {
         dirty_bytes_max: DIRTY_BYTES_MAX,
@@ -43,7 +45,8 @@ pub fn options(config: &Config) -> StoreOptions {
         extent_bytes_min: usize::MAX,
         files_max: FILES_MAX,
         cleaner: CleanerOptions { enabled: false, ..CleanerOptions::default() },
-        scrub: config.store(StoreName::Controller, &directory).scrub,
+        commit_apart: of_shards.commit_apart,
+        scrub: of_shards.scrub,
         ..StoreOptions::new(directory, StoreName::Controller, SHARDS, Durability::Sync, memory)
     }
 }

@@ -1,4 +1,5 @@
-//! The log directory's identity: `meta.properties`, written on the first start, compared on every later one.
+//! A directory's identity, written on the first start, compared on every later one: `meta.properties` of a log directory, a file of the
+//! same form of the directory for commit logs.
 //!
 //! `create` comes before the directory is locked, `identify` after, so that two processes cannot both format it. The file is complete or
 //! not there: it is written beside its name, synced, renamed, and the directory is synced, before anything else is put into it.
@@ -11,8 +12,43 @@ use storage::checkpoint::{CheckpointError, MetaProperties};
 use storage::units::TopicId;
 use uuid::Uuid;
 
-const NAME: &str = "meta.properties";
-const PART: &str = "meta.properties.part";
+/// What a directory is for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Use {
+    Log,
+    /// `odradek.commit.log.dir`
+    CommitLogs,
+}
+
+impl Use {
+    /// The file that says whose it is.
+    fn file(self) -> &'static str {
+        match self {
+            Use::Log => "meta.properties",
+            Use::CommitLogs => storage::COMMIT_ROOT,
+        }
+    }
+
+    fn part(self) -> String {
+        format!("{}.part", self.file())
+    }
+
+    fn key(self) -> &'static str {
+        match self {
+            Use::Log => "log.dirs",
+            Use::CommitLogs => "odradek.commit.log.dir",
+        }
+    }
+}
+
+impl std::fmt::Display for Use {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(match self {
+            Use::Log => "log directory",
+            Use::CommitLogs => "commit log directory",
+        })
+    }
+}
 
 /// Whose directory it is.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -27,19 +63,31 @@ pub struct Identity {
 /// Why a directory cannot be used, and what to do.
 #[derive(Debug, thiserror::Error)]
 pub enum DirectoryError {
-    #[error("log directory {}: {source}. log.dirs names the directory; it must be writable by this user", path.display())]
-    Io { path: PathBuf, source: io::Error },
+    #[error("{what} {}: {source}. {} names the directory; it must be writable by this user", path.display(), what.key())]
+    Io { what: Use, path: PathBuf, source: io::Error },
     #[error(
-        "log directory {} belongs to node {found}, but this is node {expected}: set node.id={found}, or name another directory in log.dirs",
-        path.display()
+        "{what} {} belongs to node {found}, but this is node {expected}: set node.id={found}, or name another directory in {}",
+        path.display(), what.key()
     )]
-    OtherNode { path: PathBuf, found: i32, expected: i32 },
+    OtherNode { what: Use, path: PathBuf, found: i32, expected: i32 },
     #[error(
         "log directory {} belongs to cluster {found}, but odradek.cluster.id={expected}: leave odradek.cluster.id out, or name another \
          directory in log.dirs",
         path.display()
     )]
     OtherCluster { path: PathBuf, found: String, expected: String },
+    #[error(
+        "commit log directory {} belongs to cluster {found}, but the log directories to {expected}: name another directory in \
+         odradek.commit.log.dir",
+        path.display()
+    )]
+    CommitLogsOfOther { path: PathBuf, found: String, expected: String },
+    #[error(
+        "{} is nobody's yet, but log directory {} has its commit log there: mount it if its file system is not mounted, or name in \
+         odradek.commit.log.dir where it is now",
+        root.display(), directory.display()
+    )]
+    CommitLogsUnmounted { root: PathBuf, directory: PathBuf },
     #[error(
         "log directory {} belongs to cluster {found}, but the metadata's directory {} to {expected}: name the directories of one cluster in \
          log.dirs and metadata.log.dir",
@@ -65,19 +113,18 @@ pub enum DirectoryError {
         path.display()
     )]
     Unmounted { path: PathBuf, missing: TopicId, cluster_id: String },
-    #[error("{}: {error}. Restore the file from a copy: it says whose data this is", path.join(NAME).display())]
-    Unreadable { path: PathBuf, error: CheckpointError },
+    #[error("{}: {error}. Restore the file from a copy: it says whose data this is", path.join(what.file()).display())]
+    Unreadable { what: Use, path: PathBuf, error: CheckpointError },
     #[error(
-        "log directory {} is not empty ({entry} is in it), but has no meta.properties: name an empty directory in log.dirs, or restore that \
-         file from a copy",
-        path.display()
+        "{what} {} is not empty ({entry} is in it), but has no {}: name an empty directory in {}, or restore that file from a copy",
+        path.display(), what.file(), what.key()
     )]
-    NotOurs { path: PathBuf, entry: String },
+    NotOurs { what: Use, path: PathBuf, entry: String },
 }
 
 /// Makes the directory if it is not there. Its name is durable when this returns.
-pub fn create(path: &Path) -> Result<(), DirectoryError> {
-    let io = |source| DirectoryError::Io { path: path.to_owned(), source };
+pub fn create(what: Use, path: &Path) -> Result<(), DirectoryError> {
+    let io = |source| DirectoryError::Io { what, path: path.to_owned(), source };
     if path.is_dir() {
         return Ok(());
     }
@@ -92,60 +139,67 @@ pub fn create(path: &Path) -> Result<(), DirectoryError> {
 }
 
 /// Whether the directory is somebody's.
-pub fn is_formatted(path: &Path) -> bool {
-    path.join(NAME).exists()
+pub fn is_formatted(what: Use, path: &Path) -> bool {
+    path.join(what.file()).exists()
 }
 
 /// Reads whose directory it is, or makes it this node's if it is new. The caller holds the directory's lock.
 pub fn identify(
+    what: Use,
     path: &Path,
     node_id: i32,
     cluster_id: Option<&str>,
 ) -> Result<Identity, DirectoryError> {
-    let io = |source| DirectoryError::Io { path: path.to_owned(), source };
-    match fs::read(path.join(NAME)) {
+    let io = |source| DirectoryError::Io { what, path: path.to_owned(), source };
+    match fs::read(path.join(what.file())) {
         Ok(text) => {
-            let unreadable = |error| DirectoryError::Unreadable { path: path.to_owned(), error };
+            let unreadable =
+                |error| DirectoryError::Unreadable { what, path: path.to_owned(), error };
             let found = MetaProperties::parse(&text).map_err(unreadable)?;
-            compare(path, found, node_id, cluster_id)
+            compare(what, path, found, node_id, cluster_id)
         }
         Err(error) if error.kind() == io::ErrorKind::NotFound => {
-            if let Some(entry) = foreign_entry(path).map_err(io)? {
-                return Err(DirectoryError::NotOurs { path: path.to_owned(), entry });
+            if let Some(entry) = foreign_entry(what, path).map_err(io)? {
+                return Err(DirectoryError::NotOurs { what, path: path.to_owned(), entry });
             }
             let cluster_id = cluster_id.map_or_else(|| new_id().to_string(), str::to_owned);
-            write(path, cluster_id, node_id, new_id(), true).map_err(io)
+            write(what, path, cluster_id, node_id, new_id(), true).map_err(io)
         }
         Err(error) => Err(io(error)),
     }
 }
 
 fn compare(
+    what: Use,
     path: &Path,
     found: MetaProperties,
     node_id: i32,
     cluster_id: Option<&str>,
 ) -> Result<Identity, DirectoryError> {
     if found.node_id != node_id {
-        let path = path.to_owned();
-        return Err(DirectoryError::OtherNode { path, found: found.node_id, expected: node_id });
+        let (path, found) = (path.to_owned(), found.node_id);
+        return Err(DirectoryError::OtherNode { what, path, found, expected: node_id });
     }
     if let Some(expected) = cluster_id.filter(|expected| **expected != found.cluster_id) {
-        let (path, expected) = (path.to_owned(), expected.to_owned());
-        return Err(DirectoryError::OtherCluster { path, found: found.cluster_id, expected });
+        let (path, found, expected) = (path.to_owned(), found.cluster_id, expected.to_owned());
+        return Err(match what {
+            Use::Log => DirectoryError::OtherCluster { path, found, expected },
+            Use::CommitLogs => DirectoryError::CommitLogsOfOther { path, found, expected },
+        });
     }
     match found.directory_id {
         Some(TopicId(id)) => {
             Ok(Identity { cluster_id: found.cluster_id, directory_id: id, formatted: false })
         }
         None => {
-            let written = write(path, found.cluster_id, node_id, new_id(), false);
-            written.map_err(|source| DirectoryError::Io { path: path.to_owned(), source })
+            let written = write(what, path, found.cluster_id, node_id, new_id(), false);
+            written.map_err(|source| DirectoryError::Io { what, path: path.to_owned(), source })
         }
     }
 }
 
 fn write(
+    what: Use,
     path: &Path,
     cluster_id: String,
     node_id: i32,
@@ -153,10 +207,11 @@ fn write(
     formatted: bool,
 ) -> io::Result<Identity> {
     let properties = MetaProperties { cluster_id, node_id, directory_id: Some(directory_id) };
-    let mut file = File::create(path.join(PART))?;
+    let part = path.join(what.part());
+    let mut file = File::create(&part)?;
     file.write_all(properties.print().as_bytes())?;
     file.sync_all()?;
-    fs::rename(path.join(PART), path.join(NAME))?;
+    fs::rename(&part, path.join(what.file()))?;
     sync(path)?;
     Ok(Identity { cluster_id: properties.cluster_id, directory_id: directory_id.0, formatted })
 }
@@ -177,10 +232,10 @@ fn new_id() -> TopicId {
 }
 
 /// Anything that is not what a fresh file system, our lock or an interrupted first start leaves.
-fn foreign_entry(path: &Path) -> io::Result<Option<String>> {
+fn foreign_entry(what: Use, path: &Path) -> io::Result<Option<String>> {
     for entry in fs::read_dir(path)? {
         let name = entry?.file_name().to_string_lossy().into_owned();
-        if !matches!(name.as_str(), "lost+found" | ".lock" | PART) {
+        if !matches!(name.as_str(), "lost+found" | ".lock") && name != what.part() {
             return Ok(Some(name));
         }
     }

@@ -27,6 +27,6 @@ pub fn prepare(config: &Config) -> Result<(), PreflightError> {
     let limits = Limits::raise();
     limits.check(config.shards())?;
     kernel::check()?;
-    directory::create(config.metadata_directory())?;
+    directory::create(directory::Use::Log, config.metadata_directory())?;
     Ok(())
 }

@@ -242,6 +242,89 @@ fn the_metadata_may_have_a_directory_of_its_own() {
     }
 }
 
+/// The shards that have a manifest here.
+fn manifests(directory: &Path) -> usize {
+    let entries = fs::read_dir(directory).into_iter().flatten();
+    let names = entries.map(|entry| entry.unwrap().file_name().into_string().unwrap());
+    let of_shards =
+        names.filter(|name| name.ends_with(".manifest") && !name.contains("controller"));
+    of_shards.count()
+}
+
+#[test]
+fn commit_logs_go_to_a_device_of_their_own_and_back() {
+    let directories = Directories::new(&["a", "b"]);
+    let path = |name: &str| directories.path(name).display().to_string();
+    let (setting, more) = (directories.setting(), "x".repeat(300_000));
+    let ids = || ["a", "b"].map(|name| id_of(&directories.path(name)));
+    let mut id = None;
+    let mut expected = 0;
+    let wanted = [None, Some("log"), Some("log"), Some("other"), None, Some("log")];
+    for (commit, shards) in wanted.into_iter().zip([2, 2, 1, 2, 2, 1]) {
+        let commit_setting = commit.map(path).unwrap_or_default();
+        let settings = [("log.dirs", &*setting), ("odradek.commit.log.dir", &*commit_setting)];
+        let mut node = TestNode::start(shards, &settings);
+        let mut client = node.connect();
+        let id = *id.get_or_insert_with(|| client.create("t", 4, &[]));
+        for partition in 0..4 {
+            let (error, found, end) = client.fetch(id, partition, i64::max(expected - 2, 0), 0);
+            assert_eq!((error, end), (ErrorCode::NONE, expected), "in {commit:?}");
+            assert_eq!(found.len(), if expected > 0 { 2 } else { 0 });
+            for batch in [batch(&["x"]), batch(&[&more])] {
+                let produced = client.produce("t", partition, -1, batch);
+                assert_eq!(produced.error_code, ErrorCode::NONE);
+            }
+        }
+        expected += 2;
+        drop(client);
+        node.stop();
+        // They are in one place, of the number of shards that there are now, and the controller's stays with the metadata.
+        for (name, id) in ["a", "b"].into_iter().zip(ids()) {
+            for (root, place) in [None, Some("log"), Some("other")].into_iter().map(|root| {
+                let apart = root.map(|root| directories.path(root).join(&id));
+                (root, apart.unwrap_or_else(|| directories.path(name)))
+            }) {
+                let there = if root == commit { shards } else { 0 };
+                assert_eq!(manifests(&place), there, "of {name} in {}", place.display());
+            }
+            let said = broker::inspect::report(&directories.path(name)).unwrap();
+            assert_eq!(said.contains("commit logs in"), commit.is_some(), "{said}");
+            assert!(said.contains("shard 0 of"), "{said}");
+        }
+        assert!(directories.path("a").join("odradek-controller.manifest").exists());
+    }
+    let refusal = |commit: &str| {
+        let settings = [("log.dirs", &*setting), ("odradek.commit.log.dir", commit)];
+        TestNode::try_start(1, &settings).err().unwrap()
+    };
+    // It is not mounted, or what is there is another's.
+    fs::rename(directories.path("log"), directories.path("away")).unwrap();
+    let error = refusal(&path("log"));
+    assert!(error.contains("has its commit log there: mount it"), "{error}");
+    assert!(!directories.path("log").exists());
+    for other in [path("other"), String::new()] {
+        let error = refusal(&other);
+        assert!(error.contains("and that is not there: mount it"), "{error}");
+    }
+    let error = broker::inspect::report(&directories.path("b")).unwrap_err();
+    assert!(error.contains("and that is not there"), "{error}");
+    // Wherever it is mounted, it is known by its id.
+    let settings = [("log.dirs", &*setting), ("odradek.commit.log.dir", &*path("away"))];
+    let mut node = TestNode::start(1, &settings);
+    assert_eq!(node.connect().fetch(id.unwrap(), 3, expected - 1, 0).2, expected);
+    node.stop();
+    let stranger = Directories::new(&["c"]);
+    let other_node =
+        [("log.dirs", &*stranger.setting()), ("odradek.commit.log.dir", &*path("away"))];
+    let error = TestNode::try_start(1, &other_node).err().unwrap();
+    assert!(error.contains("but the log directories to"), "{error}");
+    let inside = directories.path("a").join("log").display().to_string();
+    let settings = [("log.dirs", setting.clone()), ("odradek.commit.log.dir", inside)];
+    let overrides = settings.map(|(key, value)| (key.to_owned(), value)).to_vec();
+    let refused = broker::config::load(&broker::config::Invocation { file: None, overrides });
+    assert!(refused.err().unwrap().to_string().contains("is in log directory"));
+}
+
 /// Asks that partition 0 moves.
 fn move_to(client: &mut Client, topic: &'static str, path: &str) -> ErrorCode {
     let topics = vec![AlterReplicaLogDirTopic { name: topic.into(), partitions: vec![0] }];

@@ -10,6 +10,10 @@
 //! - manifests that are all clean, under another marker, with logs that say nothing but that a start began: Kafka ran on it after our
 //!   clean stop, or after a take-over that came to nothing.
 //!
+//! A move to another of `log.dirs` that Kafka has not ended has left a future log, in a directory named `-future`. It is taken over, too, as
+//! ours would be ([`crate::moving`]): as in Kafka the move goes on, or, where the metadata says that the partition is there by now, the
+//! directory gets the partition's name. It may have less than it should: then the move begins anew.
+//!
 //! Without its marker Kafka was killed, or runs: the directory is refused where it always was, when a store is opened.
 //!
 //! Read in this order: this file, [`partition`] (what a partition's files say of it), [`segment`] (what a segment's do).
@@ -28,13 +32,15 @@ use futures::{StreamExt, stream};
 
 use crate::checkpoint::{OffsetCheckpoint, PartitionMetadata};
 use crate::commit_log::EntryId;
-use crate::commit_log::files::{manifest_path, number_of};
+use crate::commit_log::files::{LogDir, number_of};
 use crate::commit_log::scan::Scan;
 use crate::config::StoreName;
 use crate::error::OpenError;
 use crate::manifest::{Manifest, Marker, PartitionState};
 use crate::marker::{self, MARKER_FILE, MarkerFound};
+use crate::moving::partition_of;
 use crate::plan::{self, PLAN};
+use crate::recovery::resume::topic_of;
 use crate::reshard::{fresh, manifests, served};
 use crate::runtime::{Runtime, read_file};
 use crate::segment::files::{Kind, file_name};
@@ -49,7 +55,7 @@ const CONTROLLER_SHARDS: u16 = 1;
 /// it has, the metadata log's not counted. To be called before any store is opened, and before [`crate::reshard`].
 pub async fn adopt<R: Runtime>(
     runtime: &R,
-    directory: &Path,
+    directory: LogDir<'_>,
     shards: u16,
     owner: impl Fn(PartitionId) -> u16,
     holds_metadata: bool,
@@ -57,24 +63,25 @@ pub async fn adopt<R: Runtime>(
     plan::carry_out(runtime, directory).await?;
     let Some(directories) = kafkas(runtime, directory).await? else { return Ok(None) };
     if holds_metadata {
-        has_metadata(directory, &directories)?;
+        has_metadata(directory.path, &directories)?;
     } else if directories.iter().any(|found| found.topic == TOPIC) {
         return Err(OpenError::Foreign(format!(
             "{}: {METADATA} is in it, but metadata.log.dir (or the first of log.dirs) names another directory: name this one there",
-            directory.display()
+            directory.path.display()
         )));
     }
-    let Some(marker) = read_marker(runtime, directory).await? else { return Ok(None) };
+    let Some(marker) = read_marker(runtime, directory.path).await? else { return Ok(None) };
     let old = all_manifests(runtime, directory).await?;
-    let starts = log_starts(runtime, directory).await?;
+    let starts = log_starts(runtime, directory.path).await?;
     let names = (0..shards).map(StoreName::Shard).map(|name| (name, shards));
     let mut new: BTreeMap<StoreName, Manifest> = names
         .chain(holds_metadata.then_some((StoreName::Controller, CONTROLLER_SHARDS)))
         .map(|(name, shards)| (name, fresh(runtime, old.get(&name), shards, &marker)))
         .collect();
-    let count = directories.iter().filter(|found| found.topic != TOPIC).count();
+    let count =
+        directories.iter().filter(|found| found.topic != TOPIC && !found.is_future()).count();
     let mut states = stream::iter(directories)
-        .map(|found| state(runtime, directory, found, &starts))
+        .map(|found| state(runtime, directory.path, found, &starts))
         .buffered(AT_ONCE);
     while let Some(found) = states.next().await {
         let mut found = found?;
@@ -94,20 +101,20 @@ pub async fn adopt<R: Runtime>(
 /// The partitions' directories, if the directory is Kafka's to take over.
 pub(crate) async fn kafkas<R: Runtime>(
     runtime: &R,
-    directory: &Path,
+    directory: LogDir<'_>,
 ) -> Result<Option<Vec<Found>>, OpenError> {
     // The usual start of ours ends here: the metadata's manifest names the marker that is there, or the stop was not clean.
     if let Some(manifest) = controllers(runtime, directory).await? {
         let Some(marker) = &manifest.clean else { return Ok(None) };
-        if matches!(marker::find_in(runtime, directory, marker).await?, MarkerFound::Ours) {
+        if matches!(marker::find_in(runtime, directory.path, marker).await?, MarkerFound::Ours) {
             return Ok(None);
         }
     }
-    let is_marked = read_marker(runtime, directory).await?.is_some();
+    let is_marked = read_marker(runtime, directory.path).await?.is_some();
     if !is_marked || !is_left_by_kafka(runtime, directory).await? {
         return Ok(None);
     }
-    let found = partitions(runtime, directory).await?;
+    let found = partitions(runtime, directory.path).await?;
     Ok(Some(found).filter(|found| !found.is_empty()))
 }
 
@@ -126,7 +133,7 @@ pub(crate) fn has_metadata(directory: &Path, found: &[Found]) -> Result<(), Open
 
 async fn all_manifests<R: Runtime>(
     runtime: &R,
-    directory: &Path,
+    directory: LogDir<'_>,
 ) -> Result<BTreeMap<StoreName, Manifest>, OpenError> {
     let shards = manifests(runtime, directory).await?.into_iter();
     let mut all: BTreeMap<StoreName, Manifest> =
@@ -143,8 +150,10 @@ async fn state<R: Runtime>(
     found: Found,
     starts: &OffsetCheckpoint,
 ) -> Result<PartitionState, OpenError> {
+    let is_future = found.is_future();
     let Found { name, id, topic } = found;
-    let start = starts.offsets.get(&(topic.clone(), id.partition)).copied();
+    // The checkpoint speaks of the log that is served.
+    let start = starts.offsets.get(&(topic.clone(), id.partition)).filter(|_| !is_future).copied();
     partition::state(runtime, &directory.join(name), (id, topic), start).await
 }
 
@@ -159,6 +168,12 @@ pub(crate) struct Found {
     pub(crate) name: String,
     pub(crate) id: PartitionId,
     topic: String,
+}
+
+impl Found {
+    fn is_future(&self) -> bool {
+        partition_of(&self.name).is_some()
+    }
 }
 
 async fn read_marker<R: Runtime>(
@@ -176,9 +191,9 @@ async fn read_marker<R: Runtime>(
 
 pub(crate) async fn controllers<R: Runtime>(
     runtime: &R,
-    directory: &Path,
+    directory: LogDir<'_>,
 ) -> Result<Option<Manifest>, OpenError> {
-    let path = manifest_path(directory, StoreName::Controller);
+    let path = directory.manifest(StoreName::Controller);
     match read_file(runtime, &path).await {
         Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
         // One that is damaged is the store's to refuse.
@@ -187,11 +202,14 @@ pub(crate) async fn controllers<R: Runtime>(
 }
 
 /// Whether what is in the files is Kafka's word, and no manifest's.
-async fn is_left_by_kafka<R: Runtime>(runtime: &R, directory: &Path) -> Result<bool, OpenError> {
+async fn is_left_by_kafka<R: Runtime>(
+    runtime: &R,
+    directory: LogDir<'_>,
+) -> Result<bool, OpenError> {
     for (store, manifest) in &all_manifests(runtime, directory).await? {
         let Some(marker) = &manifest.clean else { return Ok(false) };
         let other =
-            matches!(marker::find_in(runtime, directory, marker).await?, MarkerFound::Another);
+            matches!(marker::find_in(runtime, directory.path, marker).await?, MarkerFound::Another);
         if !other || went_on(runtime, directory, *store, manifest).await? {
             return Ok(false);
         }
@@ -202,13 +220,14 @@ async fn is_left_by_kafka<R: Runtime>(runtime: &R, directory: &Path) -> Result<b
 /// Whether the store's log holds anything that may have been acknowledged: a start that came to nothing leaves none.
 async fn went_on<R: Runtime>(
     runtime: &R,
-    directory: &Path,
+    directory: LogDir<'_>,
     store: StoreName,
     manifest: &Manifest,
 ) -> Result<bool, OpenError> {
     if !served(runtime, directory, store, manifest.id).await? {
         return Ok(false);
     }
+    let directory = directory.of(store);
     let mut scan = Scan::new(manifest.id, manifest.first);
     let names = runtime.list(directory).await.map_err(OpenError::io(directory))?;
     for name in names.iter().filter(|name| number_of(store, name).is_some()) {
@@ -223,15 +242,15 @@ async fn went_on<R: Runtime>(
 /// The metadata log of a directory that is Kafka's to take over, to be looked at before: its start, and all its batches.
 pub async fn metadata_of_kafka<R: Runtime>(
     runtime: &R,
-    directory: &Path,
+    directory: LogDir<'_>,
 ) -> Result<Option<(Offset, Bytes)>, OpenError> {
-    let names = runtime.list(directory).await.map_err(OpenError::io(directory))?;
+    let names = runtime.list(directory.path).await.map_err(OpenError::io(directory.path))?;
     if names.iter().any(|name| name == PLAN) {
         return Ok(None);
     }
     let Some(found) = kafkas(runtime, directory).await? else { return Ok(None) };
-    has_metadata(directory, &found)?;
-    let path = directory.join(METADATA);
+    has_metadata(directory.path, &found)?;
+    let path = directory.path.join(METADATA);
     let names = runtime.list(&path).await.map_err(OpenError::io(&path))?;
     let bases = partition::bases(&names);
     let mut bytes = BytesMut::new();
@@ -242,12 +261,12 @@ pub async fn metadata_of_kafka<R: Runtime>(
     Ok(Some((bases.first().copied().unwrap_or_default(), bytes.freeze())))
 }
 
-/// The directories that hold a partition, in the order of their names.
+/// The directories that hold a partition, or its future log, in the order of their names.
 async fn partitions<R: Runtime>(runtime: &R, directory: &Path) -> Result<Vec<Found>, OpenError> {
     let mut names = runtime.list(directory).await.map_err(OpenError::io(directory))?;
-    names.retain(|name| is_partition(name));
+    names.retain(|name| is_partition(partition_of(name).unwrap_or(name)));
     names.sort_unstable();
-    let mut found = Vec::with_capacity(names.len());
+    let mut found: Vec<Found> = Vec::with_capacity(names.len());
     for name in names {
         let path = directory.join(&name);
         if !runtime.stat(&path).await.map_err(OpenError::io(&path))?.is_directory {
@@ -257,16 +276,21 @@ async fn partitions<R: Runtime>(runtime: &R, directory: &Path) -> Result<Vec<Fou
         if !held.iter().any(|name| is_segment(name)) {
             continue;
         }
+        let future = partition_of(&name);
+        if future.is_some() && topic_of(runtime, &path).await.is_none() {
+            // The move had hardly begun. The start removes it.
+            continue;
+        }
         let topic = topic_id(runtime, &path, &name).await?;
-        let (of, number) = name.rsplit_once('-').expect("it is a partition's name");
+        let partition = future.unwrap_or(&name);
+        let (of, number) = partition.rsplit_once('-').expect("it is a partition's name");
         let partition = number.parse().map_err(|_| {
             OpenError::Foreign(format!("{}: no partition has this number", path.display()))
         })?;
-        found.push(Found {
-            id: PartitionId { topic, partition },
-            topic: of.to_owned(),
-            name: name.clone(),
-        });
+        let id = PartitionId { topic, partition };
+        if future.is_none() || found.iter().all(|found| found.id != id) {
+            found.push(Found { id, topic: of.to_owned(), name: name.clone() });
+        }
     }
     Ok(found)
 }

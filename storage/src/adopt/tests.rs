@@ -1,6 +1,7 @@
 //! Directories as Kafka leaves them, taken over on the simulated machine, with crashes, and with files missing or damaged.
 
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::time::Duration;
 
 use rand::rngs::SmallRng;
@@ -9,13 +10,16 @@ use uuid::Uuid;
 
 use super::*;
 use crate::batch::{BatchBuilder, HEADER_BYTES};
-use crate::config::LogConfig;
+use crate::commit_log::files::manifest_path;
+use crate::config::{Durability, LogConfig, StoreOptions};
 use crate::epochs::EpochStart;
 use crate::manifest::{PartitionState, SegmentState};
 use crate::producer::ProducerStates;
 use crate::runtime::simulated::{Disk, Simulated};
 use crate::segment::Segment;
 use crate::segment::files::{Kind, file_name};
+use crate::simulation::life::options;
+use crate::store::Store;
 use crate::units::{Epoch, ProducerEpoch, ProducerId, Sequence, Timestamp};
 
 const DIRECTORY: &str = "/d";
@@ -36,7 +40,19 @@ fn owner(id: PartitionId) -> u16 {
 /// The files of a partition with several segments, as Kafka leaves them after a clean stop.
 fn write_partition(disk: &Disk, random: &mut SmallRng, number: i32) -> Written {
     let id = PartitionId { topic: TopicId(Uuid::from_u128(77)), partition: number };
-    let path = Path::new(DIRECTORY).join(format!("t-{number}"));
+    // Or its move to this directory was not ended.
+    let is_future = random.random_ratio(1, 4);
+    let suffix = if is_future { ".0123456789abcdef0123456789abcdef-future" } else { "" };
+    write_partition_in(disk, random, id, format!("t-{number}{suffix}"))
+}
+
+fn write_partition_in(
+    disk: &Disk,
+    random: &mut SmallRng,
+    id: PartitionId,
+    name: String,
+) -> Written {
+    let path = Path::new(DIRECTORY).join(name);
     disk.make_directory(&path);
     let put = |name: &str, content: &[u8]| disk.put(&path.join(name), content).unwrap();
     put("partition.metadata", format!("version: 0\ntopic_id: {}", id.topic).as_bytes());
@@ -122,7 +138,7 @@ fn mark(disk: &Disk) {
 async fn take(runtime: Simulated) -> Result<Option<usize>, OpenError> {
     let directory = Path::new(DIRECTORY);
     runtime.lock(directory).await.unwrap();
-    adopt(&runtime, directory, SHARDS, owner, true).await
+    adopt(&runtime, LogDir::whole(directory), SHARDS, owner, true).await
 }
 
 fn run(disk: &Disk, seed: u64) -> Result<Option<usize>, OpenError> {
@@ -181,7 +197,9 @@ fn what_kafka_wrote_is_found_out_whatever_crashes() {
         disk.remove(&Path::new(DIRECTORY).join(MARKER_FILE)).unwrap();
         assert_eq!(run(&disk, seed).unwrap(), None, "seed {seed}: it runs");
         mark(&disk);
-        assert_eq!(run(&disk, seed).unwrap(), Some(written.len()), "seed {seed}");
+        let is_future = |written: &&Written| written.path.to_string_lossy().ends_with("-future");
+        let count = written.len() - written.iter().filter(is_future).count();
+        assert_eq!(run(&disk, seed).unwrap(), Some(count), "seed {seed}");
         check(&disk, &written, seed);
     }
     assert!(crashed > 300, "crashes in the middle: {crashed}");
@@ -262,4 +280,42 @@ fn what_is_not_kafkas_is_not_touched() {
     let error = run(&disk, 4).unwrap_err().to_string();
     assert!(error.contains("there is no __cluster_metadata-0"), "{error}");
     assert_eq!(disk.names(Path::new(DIRECTORY)), names);
+}
+
+/// A move that Kafka has not ended: it goes on, or, where the metadata has the partition here by now, the directory gets its name.
+#[test]
+fn a_future_log_of_kafkas_is_one_of_ours() {
+    let id = PartitionId { topic: TopicId(Uuid::from_u128(77)), partition: 1 };
+    let future = "t-1.0123456789abcdef0123456789abcdef-future";
+    for is_here in [false, true] {
+        let disk = Disk::new();
+        disk.make_directory(Path::new(DIRECTORY));
+        let mut random = SmallRng::seed_from_u64(3);
+        let written = write_partition_in(&disk, &mut random, id, future.to_owned());
+        mark(&disk);
+        let life = Simulated::new(1, disk.clone(), Duration::ZERO);
+        let end = written.expected.end;
+        life.run(STEPS, opened(life.clone(), id, is_here, end)).unwrap();
+        let name = if is_here { "t-1" } else { future };
+        assert!(disk.names(Path::new(DIRECTORY)).contains(&name.to_owned()));
+    }
+}
+
+async fn opened(runtime: Simulated, id: PartitionId, is_here: bool, end: Offset) {
+    let directory = Path::new(DIRECTORY);
+    let whole = LogDir::whole(directory);
+    assert_eq!(adopt(&runtime, whole, SHARDS, owner, false).await.unwrap(), Some(0));
+    let options = StoreOptions {
+        directory: directory.to_owned(),
+        name: StoreName::Shard(owner(id)),
+        shards: SHARDS,
+        ..options(0, Durability::Sync)
+    };
+    let all = vec![(id, "t".to_owned(), Arc::new(LogConfig::default()))];
+    let (placed, elsewhere) = if is_here { (all, Vec::new()) } else { (Vec::new(), all) };
+    let opened = Store::open_among(runtime, options, placed, elsewhere).await;
+    let (store, report) = opened.unwrap();
+    let log = store.log(id).expect("it is there");
+    assert_eq!((log.is_future(), log.end()), (!is_here, end));
+    assert_eq!(report.elsewhere.contains(&id), !is_here);
 }

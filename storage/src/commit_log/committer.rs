@@ -112,10 +112,10 @@ pub(crate) async fn write<R: Runtime>(
         sealed.group.outcome.wake();
     }
     if writes.is_empty() || is(Bug::AcknowledgedWithoutExtents) {
-        log.await?;
+        core.of_log(log.await)?;
     } else {
         let (log, extents) = futures::join!(log, join_all(writes));
-        log?;
+        core.of_log(log)?;
         extents.into_iter().collect::<std::io::Result<()>>()?;
     }
     let touched_files =
@@ -252,8 +252,14 @@ async fn sync_all<R: Runtime>(core: &Core<R>) -> Result<(), Offline> {
                 segments.insert((*id, *segment), file);
             }
         }
-        let files = logs.iter().map(|log| &log.file).chain(segments.into_values());
-        let syncs: Vec<_> = files.map(|file| core.runtime.fdatasync(file)).collect();
+        let logs = logs.iter().map(|log| (true, &log.file));
+        let files = logs.chain(segments.into_values().map(|file| (false, file)));
+        let syncs: Vec<_> = files
+            .map(|(is_log, file)| {
+                let synced = core.runtime.fdatasync(file);
+                async move { (is_log, synced.await) }
+            })
+            .collect();
         (commit.marks.written, syncs)
     };
     count(&core.counts.syncs, syncs.len());
@@ -261,8 +267,8 @@ async fn sync_all<R: Runtime>(core: &Core<R>) -> Result<(), Offline> {
         all_synced(core, up_to);
     }
     let mut syncs: FuturesUnordered<_> = syncs.into_iter().collect();
-    while let Some(result) = syncs.next().await {
-        match result {
+    while let Some((is_log, result)) = syncs.next().await {
+        match if is_log { core.of_log(result) } else { result } {
             // A second one would succeed: the cache takes for clean what it has lost.
             Err(_) if is(Bug::SyncTriedAgain) => {}
             other => other.map_err(|error| Offline(format!("a sync failed: {error}")))?,

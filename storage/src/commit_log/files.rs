@@ -4,7 +4,7 @@
 //! when recycling has seen to it that nothing in it is needed ([`crate::recycle`]).
 
 use std::collections::VecDeque;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::rc::Rc;
 
 use super::{GroupSequence, LogId};
@@ -136,7 +136,35 @@ impl<R: Runtime> Files<R> {
     }
 }
 
-/// Where the store keeps its manifest.
-pub(crate) fn manifest_path(directory: &std::path::Path, store: StoreName) -> PathBuf {
+/// A log directory, and the one in which its shards have their commit logs and manifests: the same, or one apart
+/// ([`crate::apart`]). The controller's are always in the log directory itself.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct LogDir<'a> {
+    pub path: &'a Path,
+    pub commit: &'a Path,
+}
+
+impl<'a> LogDir<'a> {
+    /// With the commit logs in it.
+    #[must_use]
+    pub fn whole(path: &'a Path) -> Self {
+        LogDir { path, commit: path }
+    }
+
+    pub(crate) fn of(self, store: StoreName) -> &'a Path {
+        match store {
+            StoreName::Shard(_) => self.commit,
+            StoreName::Controller => self.path,
+        }
+    }
+
+    /// Where the store keeps its manifest.
+    pub(crate) fn manifest(self, store: StoreName) -> PathBuf {
+        manifest_path(self.of(store), store)
+    }
+}
+
+/// Where the store keeps its manifest: in the directory of its commit log.
+pub(crate) fn manifest_path(directory: &Path, store: StoreName) -> PathBuf {
     directory.join(format!("odradek-{store}.manifest"))
 }

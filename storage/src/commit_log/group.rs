@@ -29,7 +29,7 @@ pub(crate) struct GroupHeader {
 }
 
 impl GroupHeader {
-    fn encode(&self) -> [u8; GROUP_HEADER_BYTES] {
+    pub(crate) fn encode(&self) -> [u8; GROUP_HEADER_BYTES] {
         let mut out = [0; GROUP_HEADER_BYTES];
         out[0..8].copy_from_slice(&MAGIC.to_le_bytes());
         out[8..24].copy_from_slice(&self.id.0.to_le_bytes());

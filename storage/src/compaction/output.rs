@@ -4,7 +4,9 @@
 //! append ([`Segment::append`]), from the batches that are written.
 
 use std::path::PathBuf;
+use std::rc::Rc;
 use std::sync::Arc;
+use std::time::Duration;
 
 use super::{CLEANED, Damage, Trouble};
 use crate::batch::Batch;
@@ -15,7 +17,7 @@ use crate::log::Log;
 use crate::pace::Paced;
 use crate::planted::{Bug, is};
 use crate::recycle::{let_go, take_alone};
-use crate::removal::or_gone;
+use crate::removal::{aside, later, or_gone};
 use crate::runtime::{BLOCK, Dsync, How, Runtime, write_new_file};
 use crate::segment::Segment;
 use crate::segment::files::{Kind, file_name};
@@ -170,7 +172,7 @@ async fn write_indexes<R: Runtime>(
 }
 
 /// Removes what a cleaning that came to nothing has written.
-pub(super) async fn discard<R: Runtime>(core: &Core<R>, log: &Log<R>, base: Offset) {
+pub(super) async fn discard<R: Runtime>(core: &Rc<Core<R>>, log: &Log<R>, base: Offset) {
     if take_alone(core, log).await.is_err() {
         return;
     }
@@ -178,7 +180,8 @@ pub(super) async fn discard<R: Runtime>(core: &Core<R>, log: &Log<R>, base: Offs
         let directory = log.state().directory.clone();
         for kind in KINDS {
             // What stays is ignored, and removed at another time.
-            let _ = core.runtime.unlink(&directory.join(cleaned_name(base, kind))).await;
+            let renamed = aside(&core.runtime, &directory.join(cleaned_name(base, kind))).await;
+            later(core, renamed.ok().flatten(), Duration::ZERO);
         }
     }
     let_go(core, log);

@@ -5,15 +5,16 @@
 //!    hold a plan keep their open files; those that are still looking begin anew ([`crate::log`]).
 //! 3. A manifest that says so is durable. **This decides**: before it the old segments are in force, whatever else is there; after it the
 //!    new one is, and recovery goes on with step 4.
-//! 4. The files get their own names; those of the first source are replaced, the others, and its transaction index, renamed to `.deleted`:
-//!    no data of aborted transactions is left. The directory is synced.
+//! 4. The old files are renamed to `.deleted`, those of the first source, whose names the new ones get, each right before that. (To rename
+//!    over a file is to free it at once, and with `discard` a segment of 1 GiB stops every sync for a second: [`crate::removal`].) No data of
+//!    aborted transactions is left. The directory is synced.
 //!
 //! A cleaning of the same base offset may write the other names again only when a manifest says that step 4 is done: recovery would take
 //! half of a file for a cleaned one. So before a round a manifest is written if there was a swap since the last
 //! ([`crate::partition::Partition::swap_unrecorded`]).
 
 use std::io;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::rc::Rc;
 use std::time::Duration;
 
@@ -25,7 +26,7 @@ use crate::log::Log;
 use crate::partition::Partition;
 use crate::planted::{Bug, is};
 use crate::recycle::{let_go, record, take_alone};
-use crate::removal::or_gone;
+use crate::removal::{aside, later, or_gone};
 use crate::runtime::{Runtime, is_full};
 use crate::segment::Segment;
 use crate::segment::drain::FULL_DISK_PAUSE;
@@ -95,28 +96,32 @@ async fn take_names<R: Runtime>(
     others: &[Offset],
 ) -> io::Result<()> {
     let directory = log.state().directory.clone();
-    rename_cleaned(core, &directory, base).await?;
-    let mut gone: Vec<PathBuf> = Vec::new();
+    let delay = u64::try_from(log.state().config.file_delete_delay_ms).unwrap_or(0);
+    let gone = |path: Option<PathBuf>| later(core, path, Duration::from_millis(delay));
+    rename_cleaned(core, &directory, base, &gone).await?;
     let others = others.iter().flat_map(|base| Kind::ALL.map(|kind| file_name(*base, kind)));
     for name in others.chain([file_name(base, Kind::TransactionIndex)]) {
-        let to = directory.join(format!("{name}.deleted"));
-        or_gone(core.runtime.rename(&directory.join(name), &to).await)?;
-        gone.push(to);
+        gone(aside(&core.runtime, &directory.join(name)).await?);
     }
-    core.runtime.sync_directory(&directory).await?;
-    let delay = u64::try_from(log.state().config.file_delete_delay_ms).unwrap_or(0);
-    crate::removal::later(core, gone, Duration::from_millis(delay));
-    Ok(())
+    core.runtime.sync_directory(&directory).await
 }
 
+/// `gone` is told the new names of the old files. Where a cleaned file is gone it has its own name already, and that one stays.
 async fn rename_cleaned<R: Runtime>(
     core: &Core<R>,
-    directory: &std::path::Path,
+    directory: &Path,
     base: Offset,
+    gone: &impl Fn(Option<PathBuf>),
 ) -> io::Result<()> {
     for kind in KINDS {
-        let (from, to) = (cleaned_name(base, kind), file_name(base, kind));
-        or_gone(core.runtime.rename(&directory.join(from), &directory.join(to)).await)?;
+        let from = directory.join(cleaned_name(base, kind));
+        let to = directory.join(file_name(base, kind));
+        match core.runtime.stat(&from).await {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => continue,
+            other => other?,
+        };
+        gone(aside(&core.runtime, &to).await?);
+        core.runtime.rename(&from, &to).await?;
     }
     Ok(())
 }
@@ -139,7 +144,8 @@ pub(crate) async fn complete<R: Runtime>(core: &Core<R>, log: &Log<R>) -> io::Re
     }
     let directory = log.state().directory.clone();
     for base in &bases {
-        rename_cleaned(core, &directory, *base).await?;
+        // What is renamed goes with whatever else is not the log's.
+        rename_cleaned(core, &directory, *base, &|_| ()).await?;
         let aborted = directory.join(file_name(*base, Kind::TransactionIndex));
         or_gone(core.runtime.unlink(&aborted).await)?;
     }

@@ -17,7 +17,7 @@ use super::{FilterError, note};
 use crate::batch::{
     Attributes, Batch, BatchBuilder, Codec, EndTransaction, Record, TimestampType, copy_stamped,
 };
-use crate::config::{Durability, LogConfig};
+use crate::config::{Durability, LogConfig, StoreOptions};
 use crate::log::{Log, Slice, Stamp};
 use crate::producer::ProducerStates;
 use crate::runtime::Runtime;
@@ -375,8 +375,8 @@ fn damage_is_an_error() {
 async fn filled(runtime: &Simulated) -> (Store<Simulated>, Log<Simulated>) {
     let config = LogConfig { segment_bytes: 8 << 10, ..LogConfig::default() };
     let placed = vec![(id(1), "t".to_owned(), Arc::new(config))];
-    let (store, _) =
-        Store::open(runtime.clone(), options(0, Durability::Sync), placed).await.unwrap();
+    let options = StoreOptions { removal_bytes: 1 << 10, ..options(0, Durability::Sync) };
+    let (store, _) = Store::open(runtime.clone(), options, placed).await.unwrap();
     store.serve();
     let log = store.log(id(1)).unwrap();
     for n in 0..60u8 {
@@ -462,5 +462,32 @@ fn a_plan_keeps_its_files() {
         let bytes = runtime.read_at(file, *position, usize::try_from(*length).unwrap()).await;
         let (first, _) = Batch::parse_first(&bytes.unwrap()).unwrap();
         assert!(first.base_offset() > Offset(20), "{:?}", first.header());
+    });
+}
+
+/// To rename over a file is to free it at once: what a compaction replaces gets another name, and goes in slices, but not while it is read.
+#[test]
+fn what_is_replaced_is_removed_in_slices() {
+    let disk = disk();
+    let files = disk.clone();
+    run(2, &disk, async move |runtime| {
+        let (store, log) = filled(&runtime).await;
+        let whole = log.state().segments[0].length;
+        let plan = log.read(Offset(0), Offset(10), 100_000, true).await.unwrap();
+        compact(&runtime, &store).await;
+        let directory = Path::new("/data/t-0");
+        let is_old = |name: &String| {
+            name.starts_with(&file_name(Offset(0), Kind::Log)) && name.ends_with(".deleted")
+        };
+        let old: Vec<String> = files.names(directory).into_iter().filter(is_old).collect();
+        let [old] = &old[..] else { panic!("one file is replaced: {old:?}") };
+        let path = directory.join(old);
+        assert_eq!(runtime.stat(&path).await.unwrap().length, u64::from(whole), "it is read");
+        drop(plan);
+        let mut lengths = BTreeSet::new();
+        while let Ok(stat) = runtime.stat(&path).await {
+            lengths.insert(stat.length);
+        }
+        assert!(lengths.len() > 3, "{lengths:?}");
     });
 }

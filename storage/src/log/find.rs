@@ -12,7 +12,6 @@ use crate::batch::scan::{FoundBatch, Step};
 use crate::damage::chain::HeaderScan;
 use crate::damage::examine::{Trouble, examine};
 use crate::error::ReadError;
-use crate::index::{OffsetEntry, OffsetIndex};
 use crate::pace::Paced;
 use crate::planted::{Bug, is};
 use crate::runtime::Runtime;
@@ -177,17 +176,6 @@ impl<R: Runtime> Log<R> {
                 Err(what) => return Err(suspect(what)),
             }
         }
-    }
-
-    /// The entry of the offset index from which a scan finds `offset`; none for the segment's start.
-    pub(super) async fn index_lookup(
-        &self,
-        base: Offset,
-        offset: Offset,
-    ) -> Result<Option<OffsetEntry>, Lookup> {
-        let bytes = self.index_bytes(base, Kind::OffsetIndex).await?;
-        let entry = OffsetIndex::new(base, &bytes).lookup(offset);
-        Ok((entry.position > 0).then_some(entry))
     }
 
     /// All entries of an index: those in its file, then those that are still in memory.

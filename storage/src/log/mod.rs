@@ -20,6 +20,7 @@ mod aborted;
 mod append;
 mod copy;
 mod find;
+mod pages;
 mod read;
 mod seek;
 mod ticket;
@@ -63,7 +64,7 @@ impl<R: Runtime> Log<R> {
         self.0.birth
     }
 
-    pub(crate) fn core(&self) -> &Core<R> {
+    pub(crate) fn core(&self) -> &Rc<Core<R>> {
         &self.0.core
     }
 

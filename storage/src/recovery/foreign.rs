@@ -26,7 +26,7 @@ pub(super) async fn check<R: Runtime>(
     }
     for partition in replayed.partitions.values() {
         if kafka_wrote(core, partition).await? {
-            return Err(refusal(partition, moved_on));
+            return Err(refusal(core, partition, moved_on));
         }
     }
     Ok(())
@@ -63,13 +63,18 @@ async fn kafka_wrote<R: Runtime>(core: &Core<R>, partition: &Partition) -> Resul
     Ok(found.iter().zip(&expected).any(|(found, expected)| found != expected && *found != 0))
 }
 
-fn refusal(partition: &Partition, moved_on: bool) -> OpenError {
+fn refusal<R: Runtime>(core: &Core<R>, partition: &Partition, moved_on: bool) -> OpenError {
     let what = if moved_on {
-        "Kafka ran on this directory after Odradek had stopped uncleanly, so that each has records that the other does not know of. To go on with \
-         what Kafka has, stop it with SIGTERM and remove the files odradek-*; to go on with what Odradek has, put back a copy of the directory \
+        let apart = core.options.commit_apart.as_ref();
+        let apart =
+            apart.map_or(String::new(), |apart| format!(", and those in {}", apart.display()));
+        format!(
+            "Kafka ran on this directory after Odradek had stopped uncleanly, so that each has records that the other does not know of. To go on with \
+         what Kafka has, stop it with SIGTERM and remove the files odradek-*{apart}; to go on with what Odradek has, put back a copy of the directory \
          from before Kafka's start"
+        )
     } else {
-        "Kafka ran on this directory since: start it once more and stop it with SIGTERM, then the directory can be taken over"
+        "Kafka ran on this directory since: start it once more and stop it with SIGTERM, then the directory can be taken over".to_owned()
     };
     OpenError::Foreign(format!("{}: {what}", partition.directory.display()))
 }

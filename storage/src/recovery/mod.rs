@@ -21,7 +21,7 @@ use futures::future::join_all;
 
 use crate::buffers::{SLAB_BYTES, Slabs};
 use crate::commit_log::commit::Commit;
-use crate::commit_log::files::{Files, LogFile, file_name, manifest_path, number_of};
+use crate::commit_log::files::{Files, LogDir, LogFile, file_name, manifest_path, number_of};
 use crate::commit_log::scan::{Chain, Scan};
 use crate::commit_log::{GroupSequence, LogId};
 use crate::config::{StoreName, StoreOptions};
@@ -140,7 +140,7 @@ async fn open_files<R: Runtime>(
     runtime: &R,
     options: &StoreOptions,
 ) -> Result<Vec<Opened<R>>, OpenError> {
-    let directory = &options.directory;
+    let directory = options.commit_directory();
     let names = runtime.list(directory).await.map_err(OpenError::io(directory))?;
     let mut numbers: Vec<u32> =
         names.iter().filter_map(|name| number_of(options.name, name)).collect();
@@ -159,7 +159,7 @@ async fn read_manifest<R: Runtime>(
     runtime: &R,
     options: &StoreOptions,
 ) -> Result<Option<Manifest>, OpenError> {
-    let path = manifest_path(&options.directory, options.name);
+    let path = manifest_path(options.commit_directory(), options.name);
     let bytes = match crate::runtime::read_file(runtime, &path).await {
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(None),
         other => other.map_err(OpenError::io(&path))?,
@@ -218,17 +218,17 @@ async fn no_manifest<R: Runtime>(
         lost_metadata(core).await?;
     }
     report.hit(if files.is_empty() { Row::NewDirectory } else { Row::NeverServed });
-    core.runtime
-        .sync_directory(&core.options.directory)
-        .await
-        .map_err(OpenError::io(&core.options.directory))
+    sync_directories(core).await
 }
 
 /// The controller's store is the first to be made. Others beside it whose manifests are there without its own say that it was lost: opened
 /// with an empty image, they would take every partition for a deleted one.
 async fn lost_metadata<R: Runtime>(core: &Core<R>) -> Result<(), OpenError> {
-    let directory = &core.options.directory;
-    let names = core.runtime.list(directory).await.map_err(OpenError::io(directory))?;
+    let LogDir { path: directory, commit } = core.options.log_dir();
+    let mut names = core.runtime.list(directory).await.map_err(OpenError::io(directory))?;
+    if commit != directory {
+        names.extend(core.runtime.list(commit).await.map_err(OpenError::io(commit))?);
+    }
     let is_manifest = |name: &&String| name.starts_with("odradek-") && name.ends_with(".manifest");
     let Some(other) = names.iter().find(is_manifest) else { return Ok(()) };
     Err(OpenError::Manifest {
@@ -363,7 +363,15 @@ async fn sync_files<R: Runtime>(core: &Core<R>, files: &[Opened<R>]) -> Result<(
     if is(Bug::RecoverySyncsNoDirectory) {
         return Ok(());
     }
-    let directory = &core.options.directory;
+    sync_directories(core).await
+}
+
+/// The log directory, and that of its commit log.
+async fn sync_directories<R: Runtime>(core: &Core<R>) -> Result<(), OpenError> {
+    let (directory, commit) = (&*core.options.directory, core.options.commit_directory());
+    if commit != directory {
+        core.runtime.sync_directory(commit).await.map_err(OpenError::io(commit))?;
+    }
     core.runtime.sync_directory(directory).await.map_err(OpenError::io(directory))
 }
 

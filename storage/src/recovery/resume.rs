@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 use std::io;
 use std::rc::Rc;
+use std::time::Duration;
 
 use bytes::Bytes;
 
@@ -60,9 +61,9 @@ pub(super) async fn begin<R: Runtime>(
         clean: None,
         partitions: Vec::new(),
     };
-    let path = manifest_path(&core.options.directory, core.options.name);
+    let path = manifest_path(core.options.commit_directory(), core.options.name);
     manifest.write(&core.runtime, &path).await.map_err(OpenError::io(&path))?;
-    let directory = &core.options.directory;
+    let directory = core.options.commit_directory();
     crate::recycle::unlink(core, other_sizes).await.map_err(OpenError::io(directory))
 }
 
@@ -102,7 +103,8 @@ pub(super) async fn resume<R: Runtime>(
     for rewrite in replayed.rewrites {
         write_again(core, rewrite).await.map_err(OpenError::io(&directory))?;
     }
-    crate::recycle::unlink(core, other_sizes).await.map_err(OpenError::io(&directory))?;
+    let unlinked = crate::recycle::unlink(core, other_sizes).await;
+    unlinked.map_err(OpenError::io(core.options.commit_directory()))?;
     core.commit.borrow_mut().marks.recorded(chain.end);
     let logs: Vec<Log<R>> = core.logs.borrow().values().cloned().collect();
     for log in &logs {
@@ -264,7 +266,7 @@ async fn ensure_room<R: Runtime>(core: &Core<R>) -> Result<(), OpenError> {
         }
         crate::recycle::add_file(core, false)
             .await
-            .map_err(OpenError::io(&core.options.directory))?;
+            .map_err(OpenError::io(core.options.commit_directory()))?;
     }
 }
 
@@ -281,7 +283,7 @@ async fn write_link<R: Runtime>(core: &Core<R>, id: LogId, old: Link) -> Result<
             Entry { payload: crate::tail::length(&payload), ..Entry::new(Kind::Link, nobody) };
         let room = commit.reserve(payload.len(), 0, Reserve::Use);
         room.map_err(|what| OpenError::Io {
-            path: core.options.directory.clone(),
+            path: core.options.commit_directory().to_owned(),
             source: io::Error::other(what),
         })?;
         commit.add(&entry, &[&payload], payload.len());
@@ -291,7 +293,7 @@ async fn write_link<R: Runtime>(core: &Core<R>, id: LogId, old: Link) -> Result<
     match sealed {
         Some(sealed) => committer::write(core, sealed, dsync)
             .await
-            .map_err(OpenError::io(&core.options.directory)),
+            .map_err(OpenError::io(core.options.commit_directory())),
         None => Ok(()),
     }
 }
@@ -334,13 +336,13 @@ pub(crate) async fn remove_unknown_files<R: Runtime>(
         bases.flat_map(|base| FileKind::ALL.map(|kind| file_name(base, kind))).collect()
     };
     let is_segment = |name: &String| FileKind::ALL.iter().any(|kind| name.ends_with(kind.suffix()));
-    // The cleaner may use that name again at once.
-    for name in names.iter().filter(|name| name.ends_with(CLEANED)) {
-        or_gone(core.runtime.unlink(&directory.join(name)).await)?;
-    }
     let is_deleted = |name: &&String| name.ends_with(".deleted");
     let mut deleted: Vec<_> = names.iter().filter(is_deleted).map(|n| directory.join(n)).collect();
     let before = deleted.len();
+    // The cleaner may use that name again at once.
+    for name in names.iter().filter(|name| name.ends_with(CLEANED)) {
+        deleted.extend(crate::removal::aside(&core.runtime, &directory.join(name)).await?);
+    }
     for name in names.iter().filter(|name| is_segment(name) && !known.contains(*name)) {
         let to = directory.join(format!("{name}.deleted"));
         let from = directory.join(name);
@@ -362,9 +364,9 @@ pub(crate) async fn remove_unknown_files<R: Runtime>(
             or_gone(core.runtime.unlink(&path).await)?;
         }
     }
-    // What takes its time does not hold up the start.
+    // What takes its time does not hold up the start. A stop that comes first removes it: a start after that would not look for it.
     if !large.is_empty() {
-        core.runtime.spawn(crate::removal::all(core.runtime.clone(), large));
+        crate::removal::later(log.core(), large, Duration::ZERO);
     }
     Ok(())
 }

@@ -9,6 +9,7 @@ use rand::{Rng, SeedableRng};
 use uuid::Uuid;
 
 use super::*;
+use crate::commit_log::files::manifest_path;
 use crate::manifest::PartitionState;
 use crate::marker::MARKER_FILE;
 use crate::runtime::replace_file;
@@ -72,12 +73,12 @@ async fn stopped(runtime: Simulated, shards: u16, partitions: u128, clean: bool)
 async fn change(runtime: Simulated, shards: u16) -> Result<Option<u16>, OpenError> {
     let directory = Path::new(DIRECTORY);
     runtime.lock(directory).await.unwrap();
-    reshard(&runtime, directory, shards, |id| owner(id, shards)).await
+    reshard(&runtime, LogDir::whole(directory), shards, |id| owner(id, shards)).await
 }
 
 /// What the directory says now, shard by shard.
 async fn found(runtime: Simulated) -> BTreeMap<u16, Manifest> {
-    manifests(&runtime, Path::new(DIRECTORY)).await.unwrap()
+    manifests(&runtime, LogDir::whole(Path::new(DIRECTORY))).await.unwrap()
 }
 
 fn check_whole(disk: &Disk, manifests: &BTreeMap<u16, Manifest>, shards: u16, partitions: u128) {

@@ -58,6 +58,7 @@ pub(crate) fn options(seed: u64, durability: Durability) -> StoreOptions {
     let mut random = SmallRng::seed_from_u64(seed ^ 0x5eed);
     StoreOptions {
         directory: PathBuf::from(DIRECTORY),
+        commit_apart: None,
         name: StoreName::Shard(0),
         shards: 1,
         durability,

@@ -1,5 +1,6 @@
 //! Two log directories of one shard on a simulated machine: partitions that move from one to the other while they are written, kills and
-//! power cuts at any step, and one directory that fails while the other goes on.
+//! power cuts at any step, and one directory that fails while the other goes on. In half of the seeds the commit logs may be on a third
+//! device, and go there and back between two lives: what a power cut takes of it, or its failure, has nothing to do with the others'.
 //!
 //! The metadata is one fact per partition, durable at one moment inside the step that decides ([`crate::moving`]). What is checked is what
 //! [`super`] checks of one directory: every promise was kept and everything that is there is right, wherever the partition is; and that no
@@ -21,7 +22,9 @@ use super::model::{Log as Expected, Model};
 use super::reads::read_all;
 use super::workload::{LogOf, Shared, appended};
 use super::{number, topics};
+use crate::apart::{COMMIT_NOTE, COMMIT_ROOT, CommitRoot, settle};
 use crate::batch::{BatchBuilder, Checked};
+use crate::checkpoint::MetaProperties;
 use crate::config::{Durability, StoreOptions};
 use crate::error::{AppendError, MoveError, OpenError};
 use crate::log::Stamp;
@@ -34,6 +37,11 @@ use crate::store::{Placed, Store};
 use crate::units::{Epoch, Offset, PartitionId, Timestamp, TopicId};
 
 const DIRECTORIES: [&str; 2] = ["/data", "/more"];
+/// The device for commit logs, and its number among those that fail.
+const COMMIT: &str = "/log";
+const COMMIT_NUMBER: usize = 2;
+/// Simulated machines know no `meta.properties`.
+const IDS: [TopicId; 2] = [TopicId(Uuid::from_u128(0xd0)), TopicId(Uuid::from_u128(0xd1))];
 /// Seeds of the ordinary run, and within which every planted bug is found.
 const SEEDS: u64 = 400;
 const SEEDS_PLANTED: u64 = 3_000;
@@ -46,11 +54,15 @@ struct World {
     /// In which directory each partition is: the metadata.
     homes: Rc<RefCell<BTreeMap<PartitionId, usize>>>,
     counts: Rc<Counts>,
+    /// Whether there is a device for commit logs.
+    has_commit_device: bool,
 }
 
 #[derive(Default)]
 struct Counts {
     moves: Cell<u64>,
+    logs_moved: Cell<u64>,
+    logs_failed: Cell<u64>,
     resumed: Cell<u64>,
     failed: Cell<u64>,
     steps: Cell<u64>,
@@ -83,10 +95,13 @@ impl Life {
         world: World,
     ) -> Result<Rc<Life>, OpenError> {
         let (mut stores, mut found) = (Vec::new(), Vec::new());
-        for (number, options) in options.iter().enumerate() {
+        for (number, mut options) in options.into_iter().enumerate() {
+            if world.has_commit_device {
+                options.commit_apart = place_of_log(&runtime, &world, number).await?;
+            }
             let (here, elsewhere) = placed(&world, number);
             let (store, report) =
-                Store::open_among(runtime.clone(), options.clone(), here, elsewhere).await?;
+                Store::open_among(runtime.clone(), options, here, elsewhere).await?;
             world.model.borrow_mut().tell(|| format!("{}: {report}", DIRECTORIES[number]));
             found.push((report.is_clean(), report.elsewhere));
             stores.push(store);
@@ -213,7 +228,8 @@ impl Life {
     fn any(&self) -> Option<(PartitionId, LogOf)> {
         let ids: Vec<PartitionId> = self.served.borrow().keys().copied().collect();
         let id = ids[self.draw(u32::try_from(ids.len()).expect("few")) as usize];
-        let is_online = self.dead.get().is_none_or(|dead| self.served.borrow()[&id] != dead);
+        let home = self.served.borrow()[&id];
+        let is_online = !self.dead.get().is_some_and(|dead| dead == home || dead == COMMIT_NUMBER);
         Some((id, self.log(id).filter(|_| is_online)?))
     }
 
@@ -246,7 +262,10 @@ impl Life {
     }
 
     fn went_offline(&self, number: usize, why: &str) {
-        if self.dead.get() != Some(number) {
+        let is_logs = self.dead.get() == Some(COMMIT_NUMBER);
+        if self.dead.get() != Some(number) && !is_logs
+            || self.stores[number].commit_log_failed() && !is_logs && self.is_apart(number)
+        {
             self.world
                 .model
                 .borrow_mut()
@@ -259,11 +278,21 @@ impl Life {
         if self.dead.get().is_some() || self.draw(3) > 0 {
             return;
         }
-        let number = self.draw(2) as usize;
+        // Where no log is, there is nothing to fail.
+        let is_apart = self.is_apart(0) && self.is_apart(1);
+        let number = self.draw(if is_apart { 6 } else { 2 }) as usize;
+        let number = number.min(COMMIT_NUMBER);
+        let device = [DIRECTORIES[0], DIRECTORIES[1], COMMIT][number];
         self.dead.set(Some(number));
-        self.runtime.disk().set_dead(Some(Path::new(DIRECTORIES[number])));
+        self.runtime.disk().set_dead(Some(Path::new(device)));
         add(&self.world.counts.failed, 1);
-        self.world.model.borrow_mut().tell(|| format!("{} fails", DIRECTORIES[number]));
+        add(&self.world.counts.logs_failed, u64::from(number == COMMIT_NUMBER));
+        self.world.model.borrow_mut().tell(|| format!("{device} fails"));
+    }
+
+    /// Whether the commit log of a directory is on the device for that.
+    fn is_apart(&self, number: usize) -> bool {
+        self.stores[number].core().options.commit_apart.is_some()
     }
 
     fn start_move(self: &Rc<Self>, id: PartitionId) {
@@ -399,6 +428,31 @@ impl Life {
     }
 }
 
+/// Where the commit log is in this life. Now and then it is to go to the other place, which it does after a clean stop.
+async fn place_of_log(
+    runtime: &Simulated,
+    world: &World,
+    number: usize,
+) -> Result<Option<PathBuf>, OpenError> {
+    let directory = Path::new(DIRECTORIES[number]);
+    runtime.lock(directory).await.map_err(OpenError::io(directory))?;
+    let root = CommitRoot { path: COMMIT.into(), id: TopicId(Uuid::from_u128(0xc0)) };
+    let is_apart = runtime.disk().content(&directory.join(COMMIT_NOTE)).is_some();
+    let goes = runtime.with_random(|random| random.random_ratio(1, 3));
+    let wanted = Some(&root).filter(|_| is_apart != goes);
+    let place = match settle(runtime, directory, IDS[number], wanted).await {
+        Err(OpenError::Foreign(_)) if goes => {
+            settle(runtime, directory, IDS[number], Some(&root).filter(|_| is_apart)).await?
+        }
+        Ok(place) => {
+            add(&world.counts.logs_moved, u64::from(goes));
+            place
+        }
+        Err(error) => return Err(error),
+    };
+    Ok(Some(place).filter(|place| place != directory))
+}
+
 /// The partitions that are in this directory, and those that are in the other.
 fn placed(world: &World, number: usize) -> (Vec<Placed>, Vec<Placed>) {
     let (model, homes) = (world.model.borrow(), world.homes.borrow());
@@ -415,7 +469,14 @@ fn placed(world: &World, number: usize) -> (Vec<Placed>, Vec<Placed>) {
 fn run_seed(seed: u64, tell: bool, counts: &Rc<Counts>) -> Option<String> {
     let mut random = SmallRng::seed_from_u64(seed ^ 0x6d6f_7665);
     let disk = Disk::new();
-    DIRECTORIES.iter().for_each(|directory| disk.make_directory(Path::new(directory)));
+    DIRECTORIES.iter().for_each(|directory| disk.make_device(Path::new(directory)));
+    let has_commit_device = random.random_ratio(1, 2);
+    if has_commit_device {
+        disk.make_device(Path::new(COMMIT));
+        let directory_id = Some(TopicId(Uuid::from_u128(0xc0)));
+        let whose = MetaProperties { cluster_id: "c".into(), node_id: 1, directory_id };
+        disk.put(&Path::new(COMMIT).join(COMMIT_ROOT), whose.print().as_bytes()).expect("written");
+    }
     let durability = if random.random_ratio(2, 3) { Durability::Sync } else { Durability::Written };
     let story = tell.then(Vec::new);
     let mut model = Model { story, ..Model::default() };
@@ -432,6 +493,7 @@ fn run_seed(seed: u64, tell: bool, counts: &Rc<Counts>) -> Option<String> {
         model: Rc::new(RefCell::new(model)),
         homes: Rc::new(RefCell::new(homes)),
         counts: Rc::clone(counts),
+        has_commit_device,
     };
     let mut clock = Duration::ZERO;
     for _ in 0..random.random_range(4..12) {
@@ -531,16 +593,22 @@ fn a_move_loses_nothing() {
             failures += 1;
         }
     }
-    let Counts { moves, resumed, failed, steps } = &*counts;
+    let Counts { moves, logs_moved, logs_failed, resumed, failed, steps } = &*counts;
     println!(
-        "{seeds} seeds, {} steps: {} moves, {} resumed after a stop, {} directories failed",
+        "{seeds} seeds, {} steps: {} moves, {} resumed after a stop, {} devices failed, {} of them that of the commit logs, {} times a commit \
+         log went to another device",
         steps.get(),
         moves.get(),
         resumed.get(),
-        failed.get()
+        failed.get(),
+        logs_failed.get(),
+        logs_moved.get()
     );
     assert_eq!(failures, 0, "seeds that failed");
-    assert!(seeds < SEEDS || [moves, resumed, failed].iter().all(|count| count.get() > 100));
+    assert!(seeds < SEEDS || logs_failed.get() > 10);
+    assert!(
+        seeds < SEEDS || [moves, resumed, failed, logs_moved].iter().all(|count| count.get() > 100)
+    );
 }
 
 #[test]

@@ -11,6 +11,8 @@ keys! { pub(crate) OWN:
         "Whether clients are asked for their metrics, as subscriptions (kafka-client-metrics) say, and these are shown on /metrics."
     "odradek.commit.log.bytes", String = "64MiB", Any, Low, ReadOnly, Public, Used;
         "The size of one file of a shard's commit log, in bytes or as 64MiB; a multiple of 4096."
+    "odradek.commit.log.dir", String = null, Any, Medium, ReadOnly, Public, Used;
+        "A directory on a device of its own for the commit logs of all log.dirs; each is in its log directory, if not set."
     "odradek.durability", String = "sync", OneOf(&["sync", "written"]), High, ReadOnly, Public, Used;
         "When a record is acknowledged: once it is on stable storage (sync), or once its write has completed (written)."
     "odradek.extent.bytes", String = "256KiB", Any, Low, ReadOnly, Public, Used;

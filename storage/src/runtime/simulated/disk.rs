@@ -27,7 +27,7 @@ pub(super) enum Operation {
     Read { inode: Inode, position: u64, length: usize },
     Write { inode: Inode, bytes: Bytes, position: u64, dsync: bool },
     Fdatasync { inode: Inode },
-    Syncfs,
+    Syncfs { inode: Inode },
     SyncDirectory { path: PathBuf },
     Fallocate { inode: Inode, end: u64, grow: bool },
     Truncate { inode: Inode, length: u64 },
@@ -92,11 +92,15 @@ struct State {
     nodes: Nodes,
     late: Vec<Operation>,
     faults: Faults,
+    /// Directories that are devices of their own: `syncfs` syncs one of them.
+    devices: Vec<Inode>,
     /// The device of this directory answers EIO to all that changes something.
     dead: Option<Inode>,
     /// Bytes that files may still be given; None = as many as they want.
     room: Option<u64>,
     bytes_written: u64,
+    /// Reads, and their bytes.
+    read: (u64, u64),
     operations: u64,
     injection: Option<Injection>,
     injected: u64,
@@ -115,9 +119,11 @@ impl Disk {
             nodes: Nodes::new(),
             late: Vec::new(),
             faults: Faults::default(),
+            devices: Vec::new(),
             dead: None,
             room: None,
             bytes_written: 0,
+            read: (0, 0),
             operations: 0,
             injection: None,
             injected: 0,
@@ -135,6 +141,14 @@ impl Disk {
         let mut state = self.0.borrow_mut();
         state.nodes.mkdir(path).expect("its parent is there");
         state.nodes.sync_all();
+    }
+
+    /// Makes a directory, durably, that is a device of its own.
+    pub fn make_device(&self, path: &Path) {
+        self.make_directory(path);
+        let mut state = self.0.borrow_mut();
+        let device = state.nodes.find(path).expect("it was made");
+        state.devices.push(device);
     }
 
     #[must_use]
@@ -183,6 +197,12 @@ impl Disk {
     #[must_use]
     pub fn operations(&self) -> u64 {
         self.0.borrow().operations
+    }
+
+    /// How many reads there were, and their bytes.
+    #[must_use]
+    pub fn read(&self) -> (u64, u64) {
+        self.0.borrow().read
     }
 
     #[must_use]
@@ -342,9 +362,9 @@ impl State {
 
     fn fails(&self, operation: &Operation, random: &mut SmallRng) -> bool {
         let may = match operation {
-            Operation::Fdatasync { .. } | Operation::Syncfs | Operation::SyncDirectory { .. } => {
-                true
-            }
+            Operation::Fdatasync { .. }
+            | Operation::Syncfs { .. }
+            | Operation::SyncDirectory { .. } => true,
             Operation::Write { .. } | Operation::Rename { .. } | Operation::Truncate { .. } => {
                 !self.faults.full_syncs
             }
@@ -373,7 +393,7 @@ impl State {
             Operation::Rename { from, .. } => path_is_in(from),
             Operation::Open { path, create } => *create && path_is_in(path),
             Operation::Read { .. }
-            | Operation::Syncfs
+            | Operation::Syncfs { .. }
             | Operation::List { .. }
             | Operation::Stat { .. }
             | Operation::Length { .. } => false,
@@ -403,7 +423,9 @@ impl State {
                 Output::File(nodes.open(&path, create)?)
             }
             Operation::Read { inode, position, length } => {
-                Output::Bytes(nodes.file(inode)?.read(position, length))
+                let bytes = nodes.file(inode)?.read(position, length);
+                self.read = (self.read.0 + 1, self.read.1 + bytes.len() as u64);
+                Output::Bytes(bytes)
             }
             Operation::Write { inode, bytes, position, dsync } => {
                 self.bytes_written += bytes.len() as u64;
@@ -418,8 +440,11 @@ impl State {
                 nodes.file(inode)?.sync(begun.covers);
                 Output::Unit
             }
-            Operation::Syncfs => {
-                nodes.sync_files(begun.covers);
+            Operation::Syncfs { inode } => {
+                match self.devices.iter().find(|device| nodes.is_on(inode, **device)) {
+                    Some(device) => nodes.sync_files_below(*device, begun.covers),
+                    None => nodes.sync_files(begun.covers),
+                }
                 Output::Unit
             }
             Operation::SyncDirectory { path } => {

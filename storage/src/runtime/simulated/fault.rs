@@ -46,7 +46,9 @@ impl Class {
             Class::Write => matches!(operation, Operation::Write { .. }),
             Class::Sync => matches!(
                 operation,
-                Operation::Fdatasync { .. } | Operation::Syncfs | Operation::SyncDirectory { .. }
+                Operation::Fdatasync { .. }
+                    | Operation::Syncfs { .. }
+                    | Operation::SyncDirectory { .. }
             ),
             Class::Allocation => needs_room,
         }

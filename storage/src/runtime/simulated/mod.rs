@@ -165,8 +165,8 @@ impl Runtime for Simulated {
         async move { unit(pending.await).map_err(final_error) }
     }
 
-    async fn syncfs(&self, _file: &SimulatedFile) -> io::Result<()> {
-        unit(self.begin(Operation::Syncfs).await).map_err(final_error)
+    async fn syncfs(&self, file: &SimulatedFile) -> io::Result<()> {
+        unit(self.begin(Operation::Syncfs { inode: file.inode }).await).map_err(final_error)
     }
 
     async fn sync_directory(&self, directory: &Path) -> io::Result<()> {

@@ -122,6 +122,11 @@ impl Nodes {
         }
     }
 
+    /// Whether it is this directory, or below it.
+    pub(super) fn is_on(&self, inode: Inode, directory: Inode) -> bool {
+        inode == directory || self.is_below(inode, directory)
+    }
+
     pub(super) fn file(&mut self, inode: Inode) -> io::Result<&mut File> {
         match &mut self.nodes[inode] {
             Node::File(file) => Ok(file),
@@ -199,6 +204,16 @@ impl Nodes {
         for node in &mut self.nodes {
             if let Node::File(file) = node {
                 file.sync(covers);
+            }
+        }
+    }
+
+    pub(super) fn sync_files_below(&mut self, directory: Inode, covers: u64) {
+        let mut left = vec![directory];
+        while let Some(inode) = left.pop() {
+            match &mut self.nodes[inode] {
+                Node::File(file) => file.sync(covers),
+                Node::Directory(names) => left.extend(names.current.values()),
             }
         }
     }
