@@ -1,8 +1,9 @@
 """The clients that have a driver (scripts/interop/drivers), and the command that starts it: built and installed here if it is not yet."""
 
+import contextlib
+import fcntl
 import os
 import pathlib
-import shutil
 import subprocess
 
 from broker import ROOT, SCRATCH
@@ -22,10 +23,43 @@ def go(package):
     return [binary]
 
 
+def javascript(file):
+    """A driver in JavaScript, its packages installed as package-lock.json says."""
+    node = pathlib.Path(install("node"))
+    lock, done = HERE / "js/package-lock.json", HERE / "js/node_modules/.installed"
+    with alone("js"):
+        if not done.exists() or done.read_text() != lock.read_text():
+            # npm that came with this node, or the one in the path; no package needs a script.
+            npm = node.parent.parent / "lib/node_modules/npm/bin/npm-cli.js"
+            command = [node, npm] if npm.exists() else ["npm"]
+            subprocess.run([*map(str, command), "ci", "--ignore-scripts", "--no-audit", "--no-fund", "--loglevel=error"], cwd=HERE / "js", check=True,
+                           stdout=subprocess.DEVNULL)
+            done.write_text(lock.read_text())
+    return [node, HERE / "js" / file]
+
+
+def python(file):
+    return [install("python"), HERE / "python" / file]
+
+
+@contextlib.contextmanager
+def alone(what):
+    """One process at a time prepares this."""
+    cache = pathlib.Path(os.environ.get("XDG_CACHE_HOME") or pathlib.Path.home() / ".cache") / "odradek"
+    cache.mkdir(parents=True, exist_ok=True)
+    with open(cache / f".{what}", "w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield
+
+
 COMMANDS = {
     "franz-go": lambda: go("franz"),
     "sarama": lambda: go("sarama"),
     "kafka-go": lambda: go("segmentio"),
+    "kafkajs": lambda: javascript("kafkajs.js"),
+    "aiokafka": lambda: python("with_aiokafka.py"),
+    "kafka-python": lambda: python("with_kafka_python.py"),
+    "platformatic": lambda: javascript("platformatic.js"),
 }
 
 
