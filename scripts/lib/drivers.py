@@ -42,6 +42,18 @@ def python(file):
     return [install("python"), HERE / "python" / file]
 
 
+def java(main):
+    """A driver in Java, compiled against the jars of Kafka. The JVM is told to start fast."""
+    libs, classes = kafka_libs(), SCRATCH / "classes"
+    classes.mkdir(exist_ok=True)
+    subprocess.run(["javac", "-nowarn", "-d", str(classes), "-cp", f"{libs}/*", *map(str, sorted((HERE / "java").glob("*.java")))], check=True)
+    return ["java", "-XX:TieredStopAtLevel=1", "-XX:+UseSerialGC", "-Xmx256M", f"-Dlog4j2.configurationFile={libs.parent}/tools.xml", "-cp", f"{classes}:{libs}/*", main]
+
+
+def kafka_libs():
+    return pathlib.Path(subprocess.run([str(ROOT / "scripts/kafka"), "libs"], stdout=subprocess.PIPE, text=True, check=True).stdout.strip())
+
+
 @contextlib.contextmanager
 def alone(what):
     """One process at a time prepares this."""
@@ -57,6 +69,7 @@ COMMANDS = {
     "sarama": lambda: go("sarama"),
     "kafka-go": lambda: go("segmentio"),
     "kafkajs": lambda: javascript("kafkajs.js"),
+    "java": lambda: java("Driver"),
     "aiokafka": lambda: python("with_aiokafka.py"),
     "kafka-python": lambda: python("with_kafka_python.py"),
     "platformatic": lambda: javascript("platformatic.js"),

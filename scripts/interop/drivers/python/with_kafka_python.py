@@ -1,6 +1,7 @@
 """The driver of kafka-python."""
 
 import asyncio
+import re
 import sys
 import threading
 import time
@@ -18,10 +19,13 @@ admin = KafkaAdminClient(bootstrap_servers=ADDRESS)
 
 
 def said(error, what):
-    """kafka-python answers the errors of some requests, by class or by name, and leaves it to its caller to raise them."""
+    """kafka-python answers the errors of some requests, by class, by name or in words, and leaves it to its caller to raise them."""
     if error in ("OK", NoError):
         return
-    raise (getattr(errors, error.split()[0].rstrip(":("), KafkaError) if isinstance(error, str) else error)(f"{what}: {error}")
+    if isinstance(error, str):
+        words = re.match(r"\[Error (\d+)\]", error)
+        error = errors.for_code(int(words[1])) if words else getattr(errors, error)
+    raise error(what)
 
 
 def create_topic(topic, partitions, configs):
