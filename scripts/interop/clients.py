@@ -8,8 +8,8 @@ import sys, pathlib, time
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "lib"))
 
 from check import LeftOut, case, equal, main
-from client import Client, Refused, content, record, until, value
-from drivers import command
+from client import Refused, content, record, until, value
+from drivers import Driven, command
 from wire import at_least, serves
 
 # Kafka's error codes
@@ -121,7 +121,7 @@ def configs_are_altered(context):
 def every_codec_and_acks(context):
     sent = [record(b"abc" * 30 + b"%d" % n, key=b"k%d" % n) for n in range(200)]
     for acks in (0, 1, -1):
-        for codec in context.codecs():
+        for codec in (c for c in CODECS if c in context.client.operations):
             topic = f"codec-{acks}-{codec}"
             create(context, topic)
             acknowledged = produce(context, topic, [r | {"partition": 0} for r in sent], codec=codec, acks=acks)
@@ -340,43 +340,9 @@ def cooperative_members_keep_what_they_have(context):
         context.client.leave(member=member)
 
 
-class Driven:
-    """The context of the cases, and the driver of a client."""
-
-    def __init__(self, context, name):
-        self._context, self._command = context, command(name)
-        # As scripts/kafka gives it to the real one: who joins first does not wait for others.
-        context.settings["group.initial.rebalance.delay.ms"] = 0
-        self._client, self._others = None, []
-
-    def __getattr__(self, name):
-        return getattr(self._context, name)
-
-    @property
-    def client(self):
-        """The driver, started again when a case has left it without answers."""
-        if self._client is None or self._client.process.poll() is not None:
-            self._client = Client(self._command, self.shared.address)
-        return self._client
-
-    def another(self):
-        other = Client(self._command, self.shared.address)
-        self._others.append(other)
-        return other
-
-    def codecs(self):
-        return [codec for codec in CODECS if codec in self.client.operations]
-
-    def close(self):
-        for one in [self._client, *self._others]:
-            if one is not None and one.process.poll() is None:
-                one.close()
-        self._context.close()
-
-
 def options(parser):
     parser.add_argument("--client", required=True, help="a client that scripts/lib/drivers.py knows")
 
 
 if __name__ == "__main__":
-    main(None, options, lambda context, given: Driven(context, given.client))
+    main(None, options, lambda context, given: Driven(context, command(given.client)))

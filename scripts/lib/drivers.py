@@ -7,6 +7,7 @@ import pathlib
 import subprocess
 
 from broker import ROOT, SCRATCH
+from client import Client
 
 HERE = ROOT / "scripts/interop/drivers"
 
@@ -78,3 +79,34 @@ COMMANDS = {
 
 def command(client):
     return COMMANDS[client]()
+
+
+class Driven:
+    """The context of check.py's cases, and a driver for them."""
+
+    def __init__(self, context, command):
+        self._context, self._command = context, command
+        # As scripts/kafka gives it to the real one: who joins first does not wait for others.
+        context.settings["group.initial.rebalance.delay.ms"] = 0
+        self._client, self._others = None, []
+
+    def __getattr__(self, name):
+        return getattr(self._context, name)
+
+    @property
+    def client(self):
+        """The driver, started again when a case has left it without answers."""
+        if self._client is None or self._client.process.poll() is not None:
+            self._client = Client(self._command, self.shared.address)
+        return self._client
+
+    def another(self):
+        other = Client(self._command, self.shared.address)
+        self._others.append(other)
+        return other
+
+    def close(self):
+        for one in [self._client, *self._others]:
+            if one is not None and one.process.poll() is None:
+                one.close()
+        self._context.close()

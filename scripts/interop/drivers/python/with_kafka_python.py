@@ -113,7 +113,8 @@ class Member(ConsumerRebalanceListener):
     def _poll(self):
         while not self.leaving:
             with self.lock:
-                for records in self.consumer.poll(timeout_ms=50).values():
+                # Long enough for a join: where a poll ends in one, kafka-python 3.0.12 may wait for ever, with the real Kafka too.
+                for records in self.consumer.poll(timeout_ms=500).values():
                     for record in records:
                         self.queue.put(record)
             time.sleep(0.005)
