@@ -151,7 +151,7 @@ func produce(r *driver.Request) (any, error) {
 	var lock sync.Mutex
 	writer := &kafka.Writer{
 		Addr: kafka.TCP(address), Topic: r.Topic, Balancer: given{&kafka.Hash{}}, RequiredAcks: kafka.RequiredAcks(r.Acks), Compression: codecs[r.Codec],
-		BatchTimeout: 5 * time.Millisecond, Transport: &kafka.Transport{MetadataTTL: 100 * time.Millisecond},
+		BatchTimeout: 5 * time.Millisecond, Transport: &kafka.Transport{},
 		Completion: func(messages []kafka.Message, err error) {
 			lock.Lock()
 			defer lock.Unlock()
