@@ -39,6 +39,7 @@ mod sessions;
 mod shard;
 pub mod signals;
 mod stats;
+mod telemetry;
 pub mod topic_name;
 mod turnstile;
 mod waiting;

@@ -56,6 +56,7 @@ impl Shard {
         }
         let topics: Vec<_> = image.topics().map(Arc::clone).collect();
         self.quotas.apply(&image);
+        self.telemetry.apply(&image);
         self.set_image(image);
         for topic in topics {
             self.lead(&topic).await;
@@ -78,7 +79,7 @@ impl Shard {
         number: usize,
         directory: &LogDirectory,
     ) -> Result<(Place, Vec<PartitionId>), OpenError> {
-        let runtime = RingRuntime::new(self.ring.clone(), directory.lock.clone());
+        let runtime = RingRuntime::new(self.ring.clone(), &directory.lock);
         let (me, config) = (self.config.node_id(), self.in_force());
         let (mut placed, mut elsewhere) = (Vec::new(), Vec::new());
         for topic in image.topics() {
@@ -174,6 +175,9 @@ impl Shard {
         }
         if delta.quotas {
             self.quotas.apply(&image);
+        }
+        if delta.configs.iter().any(|resource| resource.kind == ConfigResource::CLIENT_METRICS) {
+            self.telemetry.apply(&image);
         }
         for topic in &delta.deleted {
             self.forget(topic).await;

@@ -22,6 +22,7 @@ use crate::moves::MoveRefusal;
 use crate::partition::upkeep::{DeletePart, DeleteRefusal, Producer};
 use crate::partition::{AppendRefusal, ReadRefusal};
 use crate::quota::Spender;
+use crate::telemetry::{Asking, Refusal, Told};
 
 /// What travels on the mesh.
 pub enum Message {
@@ -51,6 +52,8 @@ pub enum Ask {
     DeleteRecords(Vec<DeletePart>),
     /// Who produces to these partitions.
     Producers(Vec<PartitionId>),
+    /// A client asks for its subscriptions, or pushes metrics.
+    Telemetry(Box<Asking>),
     /// A client has spent so much of what it may spend a second.
     Spend {
         spender: Spender,
@@ -92,6 +95,8 @@ pub enum Answer {
     Producers(Vec<Option<Vec<Producer>>>),
     /// How long until it is paid for.
     Spent(Duration),
+    /// A push tells nothing.
+    Telemetry(Result<Option<Told>, Refusal>),
     Opened(Result<Opened, String>),
     Applied,
     Serving(Result<(), String>),

@@ -13,7 +13,8 @@ use std::sync::Arc;
 use futures::channel::oneshot;
 use replication::replica::{Leader, NotEnough};
 use storage::batch::{
-    Attributes, Batch, BatchError, Checked, Codec, Progress, Unreadable, Validation,
+    Attributes, Batch, BatchError, Checked, Codec, Compression, Progress, Unreadable, Validation,
+    recompress,
 };
 use storage::producer::{SequenceCheck, SequenceError};
 use storage::units::{Epoch, Offset, Timestamp};
@@ -201,17 +202,24 @@ impl Partition {
             turn.come().await;
         }
         let invalid = |error| AppendRefusal::Invalid { error, log_start: self.log().log_start() };
-        let batch = Batch::parse(part.records.clone()).map_err(invalid)?;
+        let mut batch = Batch::parse(part.records.clone()).map_err(invalid)?;
         let config = Arc::clone(&self.config.borrow());
         self.admit(part, &batch, &config)?;
         let rules = config.rules(now);
         let mut validation = Validation::new(&batch, &rules);
-        let checked = loop {
+        let mut checked = loop {
             match validation.step(VALIDATION_SLICE).map_err(invalid)? {
                 Progress::Done(checked) => break checked,
                 Progress::More => ring.yield_now().await,
             }
         };
+        if let Some(wanted) = config.compression
+            && batch.codec() != Some(wanted.codec())
+        {
+            (batch, checked) = recompressed(batch, checked, wanted, config.message_bytes_max)
+                .await
+                .map_err(invalid)?;
+        }
         let refused = |error| AppendRefusal::Sequence { error, log_start: self.log().log_start() };
         if let SequenceCheck::Duplicate { base_offset, last_offset, timestamp } =
             self.log().check_sequence(batch.info()).map_err(refused)?
@@ -453,6 +461,17 @@ impl Partition {
             None => (asked, self.log().end()),
         }
     }
+}
+
+/// Compresses on a thread of its own: the shard goes on with other work, and the partition's other appends wait for their turn.
+async fn recompressed(
+    batch: Batch,
+    checked: Checked,
+    wanted: Compression,
+    bytes_max: i32,
+) -> Result<(Batch, Checked), BatchError> {
+    let work = move || recompress(&batch, &checked, wanted, bytes_max);
+    glommio::executor().spawn_blocking(work).await
 }
 
 fn refusal(error: storage::ReadError) -> ReadRefusal {

@@ -41,6 +41,7 @@ use crate::ports::Port;
 use crate::quota::Quotas;
 use crate::sessions::Sessions;
 use crate::stats::Stats;
+use crate::telemetry::Telemetry;
 use crate::turnstile::Turnstile;
 use crate::waiting::Waits;
 
@@ -71,6 +72,7 @@ pub(crate) struct Shard {
     pub producer_ids: ProducerIds,
     pub asked_topics: AskedTopics,
     pub(crate) quotas: Quotas,
+    pub(crate) telemetry: Telemetry,
     pub(crate) pulse: Arc<Pulse>,
     pub(crate) moves: RefCell<HashMap<PartitionId, Rc<Move>>>,
     pub(crate) partitions: RefCell<HashMap<PartitionId, Rc<Partition>>>,
@@ -132,6 +134,7 @@ impl Shard {
             producer_ids: ProducerIds::default(),
             asked_topics: AskedTopics::default(),
             quotas: Quotas::default(),
+            telemetry: Telemetry::default(),
             pulse,
             moves: RefCell::default(),
             partitions: RefCell::default(),
@@ -276,6 +279,9 @@ impl Shard {
                 answer(Answer::DeleteRecords(shard.delete_records(&parts).await));
             }),
             Ask::Producers(partitions) => answer(Answer::Producers(self.producers(&partitions))),
+            Ask::Telemetry(asking) => self.spawn(async move {
+                answer(Answer::Telemetry(shard.answer_telemetry(*asking).await));
+            }),
             Ask::Spend { spender, per_second, amount } => {
                 let now = clock::monotonic();
                 let wait = self.quotas.spend(&spender, per_second, amount, now);

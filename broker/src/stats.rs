@@ -181,6 +181,9 @@ impl Stats {
         samples.extend(self.produce.samples("Produce", number));
         samples.extend(self.fetch.samples("Fetch", number));
         samples.extend(ring_samples(&shard.ring.stats(), shard.number));
+        if shard.config.client_telemetry {
+            samples.extend(shard.telemetry.samples(number, crate::clock::monotonic()));
+        }
         for (key, count) in
             self.requests.0.borrow().iter().enumerate().filter(|(_, count)| **count > 0)
         {

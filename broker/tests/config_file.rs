@@ -101,7 +101,6 @@ fn unknown_keys_and_bad_values_are_refused_with_their_place_and_what_would_be_ri
     check_refused("process.roles=broker,zookeeper", &["String must be one of: broker, controller"]);
     check_refused("controller.quorum.voters=2@localhost:9093", &["not node 1"]);
     check_refused("log.retention.ms=0", &["unlimited (-1)"]);
-    check_refused("compression.type=zstd", &["not built yet"]);
     check_refused("authorizer.class.name=org.example.Authorizer", &["not built yet"]);
     check_refused("max.connections.per.ip=0", &["can be set to zero only if"]);
     check_refused("max.connections.per.ip.overrides=127.0.0.1", &["address:count"]);

@@ -4,6 +4,7 @@ use broker::config::settings::Settings;
 use broker::config::topic::{TopicConfig, validate};
 use broker::config::{Invocation, load};
 use bytestring::ByteString;
+use storage::batch::Compression;
 
 fn settings(overrides: &[(&str, &str)]) -> Settings {
     let overrides =
@@ -128,12 +129,7 @@ fn refusals_are_kafkas() {
 
 #[test]
 fn what_is_not_built_is_refused_and_says_so() {
-    for overrides in [
-        "compression.type=zstd",
-        "compression.gzip.level=5",
-        "local.retention.ms=7",
-        "remote.log.copy.disable=true",
-    ] {
+    for overrides in ["local.retention.ms=7", "remote.log.copy.disable=true"] {
         let text = checked(overrides).expect_err("refused");
         assert!(text.contains("this broker does not support it yet"), "{text}");
     }
@@ -156,13 +152,23 @@ fn what_is_in_force_is_taken() {
     assert!(config.cleanup_compact && !config.cleanup_delete);
     assert_eq!(checked("internal.segment.bytes=1000").expect("taken").segment_bytes, 1000);
     assert!(checked("preallocate= TRUE ").expect("taken").preallocate);
+    for (overrides, compression) in [
+        ("compression.zstd.level=5", None),
+        ("compression.type=uncompressed", Some(Compression::None)),
+        ("compression.type=gzip", Some(Compression::Gzip { level: -1 })),
+        ("compression.type=snappy", Some(Compression::Snappy)),
+        ("compression.type=lz4;compression.lz4.level=12", Some(Compression::Lz4 { level: 12 })),
+        ("compression.type=zstd;compression.zstd.level=-7", Some(Compression::Zstd { level: -7 })),
+    ] {
+        assert_eq!(checked(overrides).expect("taken").compression, compression, "{overrides}");
+    }
     // Keys without effect yet take their defaults, and a policy of nothing keeps everything.
     for (overrides, deletes) in [
         ("", true),
         ("cleanup.policy=delete", true),
         ("cleanup.policy=delete,delete", true),
         ("cleanup.policy=", false),
-        ("compression.type=producer;compression.lz4.level=9;remote.storage.enable=false", true),
+        ("remote.storage.enable=false", true),
         // A node that is alone has nothing to replicate, and nobody else who could lead.
         ("unclean.leader.election.enable=true;leader.replication.throttled.replicas=0:1", true),
         ("follower.replication.throttled.replicas=*", true),

@@ -22,6 +22,7 @@ final class Answers {
         all.put("Cluster", new ClusterCases());
         all.put("DeleteRecords", new DeleteRecordsCases());
         all.put("Quotas", new QuotasCases());
+        all.put("Telemetry", new TelemetryCases());
         all.put("InitProducerId", new ProducerIdCases());
         all.put("Produce", new ProduceCases());
         all.put("Idempotence", new IdempotenceCases());

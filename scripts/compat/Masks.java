@@ -25,6 +25,7 @@ final class Masks {
             "offsets, epoch, times, directories and endpoints of the quorum: that they are there",
             "port of this broker: replaced by a word",
             "sessionId of Fetch: whether there is one",
+            "clientInstanceId, subscriptionId of telemetry: that they are there",
             "producerId: counted from the first that the broker gave",
             "logAppendTimeMs: whether it is a time",
             "the bounds of time in Produce's texts",
@@ -67,6 +68,8 @@ final class Masks {
         }
         return switch (name) {
             case "clusterId" -> node.isNull() ? node : word("a cluster id");
+            case "clientInstanceId" -> word("an instance");
+            case "subscriptionId" -> node.intValue() == 0 ? node : word("a subscription");
             case "port" -> node.intValue() == peer.port ? word("its port") : node;
             case "sessionId" -> node.intValue() == 0 ? node : word("a session");
             case "logAppendTimeMs" -> node.longValue() < 0 ? node : word("a time");

@@ -247,7 +247,7 @@ def what_is_refused_is_left_as_it_is(context):
         return
     directory = Directory(context, "refused")
     broker = directory.kafka()
-    create(broker, "t", **{"compression.type": "gzip"})
+    create(broker, "t", **{"local.retention.ms": "1000"})
     fill(broker, "t", 100)
     broker.stop()
     before = content(directory.path)
@@ -255,7 +255,7 @@ def what_is_refused_is_left_as_it_is(context):
         contains(refusal(directory), "topics have configs that are not served: t: ")
         equal(content(directory.path), before, "files after the refusal")
     broker = directory.kafka()
-    kafka("configs", "--bootstrap-server", broker.address, "--alter", "--entity-type", "topics", "--entity-name", "t", "--delete-config", "compression.type")
+    kafka("configs", "--bootstrap-server", broker.address, "--alter", "--entity-type", "topics", "--entity-name", "t", "--delete-config", "local.retention.ms")
     broker.stop()
     broker = directory.ours()
     equal(sum(map(len, read(broker, ["t"], "read_committed").values())), 100, "records after the fix")

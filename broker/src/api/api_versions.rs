@@ -7,10 +7,12 @@
 //! - Features: what is supported, and what the metadata log has finalised, its quorum's own among it; those with a minimum of 0 are shown from version 4 on (KAFKA-17011).
 
 use bytestring::ByteString;
-use net::connection::Outcome;
+use net::connection::{Outcome, Software};
 use net::wire::api_versions::{
     ApiVersion, ApiVersionsRequest, ApiVersionsResponse, FinalizedFeatureKey, SupportedFeatureKey,
 };
+use net::wire::get_telemetry_subscriptions::GetTelemetrySubscriptionsRequest;
+use net::wire::push_telemetry::PushTelemetryRequest;
 use net::wire::{ErrorCode, Request, apis};
 
 use super::{Context, answer};
@@ -18,6 +20,8 @@ use crate::controller::ledger::KRAFT_VERSION;
 use crate::controller::registration::features;
 
 pub(crate) const KEY: i16 = ApiVersionsRequest::KEY;
+/// Announced only where clients are asked for their metrics.
+const TELEMETRY: [i16; 2] = [GetTelemetrySubscriptionsRequest::KEY, PushTelemetryRequest::KEY];
 
 pub(crate) fn handle(
     cx: &Context,
@@ -33,6 +37,12 @@ pub(crate) fn handle(
             ..Default::default()
         };
     }
+    if version >= 3 {
+        cx.peer.set_software(Software {
+            name: request.client_software_name.clone(),
+            version: request.client_software_version.clone(),
+        });
+    }
     let image = cx.shard.image();
     let supported = features().into_iter().filter(|feature| version >= 4 || feature.min > 0);
     let level = |(name, level): (ByteString, i16)| FinalizedFeatureKey {
@@ -46,7 +56,10 @@ pub(crate) fn handle(
     let mut finalized: Vec<_> = finalized.chain([kraft]).collect();
     finalized.sort();
     ApiVersionsResponse {
-        api_keys: table(),
+        api_keys: table()
+            .into_iter()
+            .filter(|api| cx.shard.config.client_telemetry || !TELEMETRY.contains(&api.api_key))
+            .collect(),
         supported_features: supported
             .map(|feature| SupportedFeatureKey {
                 name: feature.name,

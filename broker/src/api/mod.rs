@@ -28,6 +28,7 @@ pub(crate) mod elect_leaders;
 mod error;
 pub(crate) mod fetch;
 pub(crate) mod find_coordinator;
+pub(crate) mod get_telemetry_subscriptions;
 mod groups;
 pub(crate) mod heartbeat;
 pub(crate) mod incremental_alter_configs;
@@ -44,7 +45,9 @@ pub(crate) mod offset_delete;
 pub(crate) mod offset_fetch;
 pub(crate) mod offset_for_leader_epoch;
 pub(crate) mod produce;
+pub(crate) mod push_telemetry;
 pub(crate) mod sync_group;
+mod telemetry;
 mod throttle;
 pub(crate) mod update_features;
 
@@ -207,6 +210,10 @@ async fn dispatch(cx: Context, version: i16, request: AnyRequest) -> Outcome {
         AnyRequest::DescribeClientQuotas(request) => {
             later(cx, version, request, describe_client_quotas::handle)
         }
+        AnyRequest::GetTelemetrySubscriptions(request) => {
+            later(cx, version, request, get_telemetry_subscriptions::handle)
+        }
+        AnyRequest::PushTelemetry(request) => later(cx, version, request, push_telemetry::handle),
         AnyRequest::DescribeConfigs(request) => {
             later(cx, version, request, describe_configs::handle)
         }

@@ -34,6 +34,10 @@ pub struct Config {
     pub(super) log_dirs: Vec<PathBuf>,
     pub(super) metadata_directory: PathBuf,
     pub durability: Durability,
+    /// Whether clients are asked for their metrics.
+    pub client_telemetry: bool,
+    /// The longest push of such metrics.
+    pub telemetry_bytes_max: i32,
     /// The size of one file of the commit log.
     pub commit_log_bytes: u64,
     /// From this size on a batch is written straight into its segment.

@@ -71,6 +71,8 @@ fn config(
         admin,
         metadata_directory: metadata_directory(&settings),
         log_dirs: log_dirs(&settings),
+        client_telemetry: settings.boolean("odradek.client.telemetry").unwrap_or(false),
+        telemetry_bytes_max: number.int("telemetry.max.bytes"),
         durability: match settings.string("odradek.durability").as_deref() {
             Some("written") => Durability::Written,
             _ => Durability::Sync,

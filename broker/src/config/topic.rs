@@ -7,6 +7,7 @@
 use std::collections::BTreeMap;
 
 use bytestring::ByteString;
+use storage::batch::Compression;
 
 use super::key::{Effect, InvalidValue, Key, Value};
 use super::settings::Settings;
@@ -36,6 +37,8 @@ pub struct TopicConfig {
     pub message_timestamp_before_max_ms: i64,
     pub message_timestamp_after_max_ms: i64,
     pub min_insync_replicas: i32,
+    /// What batches are kept compressed with; none where the producer's choice stays.
+    pub compression: Option<Compression>,
     /// Whether old segments are deleted (an empty `cleanup.policy` keeps everything).
     pub cleanup_delete: bool,
     /// Whether the latest record of each key is kept.
@@ -79,6 +82,7 @@ impl TopicConfig {
             message_timestamp_before_max_ms: in_force.int("message.timestamp.before.max.ms"),
             message_timestamp_after_max_ms: in_force.int("message.timestamp.after.max.ms"),
             min_insync_replicas: small(in_force.int("min.insync.replicas")),
+            compression: in_force.compression(),
             cleanup_delete: in_force.cleans_by("delete"),
             cleanup_compact: in_force.cleans_by("compact"),
             delete_retention_ms: in_force.int("delete.retention.ms"),
@@ -105,6 +109,19 @@ struct InForce<'a> {
 impl InForce<'_> {
     fn value(&self, name: &str) -> Option<Value> {
         value_in_force(TOPIC_KEYS.get(name)?, self.settings, self.overrides)
+    }
+
+    fn compression(&self) -> Option<Compression> {
+        let Some(Value::Text(kind)) = self.value("compression.type") else { return None };
+        let level = |key| small(self.int(key));
+        match &*kind {
+            "uncompressed" => Some(Compression::None),
+            "gzip" => Some(Compression::Gzip { level: level("compression.gzip.level") }),
+            "snappy" => Some(Compression::Snappy),
+            "lz4" => Some(Compression::Lz4 { level: level("compression.lz4.level") }),
+            "zstd" => Some(Compression::Zstd { level: level("compression.zstd.level") }),
+            _ => None,
+        }
     }
 
     /// Whether `cleanup.policy` names this.

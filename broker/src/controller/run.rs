@@ -175,6 +175,7 @@ impl Worker {
             | Ask::DeleteRecords(_)
             | Ask::Producers(_)
             | Ask::Spend { .. }
+            | Ask::Telemetry(_)
             | Ask::Open(..)
             | Ask::Group(_)
             | Ask::Apply(_)
@@ -249,7 +250,7 @@ impl Worker {
     }
 
     fn runtime(&self, directory: &LogDirectory) -> RingRuntime {
-        RingRuntime::new(self.ring.clone(), directory.lock.clone())
+        RingRuntime::new(self.ring.clone(), &directory.lock)
     }
 
     /// The log directories beside the metadata's are made ready for their stores. Those that cannot be read or written are offline.

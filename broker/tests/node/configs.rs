@@ -8,10 +8,11 @@ use std::time::{Duration, Instant};
 use bytes::Bytes;
 use net::wire::ErrorCode;
 use net::wire::list_offsets::{ListOffsetsPartition, ListOffsetsRequest, ListOffsetsTopic};
-use storage::batch::BatchBuilder;
-use storage::units::Timestamp;
+use storage::batch::{Batch, BatchBuilder, Codec};
+use storage::units::{ProducerEpoch, ProducerId, Sequence, Timestamp};
+use uuid::Uuid;
 
-use crate::client::{Client, TestNode, batch};
+use crate::client::{Client, TestNode, batch, batch_of};
 
 /// A node that looks at its logs all the time.
 fn start() -> TestNode {
@@ -106,6 +107,93 @@ fn what_is_taken() {
     assert_eq!(produced(&mut client, "t", batch_now()), ErrorCode::INVALID_RECORD);
     client.set("t", "cleanup.policy", "delete");
     assert_eq!(produced(&mut client, "t", batch_now()), ErrorCode::NONE);
+}
+
+/// The last batch of a topic.
+fn newest(client: &mut Client, id: Uuid) -> Batch {
+    let mut offset = 0;
+    loop {
+        let (error, mut found, high_watermark) = client.fetch(id, 0, offset, 0);
+        assert_eq!(error, ErrorCode::NONE);
+        let last = found.pop().expect("there is more");
+        offset = last.last_offset().0 + 1;
+        if offset == high_watermark {
+            return last;
+        }
+    }
+}
+
+#[test]
+fn what_it_is_kept_as() {
+    let node = TestNode::start(1, &[("compression.gzip.level", "1")]);
+    let mut client = node.connect();
+    let id = client.create("t", 1, &[]);
+    let values: Vec<String> = (0..200).map(|n| format!("{n} {}", "value ".repeat(20))).collect();
+    let values: Vec<&str> = values.iter().map(String::as_str).collect();
+    let sent = |codec| batch_of(BatchBuilder::new().codec(codec), &values);
+    let kept = |client: &mut Client, codec| {
+        assert_eq!(produced(client, "t", sent(codec)), ErrorCode::NONE);
+        let kept = newest(client, id);
+        let mut records = kept.records();
+        for value in &values {
+            let record = records.next_record().unwrap().unwrap();
+            assert_eq!(record.value, Some(value.as_bytes()));
+        }
+        assert!(records.next_record().unwrap().is_none());
+        (kept.codec().unwrap(), kept.size())
+    };
+    for codec in Codec::ALL {
+        assert_eq!(kept(&mut client, codec).0, codec, "the producer's choice");
+    }
+    for wanted in Codec::ALL {
+        let name = if wanted == Codec::None { "uncompressed" } else { wanted.name() };
+        client.set("t", "compression.type", name);
+        for codec in Codec::ALL {
+            assert_eq!(kept(&mut client, codec).0, wanted, "{codec:?} as {wanted:?}");
+        }
+    }
+    // The level is the broker's, then the topic's own.
+    for (codec, key, high) in [
+        (Codec::Gzip, "compression.gzip.level", "9"),
+        (Codec::Lz4, "compression.lz4.level", "12"),
+        (Codec::Zstd, "compression.zstd.level", "19"),
+    ] {
+        client.set("t", "compression.type", codec.name());
+        client.set("t", key, if codec == Codec::Zstd { "-50" } else { "1" });
+        let (_, low) = kept(&mut client, Codec::None);
+        client.set("t", key, high);
+        let (_, less) = kept(&mut client, Codec::None);
+        assert!(less < low, "{codec:?}: {less} of {low} bytes");
+    }
+    // What was small enough as it came may be too large as it is kept.
+    client.set("t", "compression.type", "uncompressed");
+    client.set("t", "max.message.bytes", "5000");
+    let last = newest(&mut client, id).last_offset();
+    assert_eq!(produced(&mut client, "t", sent(Codec::Zstd)), ErrorCode::MESSAGE_TOO_LARGE);
+    assert_eq!(newest(&mut client, id).last_offset(), last);
+}
+
+/// Appends keep their order, and an idempotent producer's duplicates are known, though one is compressed meanwhile.
+#[test]
+fn what_is_compressed_keeps_its_place() {
+    let node =
+        TestNode::start(1, &[("compression.type", "zstd"), ("compression.zstd.level", "15")]);
+    let mut client = node.connect();
+    let id = client.create("t", 1, &[]);
+    let large = "large ".repeat(100_000);
+    for round in 0..5_i32 {
+        for (value, sequence) in [(&*large, 2 * round), ("small", 2 * round + 1)] {
+            let producer =
+                BatchBuilder::new().producer(ProducerId(7), ProducerEpoch(0), Sequence(sequence));
+            let records = batch_of(producer, &[value]);
+            for _ in 0..2 {
+                let done = client.produce("t", 0, -1, records.clone());
+                assert_eq!((done.error_code, done.base_offset), (ErrorCode::NONE, sequence.into()));
+            }
+        }
+    }
+    let newest = newest(&mut client, id);
+    assert_eq!((newest.last_offset().0, newest.codec()), (9, Some(Codec::Zstd)));
 }
 
 fn batch_now() -> Bytes {

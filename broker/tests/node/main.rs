@@ -11,3 +11,4 @@ mod directories;
 mod groups;
 mod life;
 mod quotas;
+mod telemetry;

@@ -26,7 +26,7 @@ use std::{
 };
 
 use crate::shared::clock;
-pub use service::{CloseReason, Limits, Outcome, Peer, RATE_FLOOR, Service};
+pub use service::{CloseReason, Limits, Outcome, Peer, RATE_FLOOR, Service, Software};
 pub(crate) use state::State;
 
 /// How long the answers of a peer that has ended its stream may take.

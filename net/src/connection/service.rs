@@ -1,7 +1,7 @@
 //! What a connection serves: the service that answers its requests, the peer that sends them, and its limits.
 
 use std::{
-    cell::Cell,
+    cell::{Cell, RefCell},
     future::Future,
     net::SocketAddr,
     rc::Rc,
@@ -9,6 +9,7 @@ use std::{
 };
 
 use bytes::Bytes;
+use bytestring::ByteString;
 use futures::future::LocalBoxFuture;
 
 use crate::send::Parts;
@@ -23,17 +24,41 @@ pub struct Peer {
     /// Unique within the shard.
     pub id: u64,
     muted_until: Cell<Option<Instant>>,
+    software: RefCell<Option<Software>>,
+}
+
+/// What a client says of its library.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Software {
+    pub name: ByteString,
+    pub version: ByteString,
 }
 
 impl Peer {
     /// `id`: unique within the shard.
     pub fn new(local: SocketAddr, remote: SocketAddr, listener: Rc<str>, id: u64) -> Peer {
-        Peer { local, remote, listener, id, muted_until: Cell::new(None) }
+        Peer {
+            local,
+            remote,
+            listener,
+            id,
+            muted_until: Cell::new(None),
+            software: RefCell::default(),
+        }
     }
 
     /// Its next request is not looked at before `until`: what has come stays in the socket, and the peer's window closes.
     pub fn mute(&self, until: Instant) {
         self.muted_until.set(Some(self.muted_until.get().map_or(until, |set| set.max(until))));
+    }
+
+    pub fn set_software(&self, software: Software) {
+        *self.software.borrow_mut() = Some(software);
+    }
+
+    /// None until the client has said it.
+    pub fn software(&self) -> Option<Software> {
+        self.software.borrow().clone()
     }
 
     /// How long it is muted.

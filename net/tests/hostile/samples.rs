@@ -52,6 +52,8 @@ pub(super) fn attack(api: &Api, version: i16, rounds: u64) -> Tally {
         "DescribeQuorum" => run(version, describe_quorum(version), rounds),
         "AlterClientQuotas" => run(version, alter_client_quotas(), rounds),
         "DescribeClientQuotas" => run(version, describe_client_quotas(), rounds),
+        "GetTelemetrySubscriptions" => run(version, get_telemetry_subscriptions(), rounds),
+        "PushTelemetry" => run(version, push_telemetry(), rounds),
         name => panic!("{name} is served and not attacked"),
     }
 }
@@ -388,4 +390,24 @@ fn describe_client_quotas() -> (
     let request = DescribeClientQuotasRequest { components: some(), strict: true };
     let entries = Some(vec![EntryData { entity: some(), values: some() }]);
     (request, DescribeClientQuotasResponse { entries, ..Default::default() })
+}
+
+fn get_telemetry_subscriptions() -> (
+    get_telemetry_subscriptions::GetTelemetrySubscriptionsRequest,
+    get_telemetry_subscriptions::GetTelemetrySubscriptionsResponse,
+) {
+    use get_telemetry_subscriptions::*;
+    let response = GetTelemetrySubscriptionsResponse {
+        accepted_compression_types: vec![4, 3],
+        requested_metrics: some(),
+        ..Default::default()
+    };
+    (GetTelemetrySubscriptionsRequest::default(), response)
+}
+
+fn push_telemetry() -> (push_telemetry::PushTelemetryRequest, push_telemetry::PushTelemetryResponse)
+{
+    use push_telemetry::*;
+    let request = PushTelemetryRequest { metrics: vec![7; 40].into(), ..Default::default() };
+    (request, PushTelemetryResponse::default())
 }

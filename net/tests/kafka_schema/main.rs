@@ -72,6 +72,8 @@ checks! {
     describe_quorum DescribeQuorumRequest;
     alter_client_quotas AlterClientQuotasRequest;
     describe_client_quotas DescribeClientQuotasRequest;
+    get_telemetry_subscriptions GetTelemetrySubscriptionsRequest;
+    push_telemetry PushTelemetryRequest;
 }
 
 fn variable(name: &str, default: &str) -> String {

@@ -75,7 +75,7 @@ impl BatchBuilder {
 
     #[must_use]
     pub fn codec(mut self, codec: Codec) -> BatchBuilder {
-        self.header.attributes.0 = (self.header.attributes.0 & !Attributes::CODEC) | codec.bits();
+        self.header.attributes = self.header.attributes.with_codec(codec);
         self
     }
 
@@ -224,7 +224,7 @@ pub(crate) fn deflate(codec: Codec, records: Vec<u8>) -> Vec<u8> {
     if codec == Codec::None {
         return records;
     }
-    let mut stream = Deflate::new(codec);
+    let mut stream = Deflate::new(codec.into());
     stream.write(&records);
     stream.finish()
 }

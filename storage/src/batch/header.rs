@@ -113,6 +113,10 @@ impl Attributes {
         }
     }
 
+    pub const fn with_codec(self, codec: Codec) -> Attributes {
+        Attributes((self.0 & !Self::CODEC) | codec.bits())
+    }
+
     /// What a broker writes when it has to rewrite the attributes: bits without a meaning are dropped then, and only then.
     pub const fn with_timestamp_type(self, timestamp_type: TimestampType) -> Attributes {
         let cleared = self.0 & Self::KNOWN & !Self::LOG_APPEND_TIME;

@@ -32,6 +32,7 @@ mod deflate;
 mod error;
 pub(crate) mod header;
 mod inflate;
+mod recompress;
 mod record;
 mod retained;
 pub mod scan;
@@ -53,7 +54,8 @@ pub use header::{
     Attributes, BATCH_LENGTH_MIN, BatchHeader, Codec, HEADER_BYTES, LENGTH_OVERHEAD, MAGIC,
     TimestampType, at,
 };
-pub use inflate::INFLATED_BYTES_MAX;
+pub use inflate::{INFLATED_BYTES_MAX, inflate};
+pub use recompress::{Compression, recompress};
 pub use record::{Header, Headers, PlainRecords, Record, RecordFields, Records};
 pub(crate) use retained::{Retained, emptied};
 pub use stamp::{Checked, Rewrite, copy_stamped, stamp};

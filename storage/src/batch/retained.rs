@@ -37,7 +37,12 @@ impl Retained {
             header.attributes.0 |= Attributes::DELETE_HORIZON;
             header.base_timestamp = horizon;
         }
-        Retained { header, largest: Timestamp::NONE, out: Deflate::new(codec), body: Vec::new() }
+        Retained {
+            header,
+            largest: Timestamp::NONE,
+            out: Deflate::new(codec.into()),
+            body: Vec::new(),
+        }
     }
 
     pub(crate) fn push(&mut self, record: &Record<'_>) {

@@ -4,7 +4,9 @@
 //! bytes but moved by the difference that the change makes: cheaper for large batches, and damage that happened since the
 //! batch was checked still shows.
 
-use crate::batch::{Attributes, Batch, BatchHeader, HEADER_BYTES, Invalidity, TimestampType, at};
+use crate::batch::{
+    Attributes, Batch, BatchHeader, Codec, HEADER_BYTES, Invalidity, TimestampType, at,
+};
 use crate::units::{Epoch, Offset, Timestamp};
 
 /// A batch that may be appended, and what must be changed on the way. Made by [`crate::batch::Validation`], or, for
@@ -60,6 +62,18 @@ impl Checked {
             TimestampType::CreateTime => Rewrite::Corrected(attributes),
         };
         Checked { max_timestamp, rewrite }
+    }
+
+    /// The same for the batch in another codec.
+    pub(crate) fn with_codec(self, codec: Codec) -> Checked {
+        let rewrite = match self.rewrite {
+            Rewrite::None => Rewrite::None,
+            Rewrite::Corrected(attributes) => Rewrite::Corrected(attributes.with_codec(codec)),
+            Rewrite::LogAppendTime(attributes) => {
+                Rewrite::LogAppendTime(attributes.with_codec(codec))
+            }
+        };
+        Checked { rewrite, ..self }
     }
 
     /// The max timestamp of the batch once it is stamped with this append time.

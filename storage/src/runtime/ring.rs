@@ -13,7 +13,7 @@ use std::future::Future;
 use std::io;
 use std::os::fd::{AsRawFd, OwnedFd};
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::sync::{Arc, Weak};
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -39,7 +39,8 @@ impl File {
     }
 }
 
-/// The lock of a log directory, taken once per process; each shard's ring holds it.
+/// The lock of a log directory, taken once per process; each shard's ring holds it. Runtimes only know of it: a task that is left over
+/// when a shard ends does not keep the directory.
 #[derive(Clone, Debug)]
 pub struct DirectoryLock {
     directory: PathBuf,
@@ -100,14 +101,14 @@ fn try_lock(file: &OwnedFd) -> Result<(), nix::errno::Errno> {
 #[derive(Clone)]
 pub struct RingRuntime {
     ring: Ring,
-    lock: Option<DirectoryLock>,
+    lock: Option<(PathBuf, Weak<OwnedFd>)>,
 }
 
 impl RingRuntime {
     /// On the shard's thread, inside its glommio executor.
     #[must_use]
-    pub fn new(ring: Ring, lock: DirectoryLock) -> Self {
-        RingRuntime { ring, lock: Some(lock) }
+    pub fn new(ring: Ring, lock: &DirectoryLock) -> Self {
+        RingRuntime { ring, lock: Some((lock.directory.clone(), Arc::downgrade(&lock.file))) }
     }
 
     /// For a directory that nobody else can know of: tests and measurements.
@@ -121,11 +122,12 @@ impl Runtime for RingRuntime {
     type File = File;
 
     async fn lock(&self, directory: &Path) -> io::Result<()> {
-        let Some(lock) = &self.lock else { return Ok(()) };
-        if lock.directory != directory {
+        let Some((locked, file)) = &self.lock else { return Ok(()) };
+        if locked != directory {
             return Err(io::Error::other("the lock is another directory's"));
         }
-        self.ring.hold_file(lock.file.try_clone()?)?;
+        let file = file.upgrade().ok_or_else(|| io::Error::other("the lock was let go"))?;
+        self.ring.hold_file(file.try_clone()?)?;
         Ok(())
     }
 

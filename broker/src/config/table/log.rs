@@ -7,13 +7,13 @@ keys! { pub(crate) LOG:
         "The class that may veto a change of configuration."
     "auto.create.topics.enable", Boolean = "true", Any, High, ReadOnly, Public, Used;
         "Whether asking for an unknown topic's metadata may create it."
-    "compression.gzip.level", Int = "-1", GzipLevel, Medium, ClusterWide, Public, NotBuilt;
+    "compression.gzip.level", Int = "-1", GzipLevel, Medium, ClusterWide, Public, Used;
         "The gzip level when the broker compresses."
-    "compression.lz4.level", Int = "9", Between(1, 17), Medium, ClusterWide, Public, NotBuilt;
+    "compression.lz4.level", Int = "9", Between(1, 17), Medium, ClusterWide, Public, Used;
         "The lz4 level when the broker compresses."
-    "compression.type", String = "producer", OneOf(&["uncompressed", "zstd", "lz4", "snappy", "gzip", "producer"]), High, ClusterWide, Public, NotBuilt;
+    "compression.type", String = "producer", OneOf(&["uncompressed", "zstd", "lz4", "snappy", "gzip", "producer"]), High, ClusterWide, Public, Used;
         "How batches are stored: as the producer sent them, or recompressed with this codec."
-    "compression.zstd.level", Int = "3", Between(-131_072, 22), Medium, ClusterWide, Public, NotBuilt;
+    "compression.zstd.level", Int = "3", Between(-131_072, 22), Medium, ClusterWide, Public, Used;
         "The zstd level when the broker compresses."
     "cordoned.log.dirs", List = "", ENTRIES, Medium, PerBroker, Public, NotBuilt;
         "Log directories that get no new partitions."

@@ -7,6 +7,8 @@ keys! { pub(crate) OWN:
         "Where /health and /metrics are served, as host:port; empty serves them nowhere."
     "odradek.cluster.id", String = null, Any, Medium, ReadOnly, Public, Used;
         "The cluster that the data belongs to, 22 characters of base64url; made up at the first start, if not set."
+    "odradek.client.telemetry", Boolean = "false", Any, Low, ReadOnly, Public, Used;
+        "Whether clients are asked for their metrics, as subscriptions (kafka-client-metrics) say, and these are shown on /metrics."
     "odradek.commit.log.bytes", String = "64MiB", Any, Low, ReadOnly, Public, Used;
         "The size of one file of a shard's commit log, in bytes or as 64MiB; a multiple of 4096."
     "odradek.durability", String = "sync", OneOf(&["sync", "written"]), High, ReadOnly, Public, Used;

@@ -125,7 +125,7 @@ keys! { pub(crate) SERVER:
         "The longest request that is read."
     "socket.send.buffer.bytes", Int = "102400", Any, High, ReadOnly, Public, Used;
         "The send buffer of a connection's socket; -1 leaves it to the system."
-    "telemetry.max.bytes", Int = "1048576", AtLeast(1), Low, ReadOnly, Public, Later;
+    "telemetry.max.bytes", Int = "1048576", AtLeast(1), Low, ReadOnly, Public, Used;
         "The longest telemetry push that a client may send."
     "unstable.api.versions.enable", Boolean = "false", Any, High, ReadOnly, Internal, NotBuilt;
         "Whether unreleased versions of requests are served."

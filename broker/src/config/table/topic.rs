@@ -5,13 +5,13 @@ use super::*;
 keys! { pub(crate) TOPIC:
     "cleanup.policy", List = "delete", EntriesOf(&["compact", "delete"]), Medium, ClusterWide, Public, Used;
         "What becomes of old records: delete goes by age and size, compact keeps the latest of each key; or both."
-    "compression.gzip.level", Int = "-1", GzipLevel, Medium, ClusterWide, Public, NotBuilt;
+    "compression.gzip.level", Int = "-1", GzipLevel, Medium, ClusterWide, Public, Used;
         "The gzip level when the broker compresses."
-    "compression.lz4.level", Int = "9", Between(1, 17), Medium, ClusterWide, Public, NotBuilt;
+    "compression.lz4.level", Int = "9", Between(1, 17), Medium, ClusterWide, Public, Used;
         "The lz4 level when the broker compresses."
-    "compression.type", String = "producer", OneOf(&["uncompressed", "zstd", "lz4", "snappy", "gzip", "producer"]), Medium, ClusterWide, Public, NotBuilt;
+    "compression.type", String = "producer", OneOf(&["uncompressed", "zstd", "lz4", "snappy", "gzip", "producer"]), Medium, ClusterWide, Public, Used;
         "How batches are stored: as the producer sent them, or recompressed with this codec."
-    "compression.zstd.level", Int = "3", Between(-131_072, 22), Medium, ClusterWide, Public, NotBuilt;
+    "compression.zstd.level", Int = "3", Between(-131_072, 22), Medium, ClusterWide, Public, Used;
         "The zstd level when the broker compresses."
     "delete.retention.ms", Long = "86400000", AtLeast(0), Medium, ClusterWide, Public, Used;
         "How long tombstones stay in a compacted topic."

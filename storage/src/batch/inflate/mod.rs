@@ -50,6 +50,24 @@ pub(crate) struct Inflated {
     ended: bool,
 }
 
+/// All of a stream that is no batch, if it inflates to at most `bytes_max`.
+///
+/// # Errors
+///
+/// It is not a stream of this codec, or inflates to more.
+pub fn inflate(codec: Codec, payload: Bytes, bytes_max: usize) -> Result<Bytes, Unreadable> {
+    if codec == Codec::None {
+        return Ok(payload);
+    }
+    let mut inflated = Inflated::new(codec, payload);
+    while inflated.fill()? {
+        if inflated.window().len() > bytes_max {
+            return Err(Unreadable::TooMuch(bytes_max as u64));
+        }
+    }
+    Ok(Bytes::copy_from_slice(inflated.window()))
+}
+
 enum Stream {
     Gzip(Gzip),
     Snappy(Snappy),
