@@ -19,17 +19,24 @@ def case(function):
     return function
 
 
+class LeftOut(Exception):
+    """A case that cannot be here, and why: neither passed nor failed."""
+
+
 class Context:
-    """What a case gets: the kind of broker under test and ways to start one."""
+    """What a case gets: the kind of broker under test and ways to start one. `settings` are keys for all of them."""
 
     def __init__(self, kind, shards):
         self.kind, self.shards = kind, shards
+        self.settings = {}
         self._shared = None
 
     def broker(self, **options):
         """A broker of its own, not started yet."""
         if self.kind == "odradek":
             options.setdefault("shards", self.shards)
+        if self.settings:
+            options["overrides"] = self.settings | (options.get("overrides") or {})
         return Broker(self.kind, **options)
 
     @property
@@ -65,18 +72,23 @@ def short(value, limit=400):
     return text if len(text) <= limit else f"{text[:limit // 2]} ... {text[-limit // 2:]}"
 
 
-def main(name):
+def main(name, options=None, wrap=lambda context, given: context):
+    """Runs the cases. `options` adds to the parser; `wrap` makes what the cases get from the context. Without a name it is that of --client."""
     parser = argparse.ArgumentParser()
     parser.add_argument("--kafka", action="store_true", help="against the real Kafka instead of Odradek")
     parser.add_argument("--shards", type=int, default=3)
     parser.add_argument("words", nargs="*", help="only the cases whose names contain one of these")
+    if options:
+        options(parser)
     given = parser.parse_args()
-    context = Context("kafka" if given.kafka else "odradek", given.shards)
+    name = name or given.client
+    context = wrap(Context("kafka" if given.kafka else "odradek", given.shards), given)
     passed = failed = 0
-    chosen = [c for c in _cases if not given.words or any(w in c.__name__ for w in given.words)]
-    for function in chosen:
-        failed += not _run(name, function, context)
-        passed = len(chosen) - failed
+    for function in _cases:
+        if not given.words or any(w in function.__name__ for w in given.words):
+            outcome = _run(name, function, context)
+            passed += outcome is True
+            failed += outcome is False
     try:
         context.close()
     except Exception as error:
@@ -87,9 +99,13 @@ def main(name):
 
 
 def _run(name, function, context):
+    """True, False, or None for a case that is left out."""
     began = time.monotonic()
     try:
         function(context)
+    except LeftOut as why:
+        print(f"{name}: {function.__name__}: left out: {why}")
+        return None
     except Exception:
         print(f"{name}: {function.__name__}: FAILED ({time.monotonic() - began:.1f} s)")
         traceback.print_exc(file=sys.stdout)

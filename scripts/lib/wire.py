@@ -79,6 +79,13 @@ def batches(address, topic, partition=0, offset=0, max_bytes=8 << 20):
                 return found
 
 
+def serves(address, topic, partition=0):
+    """Whether a partition can be read: the real Kafka's brokers may answer before they have what was created."""
+    with Connection(address) as c:
+        body = struct.pack(">iiiib", -1, 0, 0, 1 << 20, 0) + struct.pack(">i", 1) + text(topic) + struct.pack(">iiqi", 1, partition, 0, 1 << 20)
+        return fetched(c.ask(1, 4, body))[0] == 0
+
+
 def at_least(records, address, topic, partition=0, seconds=10):
     """The batches of a partition as soon as they hold so many records, or what there is in the end: with acks=0 a producer is done before the broker."""
     until = time.monotonic() + seconds
