@@ -23,17 +23,28 @@ pub struct Peer {
     /// Unique within the shard.
     pub id: u64,
     muted_until: Cell<Option<Instant>>,
+    sends_records: Cell<bool>,
 }
 
 impl Peer {
     /// `id`: unique within the shard.
     pub fn new(local: SocketAddr, remote: SocketAddr, listener: Rc<str>, id: u64) -> Peer {
-        Peer { local, remote, listener, id, muted_until: Cell::new(None) }
+        let (muted_until, sends_records) = (Cell::new(None), Cell::new(false));
+        Peer { local, remote, listener, id, muted_until, sends_records }
     }
 
     /// Its next request is not looked at before `until`: what has come stays in the socket, and the peer's window closes.
     pub fn mute(&self, until: Instant) {
         self.muted_until.set(Some(self.muted_until.get().map_or(until, |set| set.max(until))));
+    }
+
+    /// It has sent records, and will again: of the memory for requests it leaves some to the others.
+    pub fn note_records(&self) {
+        self.sends_records.set(true);
+    }
+
+    pub(crate) fn sends_records(&self) -> bool {
+        self.sends_records.get()
     }
 
     /// How long it is muted.
