@@ -1,10 +1,12 @@
 """One member of a classic group, and what else a client asks beside records, by hand: each question one answer, so that a test sees which came first."""
 
 import struct
+import time
 
 from wire import text
 
 PROTOCOL = "range"
+LOADING, NOT_COORDINATOR = 14, 16
 
 
 def metadata(connection, topic):
@@ -66,10 +68,17 @@ class Member:
         assert error == 0, f"{what} answered {error}"
 
 
-def committed(connection, group, topic, partition):
-    """OffsetFetch v1."""
-    body = connection.ask(9, 1, text(group) + struct.pack(">i", 1) + text(topic) + struct.pack(">ii", 1, partition))
-    return struct.unpack_from(">q", body, _string(body, 4) + 8)[0]
+def committed(connection, group, topic, partition, seconds=30):
+    """OffsetFetch v1, once the coordinator has loaded the group."""
+    until = time.monotonic() + seconds
+    while True:
+        body = connection.ask(9, 1, text(group) + struct.pack(">i", 1) + text(topic) + struct.pack(">ii", 1, partition))
+        at = _string(body, 4) + 8
+        error, = struct.unpack_from(">h", body, _string(body, at + 8))
+        if error not in (LOADING, NOT_COORDINATOR) or time.monotonic() > until:
+            assert error == 0, f"OffsetFetch answered {error}"
+            return struct.unpack_from(">q", body, at)[0]
+        time.sleep(0.05)
 
 
 def _string(body, at):
