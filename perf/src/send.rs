@@ -65,6 +65,7 @@ struct Frame {
 
 /// Length of the frame, key, version and correlation id.
 const HEAD_BYTES: usize = 12;
+const KEY_BYTES: usize = 8;
 
 pub fn run(args: &Args) -> Result<()> {
     let address: String = args.required("address")?;
@@ -76,7 +77,7 @@ pub fn run(args: &Args) -> Result<()> {
     let record_bytes: usize = args.or("record-bytes", 1000)?;
     let batch_bytes: usize = args.or("batch-bytes", 16384)?;
     let acks = args.or("acks", 1)?;
-    let (batch, records) = shared_batch(batch_bytes, record_bytes)?;
+    let (batch, records) = shared_batch(batch_bytes, record_bytes, args.or("keyed", false)?)?;
     let rate: f64 = args.or("rate", 0.0)?;
     let seconds: Option<f64> = args.optional("seconds")?;
     let plan = Plan {
@@ -84,28 +85,34 @@ pub fn run(args: &Args) -> Result<()> {
         acks,
         bytes: args.or("bytes", if seconds.is_some() { u64::MAX } else { 1 << 30 })?,
         until: seconds.map(Duration::from_secs_f64),
-        interval: (rate > 0.0).then(|| Duration::from_secs_f64(float(u64::from(records) * together as u64) / rate)),
+        interval: (rate > 0.0)
+            .then(|| Duration::from_secs_f64(float(u64::from(records) * together as u64) / rate)),
     };
     let partitions: Vec<i32> = (0..partitions).collect();
     ensure!(partitions.len().is_multiple_of(together), "--together does not divide --partitions");
     let requests = topics.split(',').flat_map(|t| partitions.chunks(together).map(move |p| (t, p)));
     let frames = requests.map(|(t, p)| frame(t, p, acks, &batch)).collect::<Result<Vec<_>>>()?;
     let lanes = (0..connections).map(|n| Lane::connect(&address, n)).collect::<Result<Vec<_>>>()?;
-    let each = Each { records: u64::from(records) * together as u64, bytes: (batch.len() * together) as u64 };
+    let each = Each {
+        records: u64::from(records) * together as u64,
+        bytes: (batch.len() * together) as u64,
+    };
     let mut sender = Sender { plan, frames, lanes, each, tally: Tally::new()? };
     report(&sender.run()?)
 }
 
-/// A batch of about `batch_bytes` (no more, unless one record is larger) of random values.
-fn shared_batch(batch_bytes: usize, record_bytes: usize) -> Result<(Bytes, u32)> {
-    let each = record_bytes + 9;
+/// A batch of about `batch_bytes` (no more, unless one record is larger) of random values; keyed, each record of it has a key of its own.
+fn shared_batch(batch_bytes: usize, record_bytes: usize, keyed: bool) -> Result<(Bytes, u32)> {
+    let each = record_bytes + if keyed { 9 + KEY_BYTES } else { 9 };
     let count = (batch_bytes.saturating_sub(batch::HEADER_BYTES) / each).max(1);
     let mut random = SmallRng::seed_from_u64(7);
     let mut values = vec![0; count * record_bytes];
     random.fill_bytes(&mut values);
-    let slices: Vec<&[u8]> = values.chunks(record_bytes.max(1)).collect();
+    let keys: Vec<[u8; KEY_BYTES]> = (0..count as u64).map(u64::to_be_bytes).collect();
+    let keys = keys.iter().map(|key| keyed.then_some(&key[..]));
+    let records: Vec<_> = keys.zip(values.chunks(record_bytes.max(1))).collect();
     let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH)?;
-    let built = batch::build(&slices, Producer::NONE, i64::try_from(now.as_millis())?)?;
+    let built = batch::build_records(&records, Producer::NONE, i64::try_from(now.as_millis())?)?;
     Ok((built.into(), u32::try_from(count)?))
 }
 

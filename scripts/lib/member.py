@@ -20,9 +20,9 @@ def metadata(connection, topic):
     return struct.unpack_from(">i", body, _string(body, at + 10) + 1)[0]
 
 
-def end_offsets(connection, topic, partitions):
-    """ListOffsets v1: the high watermark of each partition."""
-    asked = b"".join(struct.pack(">iq", partition, -1) for partition in range(partitions))
+def offsets(connection, topic, partitions, which=-1):
+    """ListOffsets v1: the high watermark of each partition, or its log start (-2)."""
+    asked = b"".join(struct.pack(">iq", partition, which) for partition in range(partitions))
     body = connection.ask(2, 1, struct.pack(">ii", -1, 1) + text(topic) + struct.pack(">i", partitions) + asked)
     found = {}
     for partition, error, _time, offset in struct.iter_unpack(">ihqq", body[_string(body, 4) + 4:]):

@@ -10,4 +10,5 @@ mod data;
 mod directories;
 mod groups;
 mod life;
+mod many;
 mod quotas;
