@@ -1,7 +1,8 @@
 //! The memory that a shard gives to requests that are arriving, and to those that have arrived and are still held.
 //!
 //! - Memory is charged as bytes arrive, never by what was announced.
-//! - Frames above `SMALL_FRAME_MAX` get at most three quarters, so that a quarter is left for the others whatever they do.
+//! - Frames above `SMALL_FRAME_MAX` get at most three quarters, so that a quarter is left for the others whatever they do. A quarter of
+//!   that quarter is for peers that send no records: what waits for room on a slow disk holds up neither groups nor metadata.
 //! - They take turns: only the holder of the turn receives. Next is who has least to come, the more so the longer it waits. A
 //!   holder that has nothing to receive loses its turn, the sooner the more others wait, and keeps its memory.
 //! - When the holder finds no memory, those that have stalled are closed, then those that have more to come than itself; if
@@ -43,7 +44,11 @@ const EVICTION: Duration = Duration::from_millis(50);
 /// Whose memory it is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Class {
+    /// Of a peer that sends no records: may have everything.
     Small,
+    /// Of a peer that does.
+    Records,
+    /// A frame above [`SMALL_FRAME_MAX`], whosever.
     Large,
 }
 
@@ -55,7 +60,7 @@ pub struct Budget {
 
 struct Inner {
     shared: Arc<Shared>,
-    waiting: [RefCell<VecDeque<Rc<Waiter>>>; 2],
+    waiting: [RefCell<VecDeque<Rc<Waiter>>>; 3],
     turn_held: Cell<bool>,
     turns: RefCell<Vec<Rc<Waiter>>>,
     partial: RefCell<Vec<Rc<dyn Partial>>>,
@@ -63,6 +68,8 @@ struct Inner {
 
 struct Shared {
     total: usize,
+    /// What all but [`Class::Small`] may use of it.
+    records_max: usize,
     large_max: usize,
     used: AtomicUsize,
     used_large: AtomicUsize,
@@ -104,6 +111,7 @@ impl Budget {
         let large_max = (bytes - reserve).max(frame_bytes_max + (64 << 10));
         let shared = Shared {
             total: large_max + reserve,
+            records_max: large_max + reserve - reserve / 4,
             large_max,
             used: AtomicUsize::new(0),
             used_large: AtomicUsize::new(0),
@@ -209,7 +217,8 @@ impl Inner {
         let used = shared.used.load(Ordering::Acquire);
         let used_large = shared.used_large.load(Ordering::Acquire);
         // Somebody who asks for more than all gets it when nobody has anything: nothing waits for ever.
-        if used > 0 && used + bytes > shared.total {
+        let max = if class == Class::Small { shared.total } else { shared.records_max };
+        if used > 0 && used + bytes > max {
             return None;
         }
         if class == Class::Large {
@@ -224,7 +233,7 @@ impl Inner {
 
     /// Gives memory to those who wait, in order, as far as it goes.
     fn grant(&self) {
-        for class in [Class::Small, Class::Large] {
+        for class in [Class::Small, Class::Records, Class::Large] {
             let mut queue = self.waiting[class as usize].borrow_mut();
             while let Some(waiter) = queue.front() {
                 if !waiter.gone.get() {

@@ -51,6 +51,24 @@ fn large_frames_leave_a_quarter_and_the_largest_fits() {
 }
 
 #[test]
+fn records_leave_something_to_peers_that_send_none() {
+    with_budget(16 * MIB, 0, |budget| async move {
+        let records = budget.try_take(Class::Records, 15 * MIB).unwrap();
+        assert!(budget.try_take(Class::Records, 1).is_none());
+        assert!(budget.try_take(Class::Large, 1).is_none());
+        let waiting = budget.take(Class::Records, 1);
+        pin_mut!(waiting);
+        assert!(waiting.as_mut().now_or_never().is_none());
+        let small = budget.try_take(Class::Small, MIB).unwrap();
+        assert!(budget.try_take(Class::Small, 1).is_none());
+        drop(small);
+        assert!(waiting.as_mut().now_or_never().is_none());
+        drop(records);
+        assert_eq!(waiting.await.bytes(), 1);
+    });
+}
+
+#[test]
 fn memory_is_given_in_the_order_of_asking_and_from_any_thread() {
     with_budget(4 * MIB, 0, |budget| async move {
         let all = budget.try_take(Class::Small, 4 * MIB).unwrap();

@@ -1,4 +1,4 @@
-//! Record batches of magic 2, built for sending and read back: uncompressed, without keys and headers.
+//! Record batches of magic 2, built for sending and read back: uncompressed, without headers.
 //!
 //! The layout is drawn in `storage`, which this crate does not import: what measures and checks the broker from outside
 //! should not share its mistakes.
@@ -20,12 +20,22 @@ impl Producer {
     pub const NONE: Producer = Producer { id: -1, epoch: -1, sequence: -1 };
 }
 
-/// Builds one batch from its values.
+/// Builds one batch from its values, without keys.
 pub fn build(values: &[&[u8]], producer: Producer, timestamp_ms: i64) -> Result<Vec<u8>> {
-    let count = i32::try_from(values.len())?;
+    let records: Vec<_> = values.iter().map(|value| (None, *value)).collect();
+    build_records(&records, producer, timestamp_ms)
+}
+
+/// Builds one batch from its records: (key, value).
+pub fn build_records(
+    records: &[(Option<&[u8]>, &[u8])],
+    producer: Producer,
+    timestamp_ms: i64,
+) -> Result<Vec<u8>> {
+    let count = i32::try_from(records.len())?;
     let mut batch = vec![0; HEADER_BYTES];
-    for (delta, value) in (0..).zip(values) {
-        put_record(&mut batch, delta, value)?;
+    for (delta, (key, value)) in (0..).zip(records) {
+        put_record(&mut batch, delta, *key, value)?;
     }
     let length = i32::try_from(batch.len() - 12)?;
     batch[8..12].copy_from_slice(&length.to_be_bytes());
@@ -43,10 +53,16 @@ pub fn build(values: &[&[u8]], producer: Producer, timestamp_ms: i64) -> Result<
     Ok(batch)
 }
 
-fn put_record(batch: &mut Vec<u8>, offset_delta: i64, value: &[u8]) -> Result<()> {
+fn put_record(
+    batch: &mut Vec<u8>,
+    offset_delta: i64,
+    key: Option<&[u8]>,
+    value: &[u8],
+) -> Result<()> {
     let mut record = vec![0u8, 0];
     put_varint(&mut record, offset_delta);
-    put_varint(&mut record, -1);
+    put_varint(&mut record, key.map_or(Ok(-1), |key| i64::try_from(key.len()))?);
+    record.extend_from_slice(key.unwrap_or_default());
     put_varint(&mut record, i64::try_from(value.len())?);
     // Behind the value comes only the count of headers: one byte, 0.
     put_varint(batch, i64::try_from(record.len() + value.len() + 1)?);

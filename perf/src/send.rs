@@ -1,7 +1,8 @@
 //! One sender of prebuilt Produce frames: what it costs the broker, not the client.
 //!
-//! One thread drives all connections by `poll`. Every request carries the same batch to one partition; connections take the
-//! partitions in turn. With `--rate` it is an open loop: a request that could not leave on time counts from when it was due.
+//! One thread drives all connections by `poll`. Every request carries the same batch to one partition, or to several of a topic with
+//! `--together`; connections take the requests in turn. With `--rate` it is an open loop: a request that could not leave on time counts
+//! from when it was due.
 //! It reports latencies, the longest time in which no answer came at all (`gap_ms`), and how many answers were errors.
 
 use std::{
@@ -55,21 +56,28 @@ struct Answer {
     gap_ms: f64,
 }
 
-/// The frame of one request to one partition: a head of its own, the batch shared by all.
+/// The frame of one request: the head is copied for each, for it holds the correlation id; what follows is shared, the batch of a
+/// request to one partition by all of them.
 struct Frame {
     head: Bytes,
-    batch: Bytes,
+    rest: Bytes,
 }
+
+/// Length of the frame, key, version and correlation id.
+const HEAD_BYTES: usize = 12;
+const KEY_BYTES: usize = 8;
 
 pub fn run(args: &Args) -> Result<()> {
     let address: String = args.required("address")?;
-    let topic: String = args.required("topic")?;
+    let topics: String = args.required("topic")?;
     let partitions: i32 = args.or("partitions", 1)?;
+    let together: usize = args.or("together", 1)?;
+    ensure!(partitions > 0 && together > 0, "no partition to send to");
     let connections: usize = args.or("connections", 1)?;
     let record_bytes: usize = args.or("record-bytes", 1000)?;
     let batch_bytes: usize = args.or("batch-bytes", 16384)?;
     let acks = args.or("acks", 1)?;
-    let (batch, records) = shared_batch(batch_bytes, record_bytes)?;
+    let (batch, records) = shared_batch(batch_bytes, record_bytes, args.or("keyed", false)?)?;
     let rate: f64 = args.or("rate", 0.0)?;
     let seconds: Option<f64> = args.optional("seconds")?;
     let plan = Plan {
@@ -77,42 +85,59 @@ pub fn run(args: &Args) -> Result<()> {
         acks,
         bytes: args.or("bytes", if seconds.is_some() { u64::MAX } else { 1 << 30 })?,
         until: seconds.map(Duration::from_secs_f64),
-        interval: (rate > 0.0).then(|| Duration::from_secs_f64(f64::from(records) / rate)),
+        interval: (rate > 0.0)
+            .then(|| Duration::from_secs_f64(float(u64::from(records) * together as u64) / rate)),
     };
-    let frames =
-        (0..partitions).map(|p| frame(&topic, p, acks, &batch)).collect::<Result<Vec<_>>>()?;
+    let partitions: Vec<i32> = (0..partitions).collect();
+    ensure!(partitions.len().is_multiple_of(together), "--together does not divide --partitions");
+    let requests = topics.split(',').flat_map(|t| partitions.chunks(together).map(move |p| (t, p)));
+    let frames = requests.map(|(t, p)| frame(t, p, acks, &batch)).collect::<Result<Vec<_>>>()?;
     let lanes = (0..connections).map(|n| Lane::connect(&address, n)).collect::<Result<Vec<_>>>()?;
-    let mut sender = Sender { plan, frames, lanes, records, tally: Tally::new()? };
+    let each = Each {
+        records: u64::from(records) * together as u64,
+        bytes: (batch.len() * together) as u64,
+    };
+    let mut sender = Sender { plan, frames, lanes, each, tally: Tally::new()? };
     report(&sender.run()?)
 }
 
-/// A batch of about `batch_bytes` (no more, unless one record is larger) of random values.
-fn shared_batch(batch_bytes: usize, record_bytes: usize) -> Result<(Bytes, u32)> {
-    let each = record_bytes + 9;
+/// A batch of about `batch_bytes` (no more, unless one record is larger) of random values; keyed, each record of it has a key of its own.
+fn shared_batch(batch_bytes: usize, record_bytes: usize, keyed: bool) -> Result<(Bytes, u32)> {
+    let each = record_bytes + if keyed { 9 + KEY_BYTES } else { 9 };
     let count = (batch_bytes.saturating_sub(batch::HEADER_BYTES) / each).max(1);
     let mut random = SmallRng::seed_from_u64(7);
     let mut values = vec![0; count * record_bytes];
     random.fill_bytes(&mut values);
-    let slices: Vec<&[u8]> = values.chunks(record_bytes.max(1)).collect();
+    let keys: Vec<[u8; KEY_BYTES]> = (0..count as u64).map(u64::to_be_bytes).collect();
+    let keys = keys.iter().map(|key| keyed.then_some(&key[..]));
+    let records: Vec<_> = keys.zip(values.chunks(record_bytes.max(1))).collect();
     let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH)?;
-    let built = batch::build(&slices, Producer::NONE, i64::try_from(now.as_millis())?)?;
+    let built = batch::build_records(&records, Producer::NONE, i64::try_from(now.as_millis())?)?;
     Ok((built.into(), u32::try_from(count)?))
 }
 
-fn frame(topic: &str, partition: i32, acks: i16, batch: &Bytes) -> Result<Frame> {
-    let asked = client::produce(topic, acks, vec![(partition, batch.clone())]);
-    let parts = client::memory(request(0, None, PRODUCE, &asked)?)?;
+fn frame(topic: &str, partitions: &[i32], acks: i16, batch: &Bytes) -> Result<Frame> {
+    let batches = partitions.iter().map(|partition| (*partition, batch.clone())).collect();
+    let parts = client::memory(request(0, None, PRODUCE, &client::produce(topic, acks, batches))?)?;
     let [whole] = &parts[..] else { bail!("a Produce request of {} parts", parts.len()) };
-    let head = whole.slice(..whole.len() - batch.len());
     ensure!(whole.ends_with(batch), "a Produce request that does not end with its batch");
-    Ok(Frame { head, batch: batch.clone() })
+    Ok(match partitions {
+        [_] => Frame { head: whole.slice(..whole.len() - batch.len()), rest: batch.clone() },
+        _ => Frame { head: whole.slice(..HEAD_BYTES), rest: whole.slice(HEAD_BYTES..) },
+    })
+}
+
+/// What one request carries.
+struct Each {
+    records: u64,
+    bytes: u64,
 }
 
 struct Sender {
     plan: Plan,
     frames: Vec<Frame>,
     lanes: Vec<Lane>,
-    records: u32,
+    each: Each,
     tally: Tally,
 }
 
@@ -124,7 +149,7 @@ impl Sender {
         let mut turn = 0;
         self.tally.last = began;
         loop {
-            let over = begun * self.frames[0].batch.len() as u64 >= self.plan.bytes
+            let over = begun * self.each.bytes >= self.plan.bytes
                 || self.plan.until.is_some_and(|u| began.elapsed() >= u);
             if !over {
                 begun += self.begin(&mut due, &mut turn)?;
@@ -194,8 +219,8 @@ impl Sender {
     }
 
     fn answer(&self, requests: u64, took: Duration) -> Answer {
-        let (seconds, bytes) = (took.as_secs_f64(), requests * self.frames[0].batch.len() as u64);
-        let records = requests * u64::from(self.records);
+        let (seconds, bytes) = (took.as_secs_f64(), requests * self.each.bytes);
+        let records = requests * self.each.records;
         let at = |quantile: f64| millis(self.tally.latency.value_at_quantile(quantile));
         Answer {
             requests,
@@ -248,10 +273,11 @@ impl Tally {
 /// One connection: what is being written, and the requests that wait for their answers, in order.
 struct Lane {
     socket: TcpStream,
-    /// (partition, bytes of the frame written, its head with the correlation id in it)
+    /// (frame, bytes of it written, its head with the correlation id in it)
     writing: VecDeque<(usize, usize, BytesMut)>,
     waiting: VecDeque<Instant>,
-    partition: usize,
+    /// The next frame, of all of them in turn.
+    turn: usize,
     correlation: i32,
     read: BytesMut,
 }
@@ -265,7 +291,7 @@ impl Lane {
             socket,
             writing: VecDeque::new(),
             waiting: VecDeque::new(),
-            partition: number,
+            turn: number,
             correlation: 0,
             read: BytesMut::with_capacity(64 << 10),
         })
@@ -280,21 +306,21 @@ impl Lane {
     }
 
     fn begin(&mut self, frames: &[Frame], since: Instant, answered: bool) {
-        let partition = self.partition % frames.len();
-        self.partition += 1;
+        let frame = self.turn % frames.len();
+        self.turn += 1;
         self.correlation = self.correlation.wrapping_add(1);
-        let mut head = BytesMut::from(frames[partition].head.as_ref());
+        let mut head = BytesMut::from(frames[frame].head.as_ref());
         head[8..12].copy_from_slice(&self.correlation.to_be_bytes());
-        self.writing.push_back((partition, 0, head));
+        self.writing.push_back((frame, 0, head));
         if answered {
             self.waiting.push_back(since);
         }
     }
 
     fn write(&mut self, frames: &[Frame]) -> Result<()> {
-        while let Some((partition, written, head)) = self.writing.front_mut() {
-            let batch = &frames[*partition].batch;
-            let mut slices = [IoSlice::new(head), IoSlice::new(batch)];
+        while let Some((frame, written, head)) = self.writing.front_mut() {
+            let rest = &frames[*frame].rest;
+            let mut slices = [IoSlice::new(head), IoSlice::new(rest)];
             let mut left = &mut slices[..];
             IoSlice::advance_slices(&mut left, *written);
             match self.socket.write_vectored(left) {
@@ -303,7 +329,7 @@ impl Lane {
                 Err(error) if error.kind() == ErrorKind::WouldBlock => return Ok(()),
                 Err(error) => return Err(error.into()),
             }
-            if *written == head.len() + batch.len() {
+            if *written == head.len() + rest.len() {
                 self.writing.pop_front();
             }
         }

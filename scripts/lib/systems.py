@@ -1,11 +1,13 @@
 """The systems that a benchmark compares, all up at once, and what drives them: Kafka's own producer and our `perf`."""
 
+import contextlib
 import json
 import os
 import pathlib
 import re
 import subprocess
 import sys
+import threading
 import time
 
 from broker import SCRATCH, Broker, BrokerError, build, die_with_parent, free_port, kafka
@@ -148,19 +150,70 @@ def stock(system, name, records, size, properties, throughput=-1, timeout=600, w
     return answer | {"cpu_per_gib": used.cpu / gibibytes, "machine_per_gib": used.machine / gibibytes}
 
 
-def send(system, name, partitions, batch_bytes, record_bytes, total, connections=4, in_flight=5, acks=1, seconds=None):
-    """Our sender of prebuilt frames; the same shape of answer."""
+def send(system, name, partitions, batch_bytes, record_bytes, total, **more):
+    """Our sender of prebuilt frames; the same shape of answer. For `more` see `_send_command`."""
+    return _perf(system, _send_command(system, name, partitions, batch_bytes, record_bytes, total, **more))
+
+
+@contextlib.contextmanager
+def sending(system, name, partitions, batch_bytes, record_bytes, **more):
+    """The same beside what is done meanwhile; it must come to an end by itself."""
+    process = _begin(_send_command(system, name, partitions, batch_bytes, record_bytes, 0, **more))
+    try:
+        yield
+        _, errors = process.communicate(timeout=120)
+        assert process.returncode == 0, errors
+    finally:
+        process.kill()
+
+
+def _send_command(system, name, partitions, batch_bytes, record_bytes, total, connections=4, in_flight=5, acks=1, seconds=None, rate=None,
+                  together=1, keyed=False):
     command = [build("perf", "perf", release=True), "send", "--address", system.address, "--topic", name, "--partitions", partitions,
                "--connections", connections, "--in-flight", in_flight, "--batch-bytes", batch_bytes, "--record-bytes", record_bytes, "--acks", acks]
     command += ["--seconds", seconds] if seconds else ["--bytes", total]
-    return _perf(system, command)
+    command += ["--rate", rate] if rate else []
+    command += ["--together", together] if together > 1 else []
+    return command + (["--keyed", "true"] if keyed else [])
 
 
-def fetch(system, name, partitions, max_bytes=1 << 20, start="earliest", total=None):
+def fetch(system, name, partitions, **more):
+    return _perf(system, _fetch_command(system, name, partitions, **more))
+
+
+@contextlib.contextmanager
+def reading(system, name, partitions, **more):
+    """Reads the topic from its beginning, again and again, while something else is done."""
+    command, over = _fetch_command(system, name, partitions, **more), threading.Event()
+    running, faults = [], []
+
+    def read():
+        while not over.is_set():
+            running[:] = [_begin(command)]
+            _, errors = running[0].communicate()
+            if running[0].returncode != 0 and not over.is_set():
+                faults.append(errors)
+                return
+    reader = threading.Thread(target=read)
+    reader.start()
+    try:
+        yield
+    finally:
+        over.set()
+        for process in list(running):
+            process.kill()
+        reader.join()
+    assert not faults, faults[0]
+
+
+def _fetch_command(system, name, partitions, max_bytes=1 << 20, start="earliest", total=None):
     command = [build("perf", "perf", release=True), "fetch", "--address", system.address, "--topic", name, "--partitions", partitions,
                "--max-bytes", max_bytes, "--from", start]
-    command += ["--bytes", total] if total else []
-    return _perf(system, command)
+    return command + (["--bytes", total] if total else [])
+
+
+def _begin(command):
+    return subprocess.Popen(list(map(str, command)), stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, preexec_fn=die_with_parent())
 
 
 def _perf(system, command):

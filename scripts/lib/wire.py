@@ -68,10 +68,7 @@ def batches(address, topic, partition=0, offset=0, max_bytes=8 << 20):
     found = []
     with Connection(address) as c:
         while True:
-            body = struct.pack(">iiiib", -1, 500, 0, max_bytes, 0) + struct.pack(">i", 1) + text(topic)
-            body += struct.pack(">iiqi", 1, partition, offset, max_bytes)
-            error, watermark, records = fetched(c.ask(1, 4, body))
-            assert error == 0, f"Fetch of {topic}-{partition} at {offset} answered error {error}"
+            watermark, records = fetch(c, topic, partition, offset, max_bytes)
             for batch in _headers(records):
                 found.append(batch)
                 offset = batch.last + 1
@@ -84,6 +81,15 @@ def serves(address, topic, partition=0):
     with Connection(address) as c:
         body = struct.pack(">iiiib", -1, 0, 0, 1 << 20, 0) + struct.pack(">i", 1) + text(topic) + struct.pack(">iiqi", 1, partition, 0, 1 << 20)
         return fetched(c.ask(1, 4, body))[0] == 0
+
+
+def fetch(connection, topic, partition, offset, max_bytes):
+    """Fetch v4: the high watermark, and the records."""
+    body = struct.pack(">iiiib", -1, 500, 0, max_bytes, 0) + struct.pack(">i", 1) + text(topic)
+    body += struct.pack(">iiqi", 1, partition, offset, max_bytes)
+    error, watermark, records = fetched(connection.ask(1, 4, body))
+    assert error == 0, f"Fetch of {topic}-{partition} at {offset} answered error {error}"
+    return watermark, records
 
 
 def at_least(records, address, topic, partition=0, seconds=10):

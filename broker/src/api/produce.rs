@@ -26,6 +26,7 @@ use super::error::{Refused, append_refusal};
 use super::groups::Groups;
 use super::{Context, Operation, Resource, parts};
 use crate::clock;
+use crate::group::records::owned;
 use crate::message::{Acks, Answer, AppendPart, Appended, Ask};
 use crate::partition::AppendRefusal;
 use crate::quota::Limited;
@@ -36,7 +37,10 @@ use crate::topic_name;
 const ZSTD: i16 = 7;
 
 /// First stage: every batch is appended here, or on its way to its owner, when this returns.
-pub(crate) async fn call(cx: Context, version: i16, request: ProduceRequest) -> Outcome {
+pub(crate) async fn call(mut cx: Context, version: i16, request: ProduceRequest) -> Outcome {
+    cx.peer.note_records();
+    // The frame, and the memory that it is charged to, goes when its records are copied: nothing that waits for them may keep it.
+    cx.client_id = owned(&cx.client_id);
     let acks = match request.acks {
         0 => Some(Acks::None),
         1 => Some(Acks::Leader),
@@ -139,8 +143,12 @@ impl Work {
                 _ => answered.push(blank(index, ErrorCode::INVALID_RECORD)),
             }
         }
+        let name = match found {
+            Some(found) if version < 13 => found.name.clone(),
+            _ => owned(&topic.name),
+        };
         responses.push(TopicProduceResponse {
-            name: topic.name,
+            name,
             topic_id: topic.topic_id,
             partition_responses: answered,
         });

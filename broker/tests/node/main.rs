@@ -10,5 +10,6 @@ mod data;
 mod directories;
 mod groups;
 mod life;
+mod many;
 mod quotas;
 mod telemetry;

@@ -122,7 +122,11 @@ impl Reader<'_> {
                 self.readable().await?;
             }
             if let Some(size) = self.receiver.needs_buffer(missing) {
-                let charge = self.charge(size).await;
+                let class = match self.state.peer.sends_records() {
+                    true => Class::Records,
+                    false => Class::Small,
+                };
+                let charge = self.charge(class, size).await;
                 self.receiver.set_buffer(AppendBuffer::with_charge(size, charge));
             }
             let room = self.receiver.buffer().remaining();
@@ -138,7 +142,7 @@ impl Reader<'_> {
     /// A frame with memory of its own.
     async fn own_frame(&mut self, length: usize) -> Result<Bytes, CloseReason> {
         let begun = self.receiver.take_begun();
-        let charge = self.charge(begun.len().max(1)).await;
+        let charge = self.charge(Class::Records, begun.len().max(1)).await;
         let frame = &self.state.frame;
         frame.arrived(clock(), begun.len());
         let frame = if length <= SMALL_FRAME_MAX {
@@ -162,7 +166,8 @@ impl Reader<'_> {
             if bytes.len() == bytes.capacity() {
                 let capacity =
                     length.min((bytes.len() * OWN_STEP).max(self.own_trusted).max(BUFFER_MIN));
-                charge.merge(self.charge(capacity - bytes.capacity()).await);
+                let more = capacity - bytes.capacity();
+                charge.merge(self.charge(Class::Records, more).await);
                 bytes.grow(capacity);
             }
             if self.drained {
@@ -284,13 +289,13 @@ impl Reader<'_> {
     }
 
     /// Memory for a small frame, during whose wait no deadline of the peer's runs.
-    async fn charge(&self, bytes: usize) -> Charge {
+    async fn charge(&self, class: Class, bytes: usize) -> Charge {
         let state = self.state;
-        if let Some(charge) = state.net.budget.try_take(Class::Small, bytes) {
+        if let Some(charge) = state.net.budget.try_take(class, bytes) {
             return charge;
         }
         state.frame.pause(clock());
-        let charge = state.net.budget.take(Class::Small, bytes).await;
+        let charge = state.net.budget.take(class, bytes).await;
         state.frame.resume(clock());
         charge
     }

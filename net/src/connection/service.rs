@@ -24,6 +24,7 @@ pub struct Peer {
     /// Unique within the shard.
     pub id: u64,
     muted_until: Cell<Option<Instant>>,
+    sends_records: Cell<bool>,
     software: RefCell<Option<Software>>,
 }
 
@@ -43,6 +44,7 @@ impl Peer {
             listener,
             id,
             muted_until: Cell::new(None),
+            sends_records: Cell::new(false),
             software: RefCell::default(),
         }
     }
@@ -59,6 +61,15 @@ impl Peer {
     /// None until the client has said it.
     pub fn software(&self) -> Option<Software> {
         self.software.borrow().clone()
+    }
+
+    /// It has sent records, and will again: of the memory for requests it leaves some to the others.
+    pub fn note_records(&self) {
+        self.sends_records.set(true);
+    }
+
+    pub(crate) fn sends_records(&self) -> bool {
+        self.sends_records.get()
     }
 
     /// How long it is muted.

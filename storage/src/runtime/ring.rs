@@ -6,10 +6,11 @@
 //! - The directory's lock lives in the ring ([`ring::Ring::hold_file`]): after `kill -9` the writes of a ring go on landing for
 //!   seconds, and the lock is free only when the last one has. So every write of this crate goes through a ring that
 //!   holds it.
-//! - `syncfs` and listing a directory have no io_uring operation: they run on glommio's blocking thread.
+//! - `syncfs` and listing a directory have no io_uring operation: they run on glommio's blocking thread. What that thread has done glommio
+//!   sees only when its loop turns, some milliseconds later while the shard waits in its ring: so it wakes the ring itself.
 
 use std::fs::OpenOptions;
-use std::future::Future;
+use std::future::{Future, poll_fn};
 use std::io;
 use std::os::fd::{AsRawFd, OwnedFd};
 use std::path::{Path, PathBuf};
@@ -17,6 +18,8 @@ use std::sync::{Arc, Weak};
 use std::time::Duration;
 
 use bytes::Bytes;
+use futures::FutureExt;
+use futures::channel::oneshot;
 use nix::fcntl::{FallocateFlags, OFlag};
 use ring::Ring;
 use ring::buffer::Aligned;
@@ -116,6 +119,26 @@ impl RingRuntime {
     pub fn without_lock(ring: Ring) -> Self {
         RingRuntime { ring, lock: None }
     }
+
+    /// Runs what blocks on another thread.
+    async fn blocking<T: Send + 'static>(
+        &self,
+        work: impl FnOnce() -> io::Result<T> + Send + 'static,
+    ) -> io::Result<T> {
+        let (sender, mut receiver) = oneshot::channel();
+        let wake = self.ring.wake_handle();
+        let working = glommio::executor().spawn_blocking(move || {
+            // Nobody waits any more, if it fails.
+            let _ = sender.send(work());
+            wake.wake();
+        });
+        glommio::spawn_local(working).detach();
+        let done = poll_fn(|cx| {
+            self.ring.on_wake(cx.waker());
+            receiver.poll_unpin(cx)
+        });
+        done.await.unwrap_or_else(|_| Err(io::Error::other("the thread for what blocks has ended")))
+    }
 }
 
 impl Runtime for RingRuntime {
@@ -197,8 +220,8 @@ impl Runtime for RingRuntime {
 
     async fn syncfs(&self, file: &File) -> io::Result<()> {
         let file = file.descriptor();
-        let synced = glommio::executor().spawn_blocking(move || nix::unistd::syncfs(&*file)).await;
-        synced.map_err(|error| final_error(error.into()))
+        let synced = self.blocking(move || Ok(nix::unistd::syncfs(&*file)?)).await;
+        synced.map_err(final_error)
     }
 
     async fn sync_directory(&self, directory: &Path) -> io::Result<()> {
@@ -243,13 +266,12 @@ impl Runtime for RingRuntime {
 
     async fn list(&self, directory: &Path) -> io::Result<Vec<String>> {
         let directory = directory.to_owned();
-        glommio::executor()
-            .spawn_blocking(move || {
-                std::fs::read_dir(directory)?
-                    .map(|entry| Ok(entry?.file_name().to_string_lossy().into_owned()))
-                    .collect()
-            })
-            .await
+        self.blocking(move || {
+            std::fs::read_dir(directory)?
+                .map(|entry| Ok(entry?.file_name().to_string_lossy().into_owned()))
+                .collect()
+        })
+        .await
     }
 
     async fn stat(&self, path: &Path) -> io::Result<Stat> {

@@ -1,0 +1,179 @@
+"""Rows of the benchmark about many partitions, and about what else goes on while records are produced."""
+
+import os
+import statistics
+import time
+
+from broker import Broker
+from measure import metrics, resident
+from member import offsets
+from rows import Result, interleaved, medians, ratio, row
+from systems import drop, drop_caches, fetch, reading, send, sending
+from wire import Connection, create_topic
+
+TOPICS, PARTITIONS_EACH = 10, 1000
+# Segment files that a shard keeps open, and what one has beside them: log files, rings, listeners, connections.
+CACHED_PER_SHARD, BESIDE = 1000, 64
+STOP_S = 600
+
+
+@row("partitions-10000")
+def ten_thousand(bench):
+    """Created, produced to, stopped cleanly and started; produced to, killed and started; produced to once more."""
+    each = PARTITIONS_EACH // 5 if bench.quick else PARTITIONS_EACH
+    count, found = TOPICS * each, {}
+    for name in ("sync", "kafka"):
+        broker = Broker("kafka", timeout=STOP_S) if name == "kafka" else Broker(shards=bench.shards, release=True, timeout=STOP_S)
+        try:
+            found[name] = _life_of_many(broker.start(), each)
+        finally:
+            broker.kill()
+            broker.remove()
+    both = lambda key: {name: one[key] for name, one in found.items()}
+    more = {f"{name} {key}": round(one[key], 1) for key in ("create, s", "to all, s", "stop, s") for name, one in found.items()}
+    yield Result(f"{count} partitions: ready after a clean stop", "ms", both("clean"), None, 3000, detail=more)
+    yield Result(f"{count} partitions: ready after a kill", "ms", both("killed"), None, 10000)
+    descriptors = both("descriptors")
+    beyond = max(0, descriptors["sync"] - CACHED_PER_SHARD * bench.shards)
+    yield Result(f"{count} partitions: descriptors beyond the cache of {CACHED_PER_SHARD * bench.shards}", "", {"sync": beyond}, None, BESIDE,
+                 detail={f"{name} open": n for name, n in descriptors.items()})
+    yield Result(f"{count} partitions: resident for each", "KiB", both("created"), None, detail={
+        f"{name} {what}": round(one[key], 1) for name, one in found.items() for key, what in (("written", "written to"), ("restarted", "after a start"))})
+
+
+def _life_of_many(broker, each):
+    names, count = [f"many-{number}" for number in range(TOPICS)], TOPICS * each
+    to_all = lambda times: send(broker, ",".join(names), each, 200, 100, times * count * 171, connections=1, together=100)
+    empty, found = _settled(broker), {}
+    began = time.monotonic()
+    with Connection(broker.address, timeout=STOP_S) as connection:
+        for name in names:
+            code = create_topic(connection, name, each)
+            assert code == 0, f"creating {name}: error {code}"
+    found["create, s"] = time.monotonic() - began
+    _until_led(broker, names[-1], each)
+    per_partition = lambda: (_settled(broker) - empty) / count / 1024
+    found["created"] = per_partition()
+    found["to all, s"] = to_all(1)["seconds"]
+    produced = to_all(10)["records"]
+    found["written"], open_now = per_partition(), [_descriptors(broker)]
+    began = time.monotonic()
+    broker.stop(STOP_S)
+    found["stop, s"] = time.monotonic() - began
+    found["clean"] = broker.start().started_ms
+    found["restarted"] = per_partition()
+    open_now.append(_descriptors(broker))
+    _until_led(broker, names[-1], each)
+    produced += to_all(5)["records"]
+    broker.kill()
+    found["killed"] = broker.start().started_ms
+    _until_led(broker, names[-1], each)
+    produced += to_all(1)["records"]
+    # Read from everywhere, which opens files.
+    read = sum(fetch(broker, name, each, max_bytes=8 << 20)["records"] for name in names)
+    open_now.append(_descriptors(broker))
+    if broker.kind != "kafka":
+        # Kafka's default acknowledges what a kill of the process alone does not lose, too; its first answers may be lost with the leader.
+        missing = produced + count - read
+        assert missing == 0, f"{missing} of {produced + count} records are missing"
+    found["descriptors"] = max(open_now)
+    return found
+
+
+def _until_led(broker, name, partitions, seconds=120):
+    """Kafka answers CreateTopics, and says that it is ready, before it leads every partition."""
+    until = time.monotonic() + seconds
+    while True:
+        try:
+            send(broker, name, partitions, 200, 100, 1, connections=1, together=partitions)
+            return
+        except AssertionError:
+            assert time.monotonic() < until, f"{name} is not led"
+            time.sleep(0.2)
+
+
+def _descriptors(broker):
+    return len(os.listdir(f"/proc/{broker.pid}/fd"))
+
+
+def _settled(broker):
+    time.sleep(2)
+    return resident(broker.pid)
+
+
+# What else goes on
+
+BAR = 1.5
+MEMORY = 256 << 20
+RATE, SECONDS = 20_000, 12
+# The second sender of a pair of loads, of which one is worked on and the other is not.
+OTHER_RATE = 10_000
+SEGMENTS = {"segment.bytes": 16 << 20, "file.delete.delay.ms": 1000}
+RETAINED = SEGMENTS | {"retention.bytes": 32 << 20}
+COMPACTED = SEGMENTS | {"cleanup.policy": "compact", "min.cleanable.dirty.ratio": 0.01}
+OVERRIDES = {"odradek.memory": MEMORY, "log.retention.check.interval.ms": 500, "log.cleaner.backoff.ms": 200, "log.segment.delete.delay.ms": 1000}
+
+
+@row("beside")
+def beside(bench):
+    """The p99 of produced batches while retention, compaction or a reader of a backlog works, against the same load without."""
+    with Broker(shards=bench.shards, release=True, overrides=OVERRIDES) as broker:
+        beside_ = Beside(broker, SECONDS // 2 if bench.quick else SECONDS)
+        for what, kinds in (("retention", ("retained", "kept")), ("compaction", ("compacted", "kept-keyed"))):
+            found = interleaved(bench.rounds, list(kinds), lambda kind: beside_.with_other(kind))
+            yield _compared(f"produce p99 with {what} running", found, *kinds)
+        found = interleaved(bench.rounds, ["backlog", "alone"], lambda kind: beside_.with_reader(kind == "backlog"))
+        yield _compared("produce p99 while a backlog of twice the cache is drained", found, "backlog", "alone")
+
+
+def _compared(name, found, with_, without):
+    detail = {f"{kind} {key}": round(value, 2) for key in ("p50_ms", "max_ms", "records_per_second") for kind, value in medians(found, key).items()}
+    return Result(name, "ms", medians(found, "p99_ms"), ratio(found, "p99_ms", with_, without), BAR, of="without", detail=detail)
+
+
+class Beside:
+    def __init__(self, broker, seconds):
+        self.broker, self.seconds, self.number = broker, seconds, 0
+
+    def create(self, kind, configs):
+        self.number += 1
+        name = f"{kind}-{self.number}"
+        with Connection(self.broker.address) as connection:
+            code = create_topic(connection, name, 4, configs)
+            assert code == 0, f"creating {name}: error {code}"
+        return name
+
+    def measured(self, name):
+        return send(self.broker, name, 4, 16384, 1000, 0, seconds=self.seconds, rate=RATE)
+
+    def with_other(self, kind):
+        """A second topic is written to as well; it is cleaned, compacted, or neither."""
+        configs = {"retained": RETAINED, "compacted": COMPACTED}.get(kind, SEGMENTS)
+        keyed = kind in ("compacted", "kept-keyed")
+        name, other = self.create("measured", SEGMENTS), self.create(kind, configs)
+        # So that there is something to work on from the beginning.
+        send(self.broker, other, 4, 16384, 1000, 256 << 20, keyed=keyed)
+        cleanings = metrics(self.broker.admin)["odradek_cleanings_total"]
+        with sending(self.broker, other, 4, 16384, 1000, seconds=self.seconds + 2, rate=OTHER_RATE, keyed=keyed):
+            found = self.measured(name)
+        if kind == "compacted":
+            assert metrics(self.broker.admin)["odradek_cleanings_total"] > cleanings, "nothing was compacted meanwhile"
+        if kind == "retained":
+            with Connection(self.broker.address) as connection:
+                assert all(start > 0 for start in offsets(connection, other, 4, -2).values()), "nothing was removed meanwhile"
+        for topic in (name, other):
+            drop(self.broker, topic)
+        return found
+
+    def with_reader(self, reads):
+        name, backlog = self.create("measured", SEGMENTS), self.create("backlog", SEGMENTS)
+        send(self.broker, backlog, 4, 65536, 1000, 2 * MEMORY)
+        drop_caches()
+        if not reads:
+            found = self.measured(name)
+        else:
+            with reading(self.broker, backlog, 4):
+                found = self.measured(name)
+        for topic in (name, backlog):
+            drop(self.broker, topic)
+        return found
