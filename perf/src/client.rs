@@ -16,6 +16,9 @@ use net::{
         fetch::{FetchPartition, FetchRequest, FetchTopic, ReplicaState},
         init_producer_id::InitProducerIdRequest,
         list_offsets::{ListOffsetsPartition, ListOffsetsRequest, ListOffsetsTopic},
+        offset_commit::{
+            OffsetCommitRequest, OffsetCommitRequestPartition, OffsetCommitRequestTopic,
+        },
         produce::{PartitionProduceData, ProduceRequest, TopicProduceData},
         request,
     },
@@ -25,6 +28,7 @@ use uuid::Uuid;
 /// Versions that name topics by name and are not flexible: the same for Kafka and for us.
 pub const PRODUCE: i16 = 8;
 pub const FETCH: i16 = 11;
+pub const OFFSET_COMMIT: i16 = 7;
 const LIST_OFFSETS: i16 = 5;
 const INIT_PRODUCER_ID: i16 = 1;
 
@@ -150,6 +154,28 @@ pub fn produce(topic: &str, acks: i16, batches: Vec<(i32, Bytes)>) -> ProduceReq
             name: topic.into(),
             topic_id: Uuid::nil(),
             partition_data,
+        }],
+    }
+}
+
+/// An OffsetCommit of a group without members, in each partition.
+pub fn commit(group: &str, topic: &str, partitions: &[i32]) -> OffsetCommitRequest {
+    let partitions = partitions.iter().map(|index| OffsetCommitRequestPartition {
+        partition_index: *index,
+        committed_offset: 1,
+        committed_leader_epoch: -1,
+        committed_metadata: None,
+    });
+    OffsetCommitRequest {
+        group_id: group.into(),
+        generation_id_or_member_epoch: -1,
+        member_id: ByteString::new(),
+        group_instance_id: None,
+        retention_time_ms: -1,
+        topics: vec![OffsetCommitRequestTopic {
+            name: topic.into(),
+            topic_id: Uuid::nil(),
+            partitions: partitions.collect(),
         }],
     }
 }

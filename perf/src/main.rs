@@ -7,6 +7,7 @@ use perf::{args::Args, fetch, journal, roofline, send, verify};
 const USAGE: &str = "usage: perf COMMAND --option value ...
   send      prebuilt Produce frames: --address A --topic T,.. [--partitions N] [--connections N] [--in-flight N]
             [--together PARTITIONS A REQUEST] [--batch-bytes N] [--record-bytes N] [--keyed true] [--acks N] [--bytes N | --seconds S] [--rate RECORDS/S]
+            [--groups N (OffsetCommit of N groups instead, with --seconds)]
   fetch     reads a topic: --address A --topic T [--partitions N] [--from earliest|latest|OFFSET] [--bytes N] [--max-bytes N] [--seconds S]
   roofline  the least that a broker must do: --port P --data DIR [--partitions N]
   journal   writes down each acknowledgement: --address A --journal FILE --topics T:acks:idempotent,.. --partitions N [--bytes-per-second N] [--seed N]

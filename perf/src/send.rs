@@ -1,7 +1,8 @@
-//! One sender of prebuilt Produce frames: what it costs the broker, not the client.
+//! One sender of prebuilt frames: what they cost the broker, not the client.
 //!
-//! One thread drives all connections by `poll`. Every request carries the same batch to one partition, or to several of a topic with
-//! `--together`; connections take the requests in turn. With `--rate` it is an open loop: a request that could not leave on time counts
+//! One thread drives all connections by `poll`. Every Produce request carries the same batch to one partition, or to several of a topic with
+//! `--together`; with `--groups` each request is an OffsetCommit instead, of one group in all partitions. Connections take the requests in
+//! turn. With `--rate` it is an open loop: a request that could not leave on time counts
 //! from when it was due.
 //! It reports latencies, the longest time in which no answer came at all (`gap_ms`), and how many answers were errors.
 
@@ -16,7 +17,10 @@ use std::{
 use anyhow::{Result, bail, ensure};
 use bytes::{Bytes, BytesMut};
 use hdrhistogram::Histogram;
-use net::wire::{ErrorCode, decode_response, produce::ProduceRequest, request};
+use net::wire::{
+    ErrorCode, decode_response, offset_commit::OffsetCommitRequest, produce::ProduceRequest,
+    request,
+};
 use nix::{
     poll::{PollFd, PollFlags, ppoll},
     sys::time::TimeSpec,
@@ -27,7 +31,7 @@ use serde::Serialize;
 use crate::{
     args::{Args, report},
     batch::{self, Producer},
-    client::{self, PRODUCE},
+    client::{self, OFFSET_COMMIT, PRODUCE},
 };
 
 /// What a run is: see the usage in `main`.
@@ -54,6 +58,31 @@ struct Answer {
     p999_ms: f64,
     max_ms: f64,
     gap_ms: f64,
+}
+
+/// What the requests are.
+#[derive(Clone, Copy)]
+enum Asked {
+    Produce,
+    Commit,
+}
+
+impl Asked {
+    /// Whether the answer says that something was refused.
+    fn is_refused(self, answer: Bytes) -> Result<bool> {
+        Ok(match self {
+            Asked::Produce => {
+                let (_, answer) = decode_response::<ProduceRequest>(answer, PRODUCE)?;
+                let mut parts = answer.responses.iter().flat_map(|t| &t.partition_responses);
+                parts.any(|part| part.error_code != ErrorCode::NONE)
+            }
+            Asked::Commit => {
+                let (_, answer) = decode_response::<OffsetCommitRequest>(answer, OFFSET_COMMIT)?;
+                let mut parts = answer.topics.iter().flat_map(|topic| &topic.partitions);
+                parts.any(|part| part.error_code != ErrorCode::NONE)
+            }
+        })
+    }
 }
 
 /// The frame of one request: the head is copied for each, for it holds the correlation id; what follows is shared, the batch of a
@@ -90,14 +119,24 @@ pub fn run(args: &Args) -> Result<()> {
     };
     let partitions: Vec<i32> = (0..partitions).collect();
     ensure!(partitions.len().is_multiple_of(together), "--together does not divide --partitions");
-    let requests = topics.split(',').flat_map(|t| partitions.chunks(together).map(move |p| (t, p)));
-    let frames = requests.map(|(t, p)| frame(t, p, acks, &batch)).collect::<Result<Vec<_>>>()?;
-    let lanes = (0..connections).map(|n| Lane::connect(&address, n)).collect::<Result<Vec<_>>>()?;
-    let each = Each {
-        records: u64::from(records) * together as u64,
-        bytes: (batch.len() * together) as u64,
+    let groups: usize = args.or("groups", 0)?;
+    let (asked, frames, each) = if groups == 0 {
+        let requests =
+            topics.split(',').flat_map(|t| partitions.chunks(together).map(move |p| (t, p)));
+        let frames =
+            requests.map(|(t, p)| frame(t, p, acks, &batch)).collect::<Result<Vec<_>>>()?;
+        let each = Each {
+            records: u64::from(records) * together as u64,
+            bytes: (batch.len() * together) as u64,
+        };
+        (Asked::Produce, frames, each)
+    } else {
+        let frames = (0..groups).map(|n| commit(n, &topics, &partitions)).collect::<Result<_>>()?;
+        (Asked::Commit, frames, Each { records: partitions.len() as u64, bytes: 0 })
     };
-    let mut sender = Sender { plan, frames, lanes, each, tally: Tally::new()? };
+    ensure!(matches!(asked, Asked::Produce) || seconds.is_some(), "--groups needs --seconds");
+    let lanes = (0..connections).map(|n| Lane::connect(&address, n)).collect::<Result<Vec<_>>>()?;
+    let mut sender = Sender { plan, asked, frames, lanes, each, tally: Tally::new()? };
     report(&sender.run()?)
 }
 
@@ -127,6 +166,14 @@ fn frame(topic: &str, partitions: &[i32], acks: i16, batch: &Bytes) -> Result<Fr
     })
 }
 
+/// A commit by who is no member, as of a consumer that assigns itself.
+fn commit(group: usize, topic: &str, partitions: &[i32]) -> Result<Frame> {
+    let asked = client::commit(&format!("group-{group}"), topic, partitions);
+    let parts = client::memory(request(0, None, OFFSET_COMMIT, &asked)?)?;
+    let [whole] = &parts[..] else { bail!("an OffsetCommit request of {} parts", parts.len()) };
+    Ok(Frame { head: whole.slice(..HEAD_BYTES), rest: whole.slice(HEAD_BYTES..) })
+}
+
 /// What one request carries.
 struct Each {
     records: u64,
@@ -135,6 +182,7 @@ struct Each {
 
 struct Sender {
     plan: Plan,
+    asked: Asked,
     frames: Vec<Frame>,
     lanes: Vec<Lane>,
     each: Each,
@@ -159,7 +207,7 @@ impl Sender {
             self.wait(due, over)?;
             for lane in &mut self.lanes {
                 lane.write(&self.frames)?;
-                lane.read(&mut self.tally)?;
+                lane.read(self.asked, &mut self.tally)?;
             }
         }
         Ok(self.answer(begun, began.elapsed()))
@@ -336,7 +384,7 @@ impl Lane {
         Ok(())
     }
 
-    fn read(&mut self, tally: &mut Tally) -> Result<()> {
+    fn read(&mut self, asked: Asked, tally: &mut Tally) -> Result<()> {
         let mut chunk = [0; 16 << 10];
         match self.socket.read(&mut chunk) {
             Ok(0) => bail!("the broker closed the connection"),
@@ -350,15 +398,10 @@ impl Lane {
                 break;
             }
             let frame = self.read.split_to(end).freeze().slice(4..);
-            let (_, answer) = decode_response::<ProduceRequest>(frame, PRODUCE)?;
+            let refused = asked.is_refused(frame)?;
             let Some(since) = self.waiting.pop_front() else {
                 bail!("an answer that nobody waits for")
             };
-            let refused = answer
-                .responses
-                .iter()
-                .flat_map(|t| &t.partition_responses)
-                .any(|p| p.error_code != ErrorCode::NONE);
             tally.answered(since, refused);
         }
         Ok(())

@@ -168,12 +168,13 @@ def sending(system, name, partitions, batch_bytes, record_bytes, **more):
 
 
 def _send_command(system, name, partitions, batch_bytes, record_bytes, total, connections=4, in_flight=5, acks=1, seconds=None, rate=None,
-                  together=1, keyed=False):
+                  together=1, keyed=False, groups=0):
     command = [build("perf", "perf", release=True), "send", "--address", system.address, "--topic", name, "--partitions", partitions,
                "--connections", connections, "--in-flight", in_flight, "--batch-bytes", batch_bytes, "--record-bytes", record_bytes, "--acks", acks]
     command += ["--seconds", seconds] if seconds else ["--bytes", total]
     command += ["--rate", rate] if rate else []
     command += ["--together", together] if together > 1 else []
+    command += ["--groups", groups] if groups else []
     return command + (["--keyed", "true"] if keyed else [])
 
 
@@ -224,7 +225,8 @@ def _perf(system, command):
     assert done.returncode == 0, done.stderr
     answer = json.loads(done.stdout)
     assert not answer.get("errors"), f"{system.kind} refused {answer['errors']} requests"
-    gibibytes = answer["bytes"] / GIB
+    # Commits have no bytes that would count.
+    gibibytes = answer["bytes"] / GIB or float("nan")
     return answer | {"cpu": used.cpu, "cpu_per_gib": used.cpu / gibibytes, "machine_per_gib": used.machine / gibibytes}
 
 

@@ -77,6 +77,8 @@ pub(crate) struct Inner {
     /// Who enters for all that was pushed.
     submitter: RefCell<Option<Waker>>,
     pushed: Cell<bool>,
+    /// The kernel's flag for work to do stood after a turn that had it done.
+    stale_flag: Cell<bool>,
     /// The drain task was told of completions, or of a wake.
     notified: Cell<bool>,
     wake: WakeHandle,
@@ -113,6 +115,7 @@ impl Ring {
             backlog: RefCell::new(VecDeque::new()),
             submitter: RefCell::new(None),
             pushed: Cell::new(false),
+            stale_flag: Cell::new(false),
             notified: Cell::new(false),
             wake,
             pace,
@@ -348,13 +351,14 @@ impl Inner {
         }
     }
 
-    fn more_to_reap(&self) -> bool {
+    fn has_completions(&self) -> bool {
         let mut uring = self.uring.borrow_mut();
-        if !uring.completion().is_empty() {
-            return true;
-        }
-        let queue = uring.submission();
-        queue.taskrun() || queue.cq_overflow()
+        !uring.completion().is_empty() || uring.submission().cq_overflow()
+    }
+
+    /// Whether the kernel says that it has work to do on this thread.
+    fn is_taskrun(&self) -> bool {
+        self.uring.borrow_mut().submission().taskrun()
     }
 
     fn reap(&self) -> u64 {

@@ -36,7 +36,7 @@ impl Inner {
         self.pushed.set(false);
         self.notified.set(false);
         self.refill();
-        let (rung, to_reap) = (self.tell_woken(), self.more_to_reap());
+        let (rung, to_reap) = (self.tell_woken(), self.is_work_told());
         let yielded = !self.yielded.borrow().is_empty();
         let mut waited = false;
         if rung || to_reap || yielded || !self.backlog.borrow().is_empty() {
@@ -50,10 +50,20 @@ impl Inner {
         if waited {
             self.pace.waited(reaped);
         }
+        // What the flag told of has been done; if it still stands, only a wait can tell whether there is more.
+        self.stale_flag.set(!waited && reaped == 0);
         let rung = self.tell_woken() || rung;
         self.wake_yielded();
         self.wake.shared().turn(self.slots.borrow().in_flight());
         !waited || rung || reaped > 0 || !self.park()
+    }
+
+    /// Whether the kernel has completions, or says that it has work to do that may bring some.
+    ///
+    /// It may say so for ever: another thread of its own that adds work raises the flag (`IORING_SQ_TASKRUN`) only after the work can be seen, and by
+    /// then we may have had it done and the flag lowered. Entering does not lower it again, for there is nothing to do.
+    fn is_work_told(&self) -> bool {
+        self.has_completions() || (self.is_taskrun() && !self.stale_flag.get())
     }
 
     /// From now on the kernel, and `WakeHandle::wake`, signal the drain task. False if something has happened meanwhile.
@@ -62,8 +72,12 @@ impl Inner {
         // Completions of which the kernel told nobody while notifications were off: the fence orders our enabling before
         // our look, as the kernel orders its flag before its look at ours. One of the two sees the other.
         fence(Ordering::SeqCst);
+        if self.is_taskrun() {
+            // It may be stale. Behind this, whatever the kernel has to do is the first, and is told.
+            self.enter(EnterFlags::GETEVENTS);
+        }
         let parked = self.wake.shared().parks()
-            && !self.more_to_reap()
+            && !self.has_completions()
             && self.uring.borrow_mut().submission().is_empty();
         if !parked {
             self.wake.shared().awake();
