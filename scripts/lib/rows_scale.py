@@ -1,7 +1,7 @@
 """Rows of the benchmark about many partitions, and about what else goes on while records are produced."""
 
+import contextlib
 import os
-import statistics
 import time
 
 from broker import Broker
@@ -43,7 +43,14 @@ def ten_thousand(bench):
 
 def _life_of_many(broker, each):
     names, count = [f"many-{number}" for number in range(TOPICS)], TOPICS * each
-    to_all = lambda times: send(broker, ",".join(names), each, 200, 100, times * count * 171, connections=1, together=100)
+    produced = 0
+
+    def to_all(times):
+        """So many records to each partition, a hundred partitions a request; the seconds that it took."""
+        nonlocal produced
+        sent = send(broker, ",".join(names), each, 200, 100, times * count * 171, connections=1, together=100)
+        produced += sent["records"]
+        return sent["seconds"]
     empty, found = _settled(broker), {}
     began = time.monotonic()
     with Connection(broker.address, timeout=STOP_S) as connection:
@@ -51,11 +58,11 @@ def _life_of_many(broker, each):
             code = create_topic(connection, name, each)
             assert code == 0, f"creating {name}: error {code}"
     found["create, s"] = time.monotonic() - began
-    _until_led(broker, names[-1], each)
+    produced += _until_led(broker, names[-1], each)
     per_partition = lambda: (_settled(broker) - empty) / count / 1024
     found["created"] = per_partition()
-    found["to all, s"] = to_all(1)["seconds"]
-    produced = to_all(10)["records"]
+    found["to all, s"] = to_all(1)
+    to_all(10)
     found["written"], open_now = per_partition(), [_descriptors(broker)]
     began = time.monotonic()
     broker.stop(STOP_S)
@@ -63,30 +70,28 @@ def _life_of_many(broker, each):
     found["clean"] = broker.start().started_ms
     found["restarted"] = per_partition()
     open_now.append(_descriptors(broker))
-    _until_led(broker, names[-1], each)
-    produced += to_all(5)["records"]
+    produced += _until_led(broker, names[-1], each)
+    to_all(5)
     broker.kill()
     found["killed"] = broker.start().started_ms
-    _until_led(broker, names[-1], each)
-    produced += to_all(1)["records"]
-    # Read from everywhere, which opens files.
-    read = sum(fetch(broker, name, each, max_bytes=8 << 20)["records"] for name in names)
+    produced += _until_led(broker, names[-1], each)
     open_now.append(_descriptors(broker))
     if broker.kind != "kafka":
-        # Kafka's default acknowledges what a kill of the process alone does not lose, too; its first answers may be lost with the leader.
-        missing = produced + count - read
-        assert missing == 0, f"{missing} of {produced + count} records are missing"
+        to_all(1)
+        # Read from everywhere, which opens files.
+        read = sum(fetch(broker, name, each, max_bytes=8 << 20)["records"] for name in names)
+        assert read == produced, f"{read} of {produced} records are there"
+        open_now.append(_descriptors(broker))
     found["descriptors"] = max(open_now)
     return found
 
 
 def _until_led(broker, name, partitions, seconds=120):
-    """Kafka answers CreateTopics, and says that it is ready, before it leads every partition."""
+    """Kafka answers CreateTopics, and says that it is ready, before it leads every partition. The records that this has taken."""
     until = time.monotonic() + seconds
     while True:
         try:
-            send(broker, name, partitions, 200, 100, 1, connections=1, together=partitions)
-            return
+            return send(broker, name, partitions, 200, 100, 1, connections=1, together=partitions)["records"]
         except AssertionError:
             assert time.monotonic() < until, f"{name} is not led"
             time.sleep(0.2)
@@ -109,24 +114,32 @@ RATE, SECONDS = 20_000, 12
 # The second sender of a pair of loads, of which one is worked on and the other is not.
 OTHER_RATE = 10_000
 SEGMENTS = {"segment.bytes": 16 << 20, "file.delete.delay.ms": 1000}
-RETAINED = SEGMENTS | {"retention.bytes": 32 << 20}
+RETAINED = SEGMENTS | {"retention.bytes": 16 << 20}
 COMPACTED = SEGMENTS | {"cleanup.policy": "compact", "min.cleanable.dirty.ratio": 0.01}
 OVERRIDES = {"odradek.memory": MEMORY, "log.retention.check.interval.ms": 500, "log.cleaner.backoff.ms": 200, "log.segment.delete.delay.ms": 1000}
 
 
-@row("beside")
-def beside(bench):
-    """The p99 of produced batches while retention, compaction or a reader of a backlog works, against the same load without."""
+@row("beside-retention")
+def beside_retention(bench):
+    yield _beside(bench, "with retention running", Beside.with_other, "retained", "kept")
+
+
+@row("beside-compaction")
+def beside_compaction(bench):
+    yield _beside(bench, "with compaction running", Beside.with_other, "compacted", "kept-keyed")
+
+
+@row("beside-backlog")
+def beside_backlog(bench):
+    yield _beside(bench, "while a backlog of twice the cache is drained", Beside.with_reader, "backlog", "alone")
+
+
+def _beside(bench, what, measure, with_, without):
+    """The p99 of produced batches while something else works, against the same load without."""
     with Broker(shards=bench.shards, release=True, overrides=OVERRIDES) as broker:
-        beside_ = Beside(broker, SECONDS // 2 if bench.quick else SECONDS)
-        for what, kinds in (("retention", ("retained", "kept")), ("compaction", ("compacted", "kept-keyed"))):
-            found = interleaved(bench.rounds, list(kinds), lambda kind: beside_.with_other(kind))
-            yield _compared(f"produce p99 with {what} running", found, *kinds)
-        found = interleaved(bench.rounds, ["backlog", "alone"], lambda kind: beside_.with_reader(kind == "backlog"))
-        yield _compared("produce p99 while a backlog of twice the cache is drained", found, "backlog", "alone")
-
-
-def _compared(name, found, with_, without):
+        beside = Beside(broker, SECONDS // 2 if bench.quick else SECONDS)
+        found = interleaved(bench.rounds, [with_, without], lambda kind: measure(beside, kind))
+    name = f"produce p99 {what}"
     detail = {f"{kind} {key}": round(value, 2) for key in ("p50_ms", "max_ms", "records_per_second") for kind, value in medians(found, key).items()}
     return Result(name, "ms", medians(found, "p99_ms"), ratio(found, "p99_ms", with_, without), BAR, of="without", detail=detail)
 
@@ -152,7 +165,7 @@ class Beside:
         keyed = kind in ("compacted", "kept-keyed")
         name, other = self.create("measured", SEGMENTS), self.create(kind, configs)
         # So that there is something to work on from the beginning.
-        send(self.broker, other, 4, 16384, 1000, 256 << 20, keyed=keyed)
+        send(self.broker, other, 4, 16384, 1000, 128 << 20, keyed=keyed)
         cleanings = metrics(self.broker.admin)["odradek_cleanings_total"]
         with sending(self.broker, other, 4, 16384, 1000, seconds=self.seconds + 2, rate=OTHER_RATE, keyed=keyed):
             found = self.measured(name)
@@ -165,15 +178,13 @@ class Beside:
             drop(self.broker, topic)
         return found
 
-    def with_reader(self, reads):
+    def with_reader(self, kind):
+        """A reader takes the backlog again and again, the first time from the disk, or nobody does."""
         name, backlog = self.create("measured", SEGMENTS), self.create("backlog", SEGMENTS)
         send(self.broker, backlog, 4, 65536, 1000, 2 * MEMORY)
         drop_caches()
-        if not reads:
+        with reading(self.broker, backlog, 4) if kind == "backlog" else contextlib.nullcontext():
             found = self.measured(name)
-        else:
-            with reading(self.broker, backlog, 4):
-                found = self.measured(name)
         for topic in (name, backlog):
             drop(self.broker, topic)
         return found

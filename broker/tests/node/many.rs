@@ -37,7 +37,8 @@ fn to_all(topic: &'static str) -> ProduceRequest {
 
 #[test]
 fn descriptors_are_those_of_what_is_used() {
-    let mut node = TestNode::start(1, &[]);
+    // The scrubber opens files by itself.
+    let mut node = TestNode::start(1, &[("odradek.scrub.bytes.per.second", "0")]);
     let id = node.connect().create("t", PARTITIONS, &[]);
     assert_eq!(open_in_partitions(node.directory()), 0);
     for base in [0, 2] {
