@@ -50,7 +50,8 @@ fn descriptors_are_those_of_what_is_used() {
     // What was appended is in memory and in the commit log.
     assert!(open_in_partitions(node.directory()) <= CACHED);
     node.restart(1);
-    assert_eq!(open_in_partitions(node.directory()), 0);
+    // Upkeep looks at a few logs at a time.
+    assert!(open_in_partitions(node.directory()) <= 8);
     let mut client = node.connect();
     let mut most = 0;
     for partition in 0..PARTITIONS {
