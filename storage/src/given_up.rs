@@ -112,7 +112,10 @@ async fn quiet<R: Runtime>(core: &Core<R>, log: &Log<R>) {
 }
 
 /// Waits until no file of the log is being prepared for extents; what is only queued is forgotten.
-pub(crate) async fn quiet_prepares<R: Runtime>(core: &Core<R>, log: &Log<R>) -> Result<(), Offline> {
+pub(crate) async fn quiet_prepares<R: Runtime>(
+    core: &Core<R>,
+    log: &Log<R>,
+) -> Result<(), Offline> {
     loop {
         let settled = core.events.settled.listen();
         if take_out(&core.prepares, log) {

@@ -62,7 +62,9 @@ pub(crate) struct Partition {
     pub(crate) rewritten: Offset,
     /// How many times the cleaner has put a segment in the place of others, or a truncation has.
     pub(crate) swaps: u64,
-    /// The last of them is done, and no manifest says so yet.
+    /// How many times its end was cut off.
+    pub(crate) truncations: u64,
+    /// The last swap is done, and no manifest says so yet.
     pub(crate) swap_unrecorded: bool,
     /// It is moving to another directory, or from one: nothing of it is removed or compacted meanwhile.
     pub(crate) held: bool,
@@ -110,6 +112,7 @@ impl Partition {
             cleaned_to: Offset(0),
             rewritten: Offset(0),
             swaps: 0,
+            truncations: 0,
             swap_unrecorded: false,
             held: false,
             truncating: false,
@@ -145,7 +148,10 @@ impl Partition {
         if !self.producers.is_empty() {
             self.snapshots.push((base, end, self.producers.snapshot()));
         }
-        self.segments.push_back(Segment::new(end, now));
+        let mut next = Segment::new(end, now);
+        // A segment that was truncated may have had this base offset.
+        next.generation = self.swaps;
+        self.segments.push_back(next);
     }
 
     /// Bytes that no segment file has.

@@ -1,7 +1,8 @@
 //! Where a log is cut, and what it was there: the segment that holds the place, its indexes, the producers.
 //!
 //! A producer's state is only known for the end of a log. So the newest snapshot that is not behind the place is taken, and the batches from
-//! there on are applied to it, as Kafka does: at most a segment, where the snapshots are there.
+//! there on are applied to it, as Kafka does: at most a segment, where the snapshots are there. Segments that were compacted do not have all
+//! batches: a producer that has none behind them is forgotten, rather than taken for what it was before.
 
 use bytes::Bytes;
 
@@ -41,22 +42,38 @@ struct Below {
 impl<R: Runtime> Log<R> {
     /// Where the log is cut so that it ends at `to`, or where the batch begins that holds it. The log stands still, and `to` is in it.
     pub(super) async fn find_cut(&self, to: Offset) -> Result<Cut, TruncateError> {
-        let (log_start, bases) = {
+        let (log_start, rewritten, bases) = {
             let state = self.state();
             let below = state.segments.iter().map(|segment| segment.base);
-            (state.log_start, below.take_while(|base| *base < to).collect::<Vec<Offset>>())
+            let bases = below.take_while(|base| *base < to).collect::<Vec<Offset>>();
+            (state.log_start, state.rewritten, bases)
         };
-        let (mut producers, from) = self.producers_before(&bases).await;
+        // Of what the cleaner has been at, the last segment alone is looked at, and not for producers.
+        let cleaned = bases.partition_point(|base| *base < rewritten);
+        let known = &bases[cleaned.min(bases.len().saturating_sub(1))..];
+        let (mut producers, from) = self.producers_before(known).await;
         let mut below = None;
-        for base in bases.iter().filter(|base| **base >= from) {
+        for base in known.iter().filter(|base| **base >= from) {
             below = Some(self.walk(*base, to, &mut producers).await?);
         }
-        let kept = bases.last().zip(below).filter(|(base, below)| below.end > **base && below.end > log_start);
-        let Some((base, below)) = kept else {
+        if cleaned == bases.len() {
+            producers = ProducerStates::new(to);
+        }
+        let Some((last, below)) = bases.last().zip(below) else {
             return self.cut_of(log_start, None, producers);
         };
-        self.file_indexes(*base).await?;
-        let kept = self.kept(*base, &below).await?;
+        if below.end <= log_start {
+            return self.cut_of(log_start, None, producers);
+        }
+        let kept = if below.end > *last {
+            self.file_indexes(*last).await?;
+            self.kept(*last, &below).await?
+        } else {
+            // The one before it stays as it is.
+            let before = bases.len().checked_sub(2).map(|index| bases[index]);
+            let state = self.state();
+            before.and_then(|base| state.segment(base)).map(SegmentState::of)
+        };
         self.cut_of(below.end, kept, producers)
     }
 
@@ -155,7 +172,11 @@ impl<R: Runtime> Log<R> {
     }
 
     /// The segment as it is when it ends there.
-    async fn kept(&self, base: Offset, below: &Below) -> Result<Option<SegmentState>, TruncateError> {
+    async fn kept(
+        &self,
+        base: Offset,
+        below: &Below,
+    ) -> Result<Option<SegmentState>, TruncateError> {
         let offsets = self.index_bytes(base, Kind::OffsetIndex).await;
         let offsets = offsets.map_err(|error| self.uncut(describe(&error)))?;
         let times = self.index_bytes(base, Kind::TimeIndex).await;

@@ -199,7 +199,9 @@ impl<R: Runtime> Log<R> {
         };
         let is_behind = |name: &String| {
             let offset = name.strip_suffix(FileKind::Snapshot.suffix());
-            offset.and_then(|offset| offset.parse().ok()).is_some_and(|offset| Offset(offset) > cut.end)
+            offset
+                .and_then(|offset| offset.parse().ok())
+                .is_some_and(|offset| Offset(offset) > cut.end)
         };
         Ok(names.into_iter().filter(|name| is_behind(name) && !is(Bug::SnapshotsKept)).collect())
     }
@@ -255,16 +257,17 @@ impl<R: Runtime> Log<R> {
             let to = directory.join(format!("{name}.deleted"));
             (directory.join(name), to)
         });
-        let more: Vec<_> = snapshots.filter(|(from, _)| !renames.iter().any(|known| known.0 == *from)).collect();
+        let more: Vec<_> =
+            snapshots.filter(|(from, _)| !renames.iter().any(|known| known.0 == *from)).collect();
         renames.extend(more);
         let unlink_after =
             Duration::from_millis(u64::try_from(state.config.file_delete_delay_ms).unwrap_or(0));
-        let parent = directory.clone();
+        let (parent, has_directory) = (directory.clone(), state.has_directory);
         drop((state, commit));
         for base in gone {
             core.files.forget(self, Some(base));
         }
-        if !renames.is_empty() {
+        if !renames.is_empty() && has_directory {
             let given_up = GivenUp { since: entry.group, renames, parent, unlink_after, log: None };
             core.given_up.borrow_mut().push_back(given_up);
             core.events.given_up.notify();
@@ -310,12 +313,12 @@ impl Partition {
         producers: ProducerStates,
         now: i64,
     ) -> Vec<Offset> {
-        let first = kept.map_or(0, |kept| {
-            self.segments.partition_point(|segment| segment.base <= kept.base)
-        });
+        let first = kept
+            .map_or(0, |kept| self.segments.partition_point(|segment| segment.base <= kept.base));
         let gone = self.segments.drain(first..).map(|segment| segment.base).collect();
         // Whoever is looking for something begins anew.
         self.swaps += 1;
+        self.truncations += 1;
         let (base, length) = kept.map_or((Offset(i64::MIN), 0), |kept| (kept.base, kept.length));
         if let (Some(kept), Some(last)) = (kept, self.segments.back_mut())
             && (last.length > kept.length || last.next > end)
@@ -389,5 +392,38 @@ impl SegmentState {
 impl Cut {
     fn truncated(&self) -> Truncated {
         Truncated { kept: self.kept.clone(), producers: self.producers.remembered() }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::simulation::hand::{append, disk, id, open, run};
+
+    /// What the simulation does not see: what it refuses, and where nothing is to be done.
+    #[test]
+    fn what_is_cut_and_what_is_refused() {
+        run(1, &disk(), async move |runtime| {
+            let (store, log) = open(&runtime).await;
+            for _ in 0..4 {
+                append(&store, &log, 3000).await.ticket.await.unwrap();
+            }
+            assert_eq!(log.truncate_to(Offset(9)).await.unwrap(), Offset(4));
+            assert_eq!(log.truncate_to(Offset(3)).await.unwrap(), Offset(3));
+            assert_eq!(
+                (log.end(), log.written(), log.durable()),
+                (Offset(3), Offset(3), Offset(3))
+            );
+            assert_eq!(append(&store, &log, 10).await.base_offset, Offset(3));
+            log.advance_log_start(Offset(2)).unwrap();
+            log.keep();
+            assert!(matches!(log.truncate_to(Offset(3)).await, Err(TruncateError::Busy)));
+            log.state_mut().held = false;
+            assert_eq!(log.truncate_to(Offset(0)).await.unwrap(), Offset(2));
+            assert_eq!((log.log_start(), log.end()), (Offset(2), Offset(2)));
+            assert_eq!(append(&store, &log, 10).await.base_offset, Offset(2));
+            store.delete(id(1)).await.unwrap();
+            assert!(matches!(log.truncate_to(Offset(2)).await, Err(TruncateError::Gone)));
+        });
     }
 }

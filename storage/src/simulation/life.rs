@@ -122,7 +122,8 @@ pub(super) fn run_seed(scope: &Scope, tell: bool) -> Verdict {
     model.borrow_mut().shards = shards;
     let mut verdict = Verdict::default();
     let mut clock = Duration::ZERO;
-    let lying = (random.random_ratio(1, 5) && scope.has(Part::Lies)).then(|| random.random_range(0..8));
+    let lying =
+        (random.random_ratio(1, 5) && scope.has(Part::Lies)).then(|| random.random_range(0..8));
     for life in 0..random.random_range(4..14).min(scope.lives) {
         let runtime = Simulated::new(random.random(), disk.clone(), clock);
         // Between two lives the size of log files may be changed.

@@ -59,12 +59,19 @@ fn nothing_is_lost() {
     let Verdict { lives, steps, calls, completions, .. } = total;
     println!("{} rounds of the cleaner removed {} records", total.cleanings, total.removed);
     let [refused, marked, harmless] = total.lies;
-    println!("writes lost or misdirected: {refused} refused, {marked} marked, {harmless} without consequence");
+    println!(
+        "writes lost or misdirected: {refused} refused, {marked} marked, {harmless} without consequence"
+    );
     println!(
         "{seeds} seeds, {lives} lives, {} changes of the number of shards, {steps} steps, {} operations: {calls} calls of the store, \
          {completions} completions of the disk; rows of the recovery table:",
         total.changes,
         calls + completions
+    );
+    // For `scripts/simulate long`.
+    let changes = total.changes;
+    println!(
+        "range {first} {seeds} {failures} {lives} {steps} {calls} {completions} {changes} {refused} {marked} {harmless}"
     );
     for row in Row::ALL {
         println!("{:>10} {row:?}", total.rows[row as usize]);

@@ -447,7 +447,7 @@ fn run_seed(seed: u64, tell: bool, counts: &Rc<Counts>) -> Option<String> {
             break;
         }
     }
-    world.model.take().failure
+    world.model.borrow_mut().failure.take()
 }
 
 fn one_life(

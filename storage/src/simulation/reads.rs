@@ -86,7 +86,8 @@ async fn read_some(
         });
         let epoch = (expected.from(next).first()).map(|found| found.epoch);
         let is_in_epoch = epoch == Some(batch.header().leader_epoch)
-            && (batch.base_offset() < log.log_start() || log.epoch_at(batch.base_offset()) == epoch);
+            && (batch.base_offset() < log.log_start()
+                || log.epoch_at(batch.base_offset()) == epoch);
         if is_whole && !is_in_epoch {
             let (found, of) = (batch.header().leader_epoch, log.epoch_at(batch.base_offset()));
             model.fail(format!("{id:?}: {next:?} has {found:?}, and is of {of:?}, not {epoch:?}"));
@@ -105,6 +106,12 @@ async fn read_some(
             return None;
         }
         next = batch.last_offset().next();
+    }
+    if next == from
+        && let Some(expected) = model.borrow().logs.get(&id)
+        && expected.may_be_empty(from, up_to, runtime.now())
+    {
+        return Some(up_to);
     }
     if next == from && from < up_to && from >= log.log_start() && log.core().log(id).is_some() {
         print_state(log, &model.borrow());

@@ -63,7 +63,7 @@ pub(super) struct Scope {
     pub(super) lives: u64,
     pub(super) steps: u64,
     pub(super) topics: u32,
-    without: Vec<Part>,
+    pub(super) without: Vec<Part>,
 }
 
 impl Scope {

@@ -133,7 +133,8 @@ impl Life {
             expected.birth = birth;
             expected.truncate(found);
         } else {
-            let what = format!("{id:?} was truncated to {to:?}: it ends at {found:?}, not {wanted:?}");
+            let what =
+                format!("{id:?} was truncated to {to:?}: it ends at {found:?}, not {wanted:?}");
             return model.fail(what);
         }
         let last = expected.batches.last().filter(|batch| batch.last >= log.log_start());

@@ -177,16 +177,16 @@ impl Life {
         }
         let checked = Checked::own(&batch).expect("a batch of ours");
         let leader_epoch = self.model.borrow().logs[&id].epoch;
-        let appended =
-            match log.append(&batch, &checked, Stamp { leader_epoch, append_time: None }) {
-                Ok(appended) => appended,
-                Err(AppendError::NoRoom(why)) => {
-                    self.model.borrow_mut().tell(|| format!("no room: {why}"));
-                    return self.store_of(id).room().await;
-                }
-                Err(AppendError::Offline(why)) => return self.went_offline(&why.0).await,
-                Err(error) => return self.model.borrow_mut().fail(format!("append: {error}")),
-            };
+        let appended = match log.append(&batch, &checked, Stamp { leader_epoch, append_time: None })
+        {
+            Ok(appended) => appended,
+            Err(AppendError::NoRoom(why)) => {
+                self.model.borrow_mut().tell(|| format!("no room: {why}"));
+                return self.store_of(id).room().await;
+            }
+            Err(AppendError::Offline(why)) => return self.went_offline(&why.0).await,
+            Err(error) => return self.model.borrow_mut().fail(format!("append: {error}")),
+        };
         self.note(id, &batch, &appended, idempotent, records);
         let (model, ticket, last) = (Rc::clone(&self.model), appended.ticket, appended.last_offset);
         let is_sync = ticket.durable;
@@ -237,7 +237,10 @@ impl Life {
                 model.fail(format!("offline: {why}"));
             }
         }
-        self.runtime.sleep(Duration::from_secs(1000)).await;
+        // Of several stores, others may still be closing.
+        loop {
+            self.runtime.sleep(Duration::from_secs(1000)).await;
+        }
     }
 
     async fn pause(&self) {
@@ -295,8 +298,8 @@ impl Life {
         let Ok(stat) = self.runtime.stat(&path).await else { return true };
         let marker = Marker { inode: stat.inode, changed: stat.changed, content: content.to_vec() };
         for closed in closed {
-            if closed.seal(marker.clone()).await.is_err() {
-                return false;
+            if let Err(error) = closed.seal(marker.clone()).await {
+                self.went_offline(&error.to_string()).await;
             }
         }
         let mut model = self.model.borrow_mut();
