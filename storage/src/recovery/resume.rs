@@ -362,9 +362,9 @@ pub(crate) async fn remove_unknown_files<R: Runtime>(
             or_gone(core.runtime.unlink(&path).await)?;
         }
     }
-    // What takes its time does not hold up the start.
+    // What takes its time does not hold up the start. A clean stop does not leave it: the start after that would not look for it.
     if !large.is_empty() {
-        core.runtime.spawn(crate::removal::all(core.runtime.clone(), large));
+        crate::removal::later(&log.0.core, large, std::time::Duration::ZERO);
     }
     Ok(())
 }

@@ -147,6 +147,7 @@ pub(super) fn run_seed(scope: &Scope, tell: bool) -> Verdict {
         (verdict.cleanings, verdict.removed) =
             (verdict.cleanings + cleanings, verdict.removed + removed);
         let has_lied = disk.injected() > 0;
+        disk.inject_no_more();
         if has_lied {
             // It has seen what it should not; now it is judged.
             model.borrow_mut().failure = None;
