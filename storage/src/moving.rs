@@ -111,6 +111,9 @@ impl<R: Runtime> Log<R> {
         let core = self.core();
         {
             let mut state = self.state_mut();
+            if state.truncating {
+                return Err(MoveError::NoRoom("the log is being truncated"));
+            }
             state.held = true;
             if state.active().length > 0 {
                 let now = core.runtime.now();
@@ -168,6 +171,7 @@ impl<R: Runtime> Store<R> {
             let is_usable = future.is_future()
                 && future.end() <= source.durable()
                 && future.end() >= source.log_start()
+                && future.state().epochs.agrees_below(&source.state().epochs, future.end())
                 && future.state().has_what_is_cleaned(&source.state());
             if is_usable && !source.state().deleted {
                 source.state_mut().held = true;
