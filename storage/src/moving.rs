@@ -480,10 +480,15 @@ impl Futures {
         self.0.get(&id)
     }
 
-    /// Renames those that no log has: their move had hardly begun, or was given up.
-    pub(crate) async fn remove_unused<R: Runtime>(self, core: &Core<R>) -> io::Result<()> {
+    /// Renames those that no log has: their move had hardly begun, or was given up. `own` are the partitions of this store that are in other
+    /// directories: what is of other stores of this directory, or of no topic, is not this one's to judge.
+    pub(crate) async fn remove_unused<R: Runtime>(
+        self,
+        core: &Core<R>,
+        own: &BTreeSet<PartitionId>,
+    ) -> io::Result<()> {
         let is_unused = |id: &PartitionId, path: &PathBuf| {
-            core.log(*id).is_none_or(|log| log.state().directory != *path)
+            own.contains(id) && core.log(*id).is_none_or(|log| log.state().directory != *path)
         };
         let unused: Vec<PathBuf> = self
             .0
