@@ -48,7 +48,7 @@ pub async fn reshard<R: Runtime>(
     let named: Vec<_> = (0..).map(StoreName::Shard).zip(dealt).collect();
     if is(Bug::ShardsChangedOneByOne) {
         for (store, manifest) in &named {
-            let path = manifest_path(directory, *store);
+            let path = directory.manifest(*store);
             manifest.write(runtime, &path).await.map_err(OpenError::io(&path))?;
         }
     }

@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use super::reads::read_all;
 use super::workload::{Rows, Shared};
+use crate::commit_log::files::LogDir;
 use crate::config::{StoreName, StoreOptions};
 use crate::error::OpenError;
 use crate::recovery::RecoveryReport;
@@ -49,12 +50,12 @@ pub(super) async fn open_stores(
 ) -> Result<(Vec<Store<Simulated>>, Vec<RecoveryReport>), OpenError> {
     let directory = &options.directory;
     runtime.lock(directory).await.map_err(OpenError::io(directory))?;
-    let mut shards = options.shards;
-    let changed = reshard(runtime, directory, shards, |id| owner(id, shards)).await;
+    let (mut shards, whole) = (options.shards, LogDir::whole(directory));
+    let changed = reshard(runtime, whole, shards, |id| owner(id, shards)).await;
     match changed {
         Err(OpenError::Shards(_)) if !model.borrow().was_clean => {
             shards = model.borrow().shards;
-            reshard(runtime, directory, shards, |id| owner(id, shards)).await?;
+            reshard(runtime, whole, shards, |id| owner(id, shards)).await?;
         }
         other => drop(other?),
     }

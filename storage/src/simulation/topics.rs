@@ -110,16 +110,15 @@ impl Life {
             expected.restarted = true;
             birth
         };
-        let truncated = log.truncate_to(to).await;
+        let truncated = match log.truncate_to(to).await {
+            Err(TruncateError::Offline(why)) => return self.went_offline(&why.0).await,
+            other => other,
+        };
         let is_deleted = log.core().log(id).is_none_or(|now| now.birth() != log.birth());
         let mut model = self.model.borrow_mut();
         let Some(expected) = model.logs.get_mut(&id) else { return };
         let found = match truncated {
             Ok(found) => found,
-            Err(TruncateError::Offline(why)) => {
-                drop(model);
-                return self.went_offline(&why.0).await;
-            }
             Err(TruncateError::Gone) if is_deleted => return,
             Err(error) => return model.fail(format!("truncate: {error}")),
         };
