@@ -77,6 +77,8 @@ pub(crate) enum Bug {
     CutTakenForKnown,
     /// Memory keeps what a truncation cut.
     CutTailKept,
+    /// After a start that replayed a truncation, what is from before it is replayed by the next start, too.
+    TruncationReplayedAgain,
     /// The segment that a truncation cuts is not synced before the entry says how it is.
     CutUnsynced,
     /// Truncation leaves the epochs as they are.

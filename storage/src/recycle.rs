@@ -227,6 +227,7 @@ pub(crate) async fn record<R: Runtime>(
         let settled = core.events.settled.listen();
         settled.await;
     }
+    core.check_online().map_err(|offline| io::Error::other(offline.0))?;
     if core.stopped.get() || core.sealed.get() {
         return Ok(());
     }

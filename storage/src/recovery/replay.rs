@@ -32,6 +32,8 @@ pub(super) struct Replayed {
     pub(super) touched: BTreeSet<PartitionId>,
     /// Those that the chain deletes: whatever they have is from after it.
     pub(super) deleted: BTreeSet<PartitionId>,
+    /// Those that the chain truncates.
+    pub(super) truncated: BTreeSet<PartitionId>,
     /// Bytes below extents that are to be written to their segments again.
     pub(super) rewrites: Vec<Rewrite>,
 }
@@ -214,6 +216,7 @@ impl Replay<'_> {
             }
             Kind::Truncate => {
                 let kept = truncate(partition, entry, payload, self.now)?;
+                self.out.truncated.insert(entry.id);
                 // What it kept was synced before, and what it did not is gone.
                 let is_kept = |rewrite: &Rewrite| rewrite.id != entry.id || rewrite.segment < kept;
                 self.out.rewrites.retain(is_kept);

@@ -196,6 +196,7 @@ const PLANTED: &[(Bug, bool)] = &[
     (Bug::CutRemainderNotLogged, true),
     (Bug::CutTakenForKnown, true),
     (Bug::CutTailKept, true),
+    (Bug::TruncationReplayedAgain, true),
     (Bug::CutUnsynced, true),
     (Bug::EpochsNotCut, true),
     (Bug::ProducersNotCut, true),

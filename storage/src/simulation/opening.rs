@@ -4,6 +4,7 @@ use std::cell::RefCell;
 use std::rc::Rc;
 use std::sync::Arc;
 
+use super::model::Appended;
 use super::reads::read_all;
 use super::workload::{Rows, Shared};
 use crate::commit_log::files::LogDir;
@@ -124,8 +125,11 @@ async fn compare(
             let cut = expected.truncating.take();
             let truncated = cut.map(|to| expected.truncated(to).max(was));
             let promised = truncated.map_or(promised, |truncated| promised.min(truncated));
+            // A truncation may have ended between what a compaction has left: the log went on there, or not.
+            let is_boundary = |batch: &Appended| batch.last.next() == end || batch.base == end;
             let at_boundary = end == Offset(0)
-                || expected.batches.iter().any(|batch| batch.last.next() == end)
+                || end == appended
+                || expected.batches.iter().any(is_boundary)
                 || (end >= was && (cut == Some(end) || truncated == Some(end)));
             if cut.is_some() && end < appended {
                 expected.truncate(end);
