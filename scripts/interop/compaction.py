@@ -201,10 +201,12 @@ def transactions(broker, topic):
     rolled(broker, topic, "after")
 
 
-def rolled(broker, topic, prefix):
+def rolled(broker, topic, prefix, at=None):
+    """Enough for a few segments, of keys of their own; `at` makes every broker's the same."""
+    at = at or int(time.time() * 1000)
     producer = Producer({"bootstrap.servers": broker.address, "batch.num.messages": 1, "enable.idempotence": True})
     for n in range(250):
-        producer.produce(topic, key=b"%s-%d" % (prefix.encode(), n % 5), value=b"%06d" % n + bytes(VALUE_BYTES), partition=0)
+        producer.produce(topic, key=b"%s-%d" % (prefix.encode(), n % 5), value=b"%06d" % n + bytes(VALUE_BYTES), partition=0, timestamp=at + n)
         producer.poll(0)
     equal(producer.flush(60), 0, "records left unsent")
 
@@ -248,12 +250,13 @@ def aborted_transactions_of_kafka_go_as_in_kafka(context):
     shutil.copytree(written, copy, copy_function=shutil.copy2)
     ours = context.broker(data=copy, overrides=CLEANER).start()
     theirs = Broker("kafka", data=written, overrides=CLEANER, timeout=120).start()
+    at = int(time.time() * 1000)
     for retention, controls in ((86400000, 12), (1, 0)):
         for broker in (ours, theirs):
             if retention == 1:
                 # A marker goes in the round after the one that gives it its horizon.
                 for again in range(2):
-                    rolled(broker, "t", f"more-{again}")
+                    rolled(broker, "t", f"more-{again}", at + 1000 * again)
                     compacted(broker, "t", retention)
         found, wanted = compacted(ours, "t", retention), compacted(theirs, "t", retention)
         equal(found, wanted, "records that are left")

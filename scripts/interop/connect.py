@@ -11,7 +11,7 @@ from broker import SCRATCH, die_with_parent, free_port, kafka
 from check import case, contains, equal, main
 from client import until
 from drivers import install, kafka_libs
-from wire import at_least
+from wire import at_least, serves
 
 SOURCE = "org.apache.kafka.connect.file.FileStreamSourceConnector"
 SINK = "org.apache.kafka.connect.file.FileStreamSinkConnector"
@@ -38,12 +38,16 @@ class Worker:
 
     def ready(self):
         """Returns when it has joined the cluster and serves it."""
-        until(lambda: self._there(), f"the worker serves: {self.log.read_text()[-3000:]}", 120)
+        try:
+            until(lambda: self._there(), "the worker serves", 300)
+        except AssertionError as error:
+            self.kill()
+            raise AssertionError(f"{error}\n{self.log.read_text()[-3000:]}") from None
         return self
 
     def _there(self):
         if self.process.poll() is not None:
-            raise AssertionError(f"the worker ended with {self.process.returncode}:\n{self.log.read_text()[-3000:]}")
+            raise AssertionError(f"the worker ended with {self.process.returncode}")
         return self.ask("/connectors", missing=None) is not None
 
     def ask(self, path, method="GET", body=None, missing="raise"):
@@ -88,6 +92,7 @@ class Worker:
 
 def stored(broker, topic, count):
     """The values of a topic of one partition, in order."""
+    until(lambda: serves(broker.address, topic), f"{topic} is there")
     equal(sum(b.count for b in at_least(count, broker.address, topic, seconds=60)), count, f"records of {topic}")
     out = kafka("console-consumer", "--bootstrap-server", broker.address, "--topic", topic, "--from-beginning", "--max-messages", count, "--timeout-ms", 30000).stdout
     return out.splitlines()

@@ -19,8 +19,11 @@ class App:
         self.process = subprocess.Popen([*command(), broker.address], stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, errors="replace",
                                         preexec_fn=die_with_parent())
         threading.Thread(target=self._read, daemon=True).start()
-        self.wait(lambda: self.said("ready"), "it is ready")
-        self.wait(lambda: self.assigned(), "it has partitions")
+        try:
+            self.wait(lambda: self.said("ready") and self.assigned(), "it is ready, and has partitions", 240)
+        except AssertionError:
+            self.kill()
+            raise
 
     def _read(self):
         for line in self.process.stdout:
@@ -146,10 +149,11 @@ def batches_and_replies(context):
 def two_instances_share_and_one_is_killed(context):
     broker = context.shared
     first = App(broker)
-    second = App(broker)
+    second = None
     try:
+        second = App(broker)
         both = lambda: sorted([*first.assigned(), *second.assigned()])
-        until(lambda: both() == ["orders-0", "orders-1", "orders-2"] and first.assigned() and second.assigned(), "both have some of the partitions")
+        until(lambda: both() == ["orders-0", "orders-1", "orders-2"] and first.assigned() and second.assigned(), "both have some of the partitions", 120)
         first.tell("send", "orders", 1000, 1200)
         places = sent(first, "orders", 200)
         until(lambda: first.got()[1] + second.got()[1] >= 200, "both together got all")
@@ -161,7 +165,8 @@ def two_instances_share_and_one_is_killed(context):
         places = sent(first, "orders", 230)
         first.wait(lambda: set(places) <= set(first.got()[0]) | set(second.got()[0]), "what came later")
     finally:
-        second.kill()
+        if second:
+            second.kill()
         first.close()
 
 

@@ -35,6 +35,9 @@ class Context:
         """A broker of its own, not started yet."""
         if self.kind == "odradek":
             options.setdefault("shards", self.shards)
+        else:
+            # A JVM on a busy machine.
+            options.setdefault("timeout", 180)
         if self.settings:
             options["overrides"] = self.settings | (options.get("overrides") or {})
         return Broker(self.kind, **options)

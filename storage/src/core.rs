@@ -224,6 +224,16 @@ impl<R: Runtime> Core<R> {
         again + again / 8 + 4 * BLOCK_U64 + KEPT_TO_MAKE_ROOM
     }
 
+    /// A log has given up bytes that no segment had: so many were dirty, so many are.
+    pub(crate) fn dirty_fell(&self, was: u64, is: u64) {
+        let counts = &self.counts;
+        let less = usize::try_from(was.saturating_sub(is)).unwrap_or(usize::MAX);
+        counts.dirty_bytes.set(counts.dirty_bytes.get().saturating_sub(less));
+        if was > 0 && is == 0 {
+            counts.dirty_logs.set(counts.dirty_logs.get().saturating_sub(1));
+        }
+    }
+
     pub(crate) fn is_dirty_limit_reached(&self) -> bool {
         self.counts.dirty_bytes.get() >= self.options.dirty_bytes_max
     }

@@ -103,6 +103,12 @@ impl LeaderEpochs {
         self.entries.get(after.checked_sub(1)?).map(|entry| entry.epoch)
     }
 
+    /// Whether both say the same of the last record below `end`: then all that both logs have below it is the same.
+    pub(crate) fn agrees_below(&self, other: &LeaderEpochs, end: Offset) -> bool {
+        let last = Offset(end.0 - 1);
+        self.epoch_of(last).is_none_or(|epoch| other.epoch_of(last) == Some(epoch))
+    }
+
     /// The log now ends at `end`: epochs that began there or later are forgotten. Returns whether any was.
     pub fn truncate_end(&mut self, end: Offset) -> bool {
         if end < Offset::ZERO {

@@ -48,6 +48,24 @@ pub enum StorageError {
     NoRoom(&'static str),
 }
 
+/// Why a log was not truncated.
+#[derive(Debug, thiserror::Error)]
+pub enum TruncateError {
+    #[error(transparent)]
+    Offline(#[from] Offline),
+    #[error("the partition was deleted, or the store ends")]
+    Gone,
+    /// It is moving to another directory, or is being truncated already.
+    #[error("the log is moving to another directory, or is being truncated")]
+    Busy,
+    /// The producers' state, which the entry says, does not fit into a file of the commit log.
+    #[error("an entry of {0} bytes is larger than a file of the commit log")]
+    TooLarge(usize),
+    /// What is left cannot be read, so that nothing was cut.
+    #[error("{}: cannot be truncated: {what}", directory.display())]
+    Unreadable { directory: PathBuf, what: String },
+}
+
 /// Why a partition does not move to another directory (now).
 #[derive(Debug, thiserror::Error)]
 pub enum MoveError {

@@ -13,6 +13,7 @@ use std::time::Duration;
 
 use crate::commit_log::GroupSequence;
 use crate::core::Core;
+use crate::error::Offline;
 use crate::log::Log;
 use crate::planted::{Bug, is};
 use crate::removal::or_gone;
@@ -105,6 +106,24 @@ async fn quiet<R: Runtime>(core: &Core<R>, log: &Log<R>) {
         let busy = log.state().draining || log.state().preparing;
         if !busy || core.check_online().is_err() {
             return;
+        }
+        settled.await;
+    }
+}
+
+/// Waits until no file of the log is being prepared for extents; what is only queued is forgotten.
+pub(crate) async fn quiet_prepares<R: Runtime>(
+    core: &Core<R>,
+    log: &Log<R>,
+) -> Result<(), Offline> {
+    loop {
+        let settled = core.events.settled.listen();
+        if take_out(&core.prepares, log) {
+            log.state_mut().preparing = false;
+        }
+        core.check_online()?;
+        if !log.state().preparing {
+            return Ok(());
         }
         settled.await;
     }

@@ -8,7 +8,7 @@
 //! - what is in the bytes: [`units`], [`batch`], [`index`], [`producer`], [`epochs`], [`checkpoint`]: no I/O, no clock;
 //! - the machine: [`runtime`], real and simulated;
 //! - the life of a batch: `log/append`, `commit_log`, `segment/drain`, `segment/finish`, `recycle`, `log/read`;
-//! - what ends: `retention`, `compaction`, `given_up`, `removal`, `memory`; what goes to another directory: [`moving`];
+//! - what ends: `retention`, `log/truncate`, `compaction`, `given_up`, `removal`, `memory`; what goes to another directory: [`moving`];
 //! - what is found damaged: `damage`;
 //! - what comes back: `manifest`, `recovery`, `strays`, `marker`; `reshard` and `adopt`, which go by a `plan`, and
 //!   `apart`: commit logs on a device of their own.
@@ -70,7 +70,9 @@ pub use commit_log::files::LogDir;
 pub use config::{CleanerOptions, Durability, LogConfig, ScrubOptions, StoreName, StoreOptions};
 pub use core::{Advance, OnAdvance, OnOffline};
 pub use damage::Mark;
-pub use error::{AppendError, MoveError, Offline, OpenError, ReadError, StorageError};
+pub use error::{
+    AppendError, MoveError, Offline, OpenError, ReadError, StorageError, TruncateError,
+};
 pub use inspect::{InspectedPartition, InspectedStore, Inspection, Start, inspect};
 pub use log::{Appended, FoundOffset, Log, ReadPlan, Slice, Stamp, Ticket};
 pub use manifest::Marker;

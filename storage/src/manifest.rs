@@ -135,6 +135,39 @@ impl SegmentState {
     }
 }
 
+/// What a truncation says of a partition: the payload of its entry in the commit log.
+///
+/// ```text
+/// u8 whether anything is left; then its last segment, as in the manifest.  u32 + bytes of the producers' state at the new end
+/// ```
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Truncated {
+    pub(crate) kept: Option<SegmentState>,
+    pub(crate) producers: Vec<u8>,
+}
+
+impl Truncated {
+    pub(crate) fn encode(&self) -> Vec<u8> {
+        let mut out = Writer(Vec::with_capacity(256 + self.producers.len()));
+        out.put(&[u8::from(self.kept.is_some())]);
+        if let Some(kept) = &self.kept {
+            kept.encode(&mut out);
+        }
+        out.bytes(&self.producers);
+        out.0
+    }
+
+    /// None for anything that `encode` did not write.
+    pub(crate) fn decode(payload: &[u8]) -> Option<Truncated> {
+        let mut body = Reader(payload);
+        let kept = match body.take::<1>()? {
+            [0] => None,
+            _ => Some(SegmentState::decode(&mut body)?),
+        };
+        Some(Truncated { kept, producers: body.bytes()?.to_vec() })
+    }
+}
+
 impl Manifest {
     /// Writes the manifest; it is durable, under its name, when this returns.
     pub(crate) async fn write<R: Runtime>(&self, runtime: &R, path: &Path) -> std::io::Result<()> {

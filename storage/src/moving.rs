@@ -111,6 +111,9 @@ impl<R: Runtime> Log<R> {
         let core = self.core();
         {
             let mut state = self.state_mut();
+            if state.truncating {
+                return Err(MoveError::NoRoom("the log is being truncated"));
+            }
             state.held = true;
             if state.active().length > 0 {
                 let now = core.runtime.now();
@@ -168,6 +171,7 @@ impl<R: Runtime> Store<R> {
             let is_usable = future.is_future()
                 && future.end() <= source.durable()
                 && future.end() >= source.log_start()
+                && future.state().epochs.agrees_below(&source.state().epochs, future.end())
                 && future.state().has_what_is_cleaned(&source.state());
             if is_usable && !source.state().deleted {
                 source.state_mut().held = true;
@@ -476,10 +480,15 @@ impl Futures {
         self.0.get(&id)
     }
 
-    /// Renames those that no log has: their move had hardly begun, or was given up.
-    pub(crate) async fn remove_unused<R: Runtime>(self, core: &Core<R>) -> io::Result<()> {
+    /// Renames those that no log has: their move had hardly begun, or was given up. `own` are the partitions of this store that are in other
+    /// directories: what is of other stores of this directory, or of no topic, is not this one's to judge.
+    pub(crate) async fn remove_unused<R: Runtime>(
+        self,
+        core: &Core<R>,
+        own: &BTreeSet<PartitionId>,
+    ) -> io::Result<()> {
         let is_unused = |id: &PartitionId, path: &PathBuf| {
-            core.log(*id).is_none_or(|log| log.state().directory != *path)
+            own.contains(id) && core.log(*id).is_none_or(|log| log.state().directory != *path)
         };
         let unused: Vec<PathBuf> = self
             .0

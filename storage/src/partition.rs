@@ -60,12 +60,16 @@ pub(crate) struct Partition {
     /// The base of the first segment that the cleaner has never written anew. Positions that the commit log names in older ones are
     /// those of files that are gone.
     pub(crate) rewritten: Offset,
-    /// How many times the cleaner has put a segment in the place of others.
+    /// How many times the cleaner has put a segment in the place of others, or a truncation has.
     pub(crate) swaps: u64,
-    /// The last of them is done, and no manifest says so yet.
+    /// How many times its end was cut off.
+    pub(crate) truncations: u64,
+    /// The last swap is done, and no manifest says so yet.
     pub(crate) swap_unrecorded: bool,
     /// It is moving to another directory, or from one: nothing of it is removed or compacted meanwhile.
     pub(crate) held: bool,
+    /// Its end is being cut off: until that is done, nothing is appended, removed or compacted.
+    pub(crate) truncating: bool,
     /// The cleaner met what it cannot read: it is not cleaned any more.
     pub(crate) uncleanable: bool,
     /// Up to this end nothing can be cleaned, for want of a transaction's end.
@@ -108,8 +112,10 @@ impl Partition {
             cleaned_to: Offset(0),
             rewritten: Offset(0),
             swaps: 0,
+            truncations: 0,
             swap_unrecorded: false,
             held: false,
+            truncating: false,
             uncleanable: false,
             undecided: None,
             damage: Damage::default(),
@@ -142,17 +148,17 @@ impl Partition {
         if !self.producers.is_empty() {
             self.snapshots.push((base, end, self.producers.snapshot()));
         }
-        self.segments.push_back(Segment::new(end, now));
+        let mut next = Segment::new(end, now);
+        // A segment that was truncated may have had this base offset.
+        next.generation = self.swaps;
+        self.segments.push_back(next);
     }
 
     /// Bytes that no segment file has.
     pub(crate) fn dirty_bytes(&self) -> u64 {
-        self.segments
-            .iter()
-            .rev()
-            .take_while(|s| !s.is_filed())
-            .map(|s| u64::from(s.length - s.filed))
-            .sum()
+        // Not up to the first that is in its file: one that was just rolled is, being empty.
+        let unfinished = self.segments.iter().rev().take_while(|segment| !segment.finished);
+        unfinished.map(|segment| u64::from(segment.length - segment.filed)).sum()
     }
 
     pub(crate) fn size_bytes(&self) -> u64 {

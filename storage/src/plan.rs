@@ -8,7 +8,7 @@
 //! body           u16 manifests, then for each of them u16 its store (65535: the controller's), u32 + its bytes
 //! ```
 //! Little endian. Carrying it out: each manifest under its name, the manifests and log files of higher shards removed, the directory
-//! synced, the plan removed.
+//! synced, the plan removed. A plan that a crash has left unfinished, under its temporary name, goes then, too.
 
 use std::io;
 use std::path::PathBuf;
@@ -17,7 +17,8 @@ use crate::commit_log::files::LogDir;
 use crate::config::StoreName;
 use crate::error::OpenError;
 use crate::manifest::Manifest;
-use crate::runtime::{Runtime, read_file, replace_file};
+use crate::removal::or_gone;
+use crate::runtime::{Runtime, read_file, replace_file, temporary};
 
 pub(crate) const PLAN: &str = "odradek.plan";
 const MAGIC: u64 = u64::from_le_bytes(*b"ODRPLN01");
@@ -42,6 +43,9 @@ pub(crate) async fn carry_out<R: Runtime>(
     directory: LogDir<'_>,
 ) -> Result<(), OpenError> {
     let path = directory.path.join(PLAN);
+    // Another plan may never be made that would take its place.
+    let unfinished = temporary(&path);
+    or_gone(runtime.unlink(&unfinished).await).map_err(OpenError::io(&unfinished))?;
     let bytes = match read_file(runtime, &path).await {
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
         other => other.map_err(OpenError::io(&path))?,

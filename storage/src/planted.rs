@@ -69,6 +69,34 @@ pub(crate) enum Bug {
     TailKeptBySwap,
     /// A reader goes on with positions from before a swap.
     ReaderNotDisturbed,
+    /// A truncation is in memory only.
+    TruncationNotLogged,
+    /// What is left of a truncated log, and in no file, is not logged again behind the entry.
+    CutRemainderNotLogged,
+    /// A replay takes what a truncation has cut for known.
+    CutTakenForKnown,
+    /// Memory keeps what a truncation cut.
+    CutTailKept,
+    /// After a start that replayed a truncation, what is from before it is replayed by the next start, too.
+    TruncationReplayedAgain,
+    /// The segment that a truncation cuts is not synced before the entry says how it is.
+    CutUnsynced,
+    /// Truncation leaves the epochs as they are.
+    EpochsNotCut,
+    /// Truncation leaves the producers as they are.
+    ProducersNotCut,
+    /// Snapshots of producers' states at offsets that were truncated stay.
+    SnapshotsKept,
+    /// Another number of shards is accepted where the logs have entries since the clean stop.
+    ShardsChangedUncleanly,
+    /// The manifests of another number of shards are written without a plan.
+    ShardsChangedOneByOne,
+    /// The deletion of a partition that came back is not replayed.
+    DeleteNotReplayed,
+    /// The log start moves, and segments go, without an entry that says so.
+    RetentionNotLogged,
+    /// A drain on a full disk is taken for done.
+    FullTakenForWritten,
     /// A moving partition gets what is not durable in its source.
     UndurableMoved,
     /// Its metadata is written before the copy is durable.

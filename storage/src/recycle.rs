@@ -142,7 +142,11 @@ async fn free_oldest<R: Runtime>(core: &Rc<Core<R>>) -> io::Result<()> {
             .collect::<io::Result<()>>()?;
     }
     for log in logs.iter().filter(|log| needs(log)) {
-        log_again(core, log, last).await?;
+        // What it logs again is not truncated meanwhile.
+        take_alone(core, log).await?;
+        let again = log_again(core, log, last).await;
+        let_go(core, log);
+        again?;
     }
     record(core, None).await?;
     count(&core.counts.recycled, 1);
@@ -197,7 +201,7 @@ async fn log_again<R: Runtime>(
 impl crate::partition::Partition {
     /// The bytes outside the segment's file up to the last that only groups up to `last` hold. What lies before those may have been logged
     /// later: the beginning of a block, or a remainder of before a crash.
-    fn remainder(&self, last: GroupSequence) -> Option<(Offset, u32, Vec<u8>)> {
+    pub(crate) fn remainder(&self, last: GroupSequence) -> Option<(Offset, u32, Vec<u8>)> {
         let segment = self.segments.iter().find(|segment| !segment.is_filed())?;
         let pieces: Vec<&Piece> = self.tail.pieces_from(segment.base, segment.settled()).collect();
         let is_needed = |piece: &&Piece| self.entry_of(piece).is_some_and(|id| id.group <= last);
@@ -223,6 +227,7 @@ pub(crate) async fn record<R: Runtime>(
         let settled = core.events.settled.listen();
         settled.await;
     }
+    core.check_online().map_err(|offline| io::Error::other(offline.0))?;
     if core.stopped.get() || core.sealed.get() {
         return Ok(());
     }

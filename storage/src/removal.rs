@@ -24,6 +24,8 @@ pub(crate) const SLICE: u64 = 1 << 20;
 const PAUSE_FACTOR: u32 = 4;
 /// When a file is looked at again that a read plan holds.
 const HELD_PAUSE: Duration = Duration::from_secs(1);
+/// When one is tried again that the disk did not let go.
+const ERROR_PAUSE: Duration = Duration::from_secs(600);
 
 /// Removes what was renamed, after this time. A directory goes with all the files that are in it. No other file may get such a name: it
 /// would be cut.
@@ -78,27 +80,26 @@ async fn run<R: Runtime>(of: Weak<Core<R>>) {
         match removed {
             Ok(Removed::Yes) => {}
             Ok(Removed::Held) => later(&core, [path], HELD_PAUSE),
-            // It is tried again at the next start.
             Err(error) => {
-                tracing::warn!(path = %path.display(), %error, "a deleted file stays");
+                tracing::warn!(path = %path.display(), %error, "a deleted file stays, and is tried again later");
+                later(&core, [path], ERROR_PAUSE);
             }
         }
     }
 }
 
 /// At once, before a clean stop: a start after that looks at no partition's directory, and files that were left there would stay. A whole
-/// partition is left to the next start, which finds its directory by its name.
-pub(crate) async fn files_at_once<R: Runtime>(core: &Core<R>) {
+/// partition is left to the next start, which finds its directory by its name. After an error the stop must not be a clean one.
+pub(crate) async fn files_at_once<R: Runtime>(core: &Core<R>) -> io::Result<()> {
     let paths = std::mem::take(&mut *core.to_remove.borrow_mut());
     for (_, path) in paths {
         let is_directory = core.runtime.stat(&path).await.is_ok_and(|stat| stat.is_directory);
         if is_directory {
             continue;
         }
-        if let Err(error) = or_gone(core.runtime.unlink(&path).await) {
-            tracing::warn!(path = %path.display(), %error, "a deleted file stays");
-        }
+        or_gone(core.runtime.unlink(&path).await)?;
     }
+    Ok(())
 }
 
 /// Removes what nobody has opened in this life. What cannot be removed is removed at the next start.

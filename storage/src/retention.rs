@@ -8,6 +8,7 @@ use std::path::PathBuf;
 use std::rc::Rc;
 use std::time::Duration;
 
+use crate::commit_log::EntryId;
 use crate::commit_log::commit::Reserve;
 use crate::commit_log::entry::{Entry, Kind};
 use crate::core::{Core, KEPT_TO_MAKE_ROOM};
@@ -67,7 +68,7 @@ impl Partition {
     /// is left without them is at least `retention.bytes`; below the log start, whatever ends there.
     fn expired(&self, now: i64) -> Expired {
         let mut expired = Expired { start: None, roll: false };
-        if self.held {
+        if self.held || self.truncating {
             return expired;
         }
         let active = self.active().base;
@@ -124,7 +125,10 @@ impl<R: Runtime> Log<R> {
         }
         let start = start.min(state.end).max(state.log_start);
         let entry = Entry { base: start, next: start, ..Entry::new(Kind::LogStart, self.id()) };
-        let entry = commit.add(&entry, &[], 0);
+        let entry = match is(Bug::RetentionNotLogged) {
+            true => EntryId { group: commit.next, ordinal: 0 },
+            false => commit.add(&entry, &[], 0),
+        };
         crate::log::touch(self, &mut state, commit.group());
         let gone = state.start_at(start);
         let renames: Vec<(PathBuf, PathBuf)> =
@@ -157,6 +161,7 @@ impl Partition {
         // While its files change their names, or are copied, a segment stays: the next look takes it.
         while self.segments.len() > 1
             && (!self.held || is(Bug::HeldNotKept))
+            && !self.truncating
             && self.segments[0].next <= start
             && self.segments[0].finished
             && !self.segments[0].swapping
@@ -170,7 +175,7 @@ impl Partition {
     }
 
     /// Kafka's names for the files of a segment that is deleted.
-    fn renames(&self, base: Offset) -> Vec<(PathBuf, PathBuf)> {
+    pub(crate) fn renames(&self, base: Offset) -> Vec<(PathBuf, PathBuf)> {
         let name = |kind| self.directory.join(files::file_name(base, kind));
         let deleted = |path: &PathBuf| {
             let mut path = path.as_os_str().to_owned();
@@ -183,7 +188,7 @@ impl Partition {
 
 /// On a full disk appends use the log up to what is kept for recycling, which waits for room on the disk itself. What gives up files has some
 /// blocks more: one look of retention at all logs, or the deletion of a topic, takes a group.
-fn to_make_room<R: Runtime>(core: &Core<R>) -> Reserve {
+pub(crate) fn to_make_room<R: Runtime>(core: &Core<R>) -> Reserve {
     Reserve::Keep(core.kept_for_recycling() - KEPT_TO_MAKE_ROOM)
 }
 
@@ -210,13 +215,7 @@ pub(crate) fn delete<R: Runtime>(core: &Core<R>, log: &Log<R>) -> Result<(), Sto
         log: Some(log.clone()),
     };
     drop((state, commit));
-    let counts = &core.counts;
-    counts
-        .dirty_bytes
-        .set(counts.dirty_bytes.get().saturating_sub(usize::try_from(dirty).unwrap_or(0)));
-    if dirty > 0 {
-        counts.dirty_logs.set(counts.dirty_logs.get().saturating_sub(1));
-    }
+    core.dirty_fell(dirty, 0);
     core.files.forget(log, None);
     core.logs.borrow_mut().remove(&log.id());
     core.given_up.borrow_mut().push_back(given_up);

@@ -364,7 +364,6 @@ impl<R: Runtime> Store<R> {
             core.go_offline(&format!("the log cannot be drained: {error}"));
             core.check_online()?;
         }
-        crate::removal::files_at_once(core).await;
         Ok(Closed(Rc::clone(core), Rc::clone(&self.1)))
     }
 
@@ -375,7 +374,8 @@ impl<R: Runtime> Store<R> {
             let closes = together.iter().map(|log| close_log(core, log));
             join_all(closes).await.into_iter().collect::<std::io::Result<()>>()?;
         }
-        crate::recycle::record(core, None).await
+        crate::recycle::record(core, None).await?;
+        crate::removal::files_at_once(core).await
     }
 }
 
@@ -418,6 +418,10 @@ async fn close_log<R: Runtime>(core: &Core<R>, log: &Log<R>) -> std::io::Result<
 
 async fn close_files<R: Runtime>(core: &Core<R>, log: &Log<R>) -> std::io::Result<()> {
     drain::drain(core, log, drain::Until::End).await?;
+    if log.state().deleted {
+        // Meanwhile, as what a move has left: a drain leaves that.
+        return Ok(());
+    }
     if log.state().segments.iter().any(|segment| !segment.is_filed()) {
         // What another drain was to write, this one does not write again.
         let what = "a drain has given up on a full disk";

@@ -122,7 +122,7 @@ pub(crate) async fn clear_moved<R: Runtime>(
     futures: Futures,
     report: &mut RecoveryReport,
 ) -> io::Result<()> {
-    futures.remove_unused(core).await?;
+    futures.remove_unused(core, &elsewhere.iter().map(|(id, ..)| *id).collect()).await?;
     let mut gone = BTreeMap::new();
     for (id, topic, _) in elsewhere {
         match core.log(*id) {

@@ -177,6 +177,24 @@ impl Tail {
         }
     }
 
+    /// Forgets everything from this place on: the log ends there.
+    pub(crate) fn cut(&mut self, segment: Offset, position: u32) {
+        while let Some(back) = self.pieces.back_mut() {
+            if (back.segment, back.end()) <= (segment, position) {
+                break;
+            }
+            if back.segment == segment && back.position < position {
+                debug_assert!(back.batch.is_none(), "a log is cut between batches");
+                back.bytes.truncate((position - back.position) as usize);
+                break;
+            }
+            self.pieces.pop_back();
+        }
+        let last = self.pieces.iter().rev().find_map(|piece| piece.batch);
+        self.readable =
+            self.readable.filter(|readable| last.is_some_and(|last| last.last >= *readable));
+    }
+
     /// Forgets what is known of this segment below a position, however much is known of those before it.
     pub(crate) fn drop_in_segment(&mut self, segment: Offset, position: u32) {
         let (readable, mut later) = (self.readable, VecDeque::new());

@@ -313,8 +313,11 @@ async fn opened(runtime: Simulated, id: PartitionId, is_here: bool, end: Offset)
     };
     let all = vec![(id, "t".to_owned(), Arc::new(LogConfig::default()))];
     let (placed, elsewhere) = if is_here { (all, Vec::new()) } else { (Vec::new(), all) };
-    let opened = Store::open_among(runtime, options, placed, elsewhere).await;
+    let other = StoreOptions { name: StoreName::Shard(1 - owner(id)), ..options.clone() };
+    let opened = Store::open_among(runtime.clone(), options, placed, elsewhere).await;
     let (store, report) = opened.unwrap();
+    // It is not the other shard's to judge.
+    let (_other, _) = Store::open(runtime, other, Vec::new()).await.unwrap();
     let log = store.log(id).expect("it is there");
     assert_eq!((log.is_future(), log.end()), (!is_here, end));
     assert_eq!(report.elsewhere.contains(&id), !is_here);

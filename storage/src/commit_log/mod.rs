@@ -21,6 +21,8 @@
 //! payload  batch: the bytes.  fragment: bytes of the segment from `position` on.
 //!          extent: `headers` x 61 bytes, the headers of the batches that begin at `start` or after; u32 checksum of the
 //!          extent's bytes before `start`; then the bytes that follow the extent in the segment and do not fill a block.  link: the old log's id and end (32 bytes).
+//!          truncate: [`crate::manifest::Truncated`]. Its base offset is the log's new end, its segment and position are where the last
+//!          segment that is left ends; if none is, that is the new one.
 //! ```
 //! All little endian (batches are Kafka's, so big endian). The entries' checksum runs over each entry's 80 bytes and each batch's
 //! 61: a batch's records are covered by the batch's own CRC, an extent's headers by this one, its bytes by the batches' CRCs.

@@ -232,7 +232,7 @@ impl Chain {
         let mut deletes = BTreeMap::new();
         for linked in &self.groups[..groups] {
             for (entry, _, id) in linked.group.numbered() {
-                if entry.kind == Kind::Delete {
+                if entry.kind == Kind::Delete && !is(Bug::DeleteNotReplayed) {
                     deletes.insert(entry.id, id);
                 }
             }

@@ -25,7 +25,7 @@ impl Partition {
     /// that takes the place of an older one must not be lost when that one is gone.
     pub(super) fn cleanable(&self, now: i64) -> Option<Cleanable> {
         let config = &self.config;
-        let is_held = self.held || self.is_marked();
+        let is_held = self.held || self.truncating || self.is_marked();
         if !config.cleanup_compact || self.deleted || self.uncleanable || is_held {
             return None;
         }

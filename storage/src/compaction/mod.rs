@@ -95,12 +95,13 @@ pub(crate) async fn run<R: Runtime>(core: Rc<Core<R>>) {
             return;
         }
         if let Some((log, cleanable)) = dirtiest(&core) {
+            let truncations = log.state().truncations;
             log.learn_damage().await;
             if log.state().is_marked() {
                 continue;
             }
             core.cleaning.set(true);
-            let cleaned = round(&core, &log, cleanable).await;
+            let cleaned = round(&core, &log, (cleanable, truncations)).await;
             core.cleaning.set(false);
             core.events.settled.notify();
             match cleaned {
@@ -172,8 +173,13 @@ pub(crate) fn uncleanable<R: Runtime>(core: &Core<R>) -> usize {
 async fn round<R: Runtime>(
     core: &Rc<Core<R>>,
     log: &Log<R>,
-    cleanable: Cleanable,
+    (cleanable, truncations): (Cleanable, u64),
 ) -> Result<(), Trouble> {
+    // What was chosen, and the latest of a key, may have been cut off since.
+    let untruncated = || match log.state().truncations == truncations {
+        true => Ok(()),
+        false => Err(Trouble::Moved),
+    };
     if log.state().swap_unrecorded && !crate::planted::is(crate::planted::Bug::SwapsUnrecorded) {
         swap::record_it(core).await?;
         log.state_mut().swap_unrecorded = false;
@@ -187,6 +193,7 @@ async fn round<R: Runtime>(
     };
     let_go(core, log);
     checked?;
+    untruncated()?;
     let pace = paced(core);
     let (sources, config, last) = {
         let state = log.state();
@@ -221,6 +228,10 @@ async fn round<R: Runtime>(
             output::discard(core, log, group[0].base).await;
         }
         if let Some(segment) = cleaned? {
+            if let Err(moved) = untruncated() {
+                output::discard(core, log, group[0].base).await;
+                return Err(moved);
+            }
             swap::swap(core, log, group, segment).await?;
             count(&core.counts.removed_records, usize::try_from(filter.removed).unwrap_or(0));
         }
@@ -228,6 +239,7 @@ async fn round<R: Runtime>(
         count(&core.counts.cleaned_bytes, usize::try_from(bytes).unwrap_or(usize::MAX));
     }
     count(&core.counts.rounds, 1);
+    untruncated()?;
     let mut state = log.state_mut();
     state.cleaned_to = map.end();
     Ok(())

@@ -41,7 +41,7 @@ pub(super) async fn swap<R: Runtime>(
     segment: Segment,
 ) -> Result<(), Trouble> {
     let base = segment.base;
-    let is_held = log.state().held && !is(Bug::HeldNotKept);
+    let is_held = (log.state().held && !is(Bug::HeldNotKept)) || log.state().truncating;
     if is_held || !log.state_mut().put_in_place(sources, segment) {
         output::discard(core, log, base).await;
         return Err(Trouble::Moved);

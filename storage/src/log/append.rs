@@ -87,6 +87,9 @@ impl<R: Runtime> Log<R> {
         if state.deleted || core.closing.get() {
             return Err(AppendError::Deleted);
         }
+        if state.truncating {
+            return Err(AppendError::NoRoom("the log is being truncated"));
+        }
         let mut commit = core.commit.borrow_mut();
         let size = batch.size();
         if !commit.could_fit(size) || i32::try_from(size).is_err() {

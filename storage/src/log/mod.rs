@@ -3,7 +3,7 @@
 //! Appends are synchronous: the order of calls is the order of offsets, and a batch can be read (up to whatever the caller
 //! allows) as soon as the call returns. It is durable when its [`Ticket`] resolves.
 //!
-//! Read in this order: this file, [`append`], [`read`], [`copy`], [`find`], [`seek`], [`aborted`].
+//! Read in this order: this file, [`append`], [`read`], [`copy`], [`find`], [`seek`], [`aborted`], [`truncate`], [`cut`].
 
 use std::cell::RefCell;
 use std::rc::Rc;
@@ -19,11 +19,13 @@ use crate::units::{Epoch, Offset, PartitionId, ProducerId, Timestamp};
 mod aborted;
 mod append;
 mod copy;
+mod cut;
 mod find;
 mod pages;
 mod read;
 mod seek;
 mod ticket;
+mod truncate;
 
 pub(crate) use append::touch;
 pub use append::{Appended, Stamp};

@@ -15,7 +15,7 @@ use crate::config::LogConfig;
 use crate::core::Core;
 use crate::epochs::LeaderEpochs;
 use crate::error::OpenError;
-use crate::manifest::{Manifest, PartitionState};
+use crate::manifest::{Manifest, PartitionState, SegmentState, Truncated};
 use crate::partition::Partition;
 use crate::planted::{Bug, is};
 use crate::producer::ProducerStates;
@@ -32,6 +32,8 @@ pub(super) struct Replayed {
     pub(super) touched: BTreeSet<PartitionId>,
     /// Those that the chain deletes: whatever they have is from after it.
     pub(super) deleted: BTreeSet<PartitionId>,
+    /// Those that the chain truncates.
+    pub(super) truncated: BTreeSet<PartitionId>,
     /// Bytes below extents that are to be written to their segments again.
     pub(super) rewrites: Vec<Rewrite>,
 }
@@ -212,8 +214,20 @@ impl Replay<'_> {
                 partition.start_at_replayed(entry.base);
                 Row::LogStart
             }
+            Kind::Truncate => {
+                let kept = truncate(partition, entry, payload, self.now)?;
+                self.out.truncated.insert(entry.id);
+                // What it kept was synced before, and what it did not is gone.
+                let is_kept = |rewrite: &Rewrite| rewrite.id != entry.id || rewrite.segment < kept;
+                self.out.rewrites.retain(is_kept);
+                if !is(Bug::CutTakenForKnown) {
+                    self.starts.insert(entry.id, (start, entry.base));
+                }
+                Row::Truncated
+            }
+            Kind::Delete if is(Bug::DeleteNotReplayed) => Row::Deleted,
             Kind::Delete => return Err("deletes what is older than the manifest"),
-            Kind::Truncate | Kind::Link => return Err("is of a kind that is not written"),
+            Kind::Link => return Err("is of a kind that is not written"),
         };
         self.report.hit(row);
         Ok(())
@@ -326,6 +340,27 @@ fn place_new(
         return Err("does not continue its segment");
     }
     Ok(())
+}
+
+/// The log ends earlier. Returns the segment from which on nothing is as it was.
+fn truncate(
+    partition: &mut Partition,
+    entry: &Entry,
+    payload: &Bytes,
+    now: i64,
+) -> Result<Offset, &'static str> {
+    let truncated = Truncated::decode(payload).ok_or("holds no state")?;
+    let kept = truncated.kept.as_ref();
+    let is_there = |kept: &SegmentState| partition.segment(kept.base).is_some();
+    if entry.base > partition.end || !kept.is_none_or(is_there) {
+        return Err("does not cut the partition");
+    }
+    // Who expires does so by the clock, later.
+    let producers =
+        ProducerStates::from_snapshot(entry.base, &truncated.producers, Timestamp(now), i64::MAX);
+    let producers = producers.map_err(|_| "holds no producers")?;
+    partition.truncate(entry.base, kept, producers, now);
+    Ok(kept.map_or(Offset(i64::MIN), |kept| kept.base))
 }
 
 /// Bytes that the manifest's state knows: they must continue those that are here.

@@ -53,6 +53,8 @@ pub enum Row {
     FragmentSuperseded,
     /// Log start: moved.
     LogStart,
+    /// Truncate: the log ends earlier.
+    Truncated,
     /// Delete: what came before counts for nothing. The partition is placed here again.
     Deleted,
     /// Entry: before the one from which its partition replays.
@@ -74,7 +76,7 @@ pub enum Row {
 }
 
 impl Row {
-    pub const ALL: [Row; 31] = [
+    pub const ALL: [Row; 32] = [
         Row::NewDirectory,
         Row::NeverServed,
         Row::CleanStop,
@@ -97,6 +99,7 @@ impl Row {
         Row::FragmentBefore,
         Row::FragmentSuperseded,
         Row::LogStart,
+        Row::Truncated,
         Row::Deleted,
         Row::EntrySkipped,
         Row::EntryForeign,

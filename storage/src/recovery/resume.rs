@@ -129,8 +129,25 @@ pub(super) async fn resume<R: Runtime>(
             }
             remove_unknown_files(core, &log).await.map_err(OpenError::io(&directory))?;
         }
+        let truncated: Vec<Log<R>> =
+            replayed.truncated.iter().filter_map(|id| core.log(*id)).collect();
+        if !truncated.is_empty() && !is(Bug::TruncationReplayedAgain) {
+            // No manifest before that is done. It takes the store's other tasks, which do not run yet.
+            core.recording.set(true);
+            core.runtime.spawn(leave_truncations_behind(Rc::clone(core), truncated));
+        }
     }
     Ok(())
+}
+
+async fn leave_truncations_behind<R: Runtime>(core: Rc<Core<R>>, truncated: Vec<Log<R>>) {
+    for log in truncated {
+        if let Err(error) = log.leave_the_truncation_behind().await {
+            core.go_offline(&format!("a log that was truncated cannot be drained: {error}"));
+        }
+    }
+    core.recording.set(false);
+    core.events.settled.notify();
 }
 
 /// Planted: segments are what the directory holds.
@@ -318,6 +335,13 @@ pub(crate) async fn remove_unknown_files<R: Runtime>(
     if !std::mem::replace(&mut log.state_mut().unchecked, false) {
         return Ok(());
     }
+    let removed = remove_unknown(core, log).await;
+    // Who tries again, looks again.
+    log.state_mut().unchecked |= removed.is_err();
+    removed
+}
+
+async fn remove_unknown<R: Runtime>(core: &Core<R>, log: &Log<R>) -> io::Result<()> {
     let directory = log.state().directory.clone();
     if topic_of(&core.runtime, &directory).await.is_some_and(|topic| topic != log.id().topic) {
         // The directory will be ours when that partition's is renamed.

@@ -160,6 +160,13 @@ pub(crate) async fn read_file<R: Runtime>(runtime: &R, path: &Path) -> io::Resul
     if bytes.len() == length { Ok(bytes) } else { Err(io::ErrorKind::UnexpectedEof.into()) }
 }
 
+/// The name under which [`replace_file`] writes a file.
+pub(crate) fn temporary(path: &Path) -> PathBuf {
+    let mut temporary = path.as_os_str().to_owned();
+    temporary.push(".tmp");
+    PathBuf::from(temporary)
+}
+
 /// Writes a file anew, whole: a temporary name, its bytes synced, then renamed. The *name* is durable only after the
 /// caller has synced the directory.
 pub(crate) async fn replace_file<R: Runtime>(
@@ -167,9 +174,7 @@ pub(crate) async fn replace_file<R: Runtime>(
     path: &Path,
     content: &[u8],
 ) -> io::Result<()> {
-    let mut temporary = path.as_os_str().to_owned();
-    temporary.push(".tmp");
-    let temporary = PathBuf::from(temporary);
+    let temporary = temporary(path);
     write_new_file(runtime, &temporary, content, !is(Bug::ManifestUnsynced)).await?;
     runtime.rename(&temporary, path).await
 }

@@ -154,6 +154,7 @@ async fn write<R: Runtime>(
         match written.await {
             // Who deletes to make room waits for this.
             Err(error) if is_full(&error) && log.state().deleted => return Ok(()),
+            Err(error) if is_full(&error) && is(Bug::FullTakenForWritten) => return Ok(()),
             Err(error) if is_full(&error) && !core.closing.get() => {
                 core.runtime.sleep(FULL_DISK_PAUSE).await
             }

@@ -58,7 +58,7 @@ pub(crate) struct Segment {
     pub(crate) allocated: u64,
     /// Its transaction index, once somebody has asked.
     pub(crate) aborted: Option<Rc<[u8]>>,
-    /// Which of the segments that had this base offset it is: 0, or the partition's count of swaps when the cleaner made it.
+    /// Which of the segments that had this base offset it is: the partition's count of swaps when it was made.
     pub(crate) generation: u64,
     /// The cleaner made it, and its files still have (or may have, after a crash) the names under which it wrote them.
     pub(crate) swapping: bool,

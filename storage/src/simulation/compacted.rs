@@ -26,6 +26,8 @@ pub(super) struct Compaction {
     pub(super) delete_retention_ms: i64,
     /// Offsets of records that were found missing when a life began: for ever.
     pub(super) gone: BTreeSet<Offset>,
+    /// Those that may be: what took their place was truncated.
+    pub(super) excused: BTreeSet<Offset>,
     /// And in this life, with whatever a crash takes back.
     pub(super) missing: BTreeSet<Offset>,
 }
@@ -91,7 +93,10 @@ impl Log {
     }
 
     /// A record may be missing if a newer one of its key is durable, or if it was a tombstone for long enough.
-    fn check_missing(&self, offset: Offset, now: i64) -> Result<(), String> {
+    pub(super) fn check_missing(&self, offset: Offset, now: i64) -> Result<(), String> {
+        if self.compaction.excused.contains(&offset) {
+            return Ok(());
+        }
         let Some((record, appended_at)) = self.original(offset) else {
             return Err(format!("{offset:?} is missing, and was never there"));
         };
@@ -113,6 +118,12 @@ impl Log {
         }
     }
 
+    /// Whether compaction may have left nothing in this range.
+    pub(super) fn may_be_empty(&self, from: Offset, to: Offset, now: i64) -> bool {
+        let mut all = (from.0..to.0).map(Offset);
+        self.compaction.on && all.all(|offset| self.check_missing(offset, now).is_ok())
+    }
+
     /// After a walk from `start` to the end: each key has its latest value, or none where that is a tombstone.
     pub(super) fn check_latest(&self, start: Offset, walk: &Walk) -> Result<(), String> {
         let mut latest: BTreeMap<&Bytes, (Offset, bool)> = BTreeMap::new();
@@ -125,6 +136,10 @@ impl Log {
         }
         for (key, (offset, is_value)) in latest {
             let found = walk.latest.get(key).copied().filter(|found| *found >= start);
+            if found.is_none_or(|found| found < offset) && self.compaction.excused.contains(&offset)
+            {
+                continue;
+            }
             if found != Some(offset) && (is_value || found.is_some()) {
                 return Err(format!("key {key:?}: the latest is {offset:?}, found {found:?}"));
             }

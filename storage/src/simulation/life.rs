@@ -9,7 +9,8 @@ use rand::rngs::SmallRng;
 use rand::{Rng, SeedableRng};
 
 use super::model::Model;
-use super::{opening, topics, workload};
+use super::scope::{Part, Scope};
+use super::{lies, opening, topics, workload};
 use crate::commit_log::GroupSequence;
 use crate::commit_log::group::GroupHeader;
 use crate::config::{CleanerOptions, Durability, ScrubOptions, StoreName, StoreOptions};
@@ -33,6 +34,13 @@ pub(super) struct Verdict {
     pub(super) steps: u64,
     pub(super) cleanings: u64,
     pub(super) removed: u64,
+    /// Calls of the stores', and operations of the disk that were completed.
+    pub(super) calls: u64,
+    pub(super) completions: u64,
+    /// Changes of the number of shards.
+    pub(super) changes: u64,
+    /// Writes that were lost or misdirected, by [`lies::Fate`].
+    pub(super) lies: [u64; 3],
 }
 
 impl Verdict {
@@ -41,6 +49,12 @@ impl Verdict {
         self.steps += more.steps;
         self.cleanings += more.cleanings;
         self.removed += more.removed;
+        self.calls += more.calls;
+        self.completions += more.completions;
+        self.changes += more.changes;
+        for (sum, more) in self.lies.iter_mut().zip(more.lies) {
+            *sum += more;
+        }
         for (sum, more) in self.rows.iter_mut().zip(more.rows) {
             *sum += more;
         }
@@ -95,37 +109,70 @@ pub(crate) fn options(seed: u64, durability: Durability) -> StoreOptions {
 }
 
 /// Runs one seed: about ten lives.
-pub(super) fn run_seed(seed: u64, tell: bool) -> Verdict {
-    let mut random = SmallRng::seed_from_u64(seed);
+pub(super) fn run_seed(scope: &Scope, tell: bool) -> Verdict {
+    let seed = scope.seed;
+    let mut random = SmallRng::seed_from_u64(scope.random_seed());
     let disk = Disk::new();
     disk.make_directory(Path::new(DIRECTORY));
     let durability = if random.random_ratio(1, 2) { Durability::Sync } else { Durability::Written };
     let options = options(seed, durability);
-    let model = Rc::new(RefCell::new(Model { story: tell.then(Vec::new), ..Model::default() }));
+    let model = Model::new(scope.clone(), tell.then(Vec::new));
+    let model = Rc::new(RefCell::new(model));
     topics::first_topics(&mut model.borrow_mut(), &mut random);
+    let mut shards = if scope.has(Part::Shards) { random.random_range(1..4) } else { 1 };
+    model.borrow_mut().shards = shards;
     let mut verdict = Verdict::default();
     let mut clock = Duration::ZERO;
-    for life in 0..random.random_range(4..14) {
+    let lying =
+        (random.random_ratio(1, 5) && scope.has(Part::Lies)).then(|| random.random_range(0..8));
+    for life in 0..random.random_range(4..14).min(scope.lives) {
         let runtime = Simulated::new(random.random(), disk.clone(), clock);
         // Between two lives the size of log files may be changed.
         let log_file_bytes = [64 << 10, 64 << 10, 48 << 10, 96 << 10][random.random_range(0..4)];
-        let options = StoreOptions { log_file_bytes, ..options.clone() };
+        if random.random_ratio(1, 4) && scope.has(Part::Shards) {
+            shards = random.random_range(1..4);
+        }
+        let options = StoreOptions { log_file_bytes, shards, ..options.clone() };
         model.borrow_mut().tell(|| format!("life {life}: {durability:?}"));
+        let before = model.borrow().shards;
+        model.borrow_mut().logs.values_mut().for_each(|log| log.restarted = false);
+        if Some(life) == lying {
+            model.borrow_mut().lie = Some(lies::lie(&mut random));
+        }
         let end = one_life(&runtime, &options, &model, &mut verdict, &mut random);
         clock = runtime.clock();
+        verdict.changes += u64::from(model.borrow().shards != before);
         verdict.steps += runtime.steps();
         verdict.lives += 1;
         let (cleanings, removed) = std::mem::take(&mut model.borrow_mut().cleaned);
         (verdict.cleanings, verdict.removed) =
             (verdict.cleanings + cleanings, verdict.removed + removed);
+        let has_lied = disk.injected() > 0;
+        disk.inject_no_more();
+        if has_lied {
+            // It has seen what it should not; now it is judged.
+            model.borrow_mut().failure = None;
+        }
         finish_life(runtime, end, &model);
+        if has_lied {
+            let options = StoreOptions { shards: model.borrow().shards, ..options };
+            let runtime = Simulated::new(random.random(), disk.clone(), clock);
+            match lies::judge(&runtime, &options, &model) {
+                Ok(fate) => verdict.lies[fate as usize] += 1,
+                Err(what) => model.borrow_mut().fail(format!("after a lie: {what}")),
+            }
+            break;
+        }
+        shards = model.borrow().shards;
         if model.borrow().failure.is_some() {
             break;
         }
-        if random.random_ratio(1, 3) {
+        if random.random_ratio(1, 3) && scope.has(Part::Rot) {
             rot(&disk, &options, seed, clock, &model, &mut random);
         }
     }
+    verdict.calls = model.borrow().calls;
+    verdict.completions = disk.operations();
     verdict.failure = model.borrow_mut().failure.take();
     verdict
 }
@@ -138,14 +185,16 @@ fn one_life(
     verdict: &mut Verdict,
     random: &mut SmallRng,
 ) -> End {
+    let scope = model.borrow().scope.clone();
     let faults = match random.random_range(0..24) {
+        _ if !scope.has(Part::Errors) => Faults::default(),
         0 | 1 => Faults { error_one_in: 400, ..Faults::default() },
         2 => Faults { error_one_in: 40, full_syncs: true, ..Faults::default() },
         _ => Faults::default(),
     };
     runtime.disk().set_faults(faults);
     runtime.disk().set_room(None);
-    if random.random_ratio(1, 3) {
+    if random.random_ratio(1, 3) && scope.has(Part::SlowWrites) {
         runtime.slow_writes();
     }
     // A crash inside recovery now and then, else somewhere in the work.
@@ -154,6 +203,7 @@ fn one_life(
     } else {
         random.random_range(100..4000)
     };
+    let steps = steps.min(scope.steps);
     let mut end = if random.random_ratio(1, 2) || faults.error_one_in > 0 {
         End::PowerCut
     } else {
@@ -174,7 +224,7 @@ fn one_life(
                 runtime.run_on_into_syncs(500);
                 end = End::PowerCut;
             }
-            3 if faults.error_one_in == 0 => stop_now(runtime, model),
+            3 if faults.error_one_in == 0 && scope.has(Part::Stops) => stop_now(runtime, model),
             _ => {}
         },
     }
@@ -208,6 +258,7 @@ fn finish_life(runtime: Simulated, end: End, model: &Rc<RefCell<Model>>) {
             log.written = log.durable;
         }
     }
+    model.was_clean = model.clean;
     (model.offline, model.clean) = (false, false);
     (model.stopping, model.was_full) = (false, false);
     drop(model);
@@ -226,6 +277,9 @@ fn rot(
     model: &Rc<RefCell<Model>>,
     random: &mut SmallRng,
 ) {
+    let shards = model.borrow().shards;
+    let name = StoreName::Shard(random.random_range(0..shards));
+    let options = &StoreOptions { name, shards, ..options.clone() };
     let Some((path, position)) = durable_byte(disk, options, random) else { return };
     disk.flip(&path, position);
     model.borrow_mut().tell(|| format!("rot: {} at {position}", path.display()));

@@ -6,26 +6,32 @@
 //!   caught within [`SEEDS`] fails the test; the rarest take the long form (`ODRADEK_LONG=1`).
 //! - [`one_seed`] runs one again (`ODRADEK_SEED`), with its story, and a bug if one is named (`ODRADEK_PLANT`).
 //!
-//! `scripts/simulate` is the way to all three; `ODRADEK_SEEDS` and `ODRADEK_FIRST_SEED` change the range.
+//! - [`shrink_seed`] finds a smaller run that fails, too, and tells its story.
 //!
-//! Not here: a change of the number of shards (`reshard/tests.rs`), several stores in one directory, which share no file; Kafka on our
-//! directory after a clean stop; and what does not exist yet: truncation, several log directories, spare files.
+//! `scripts/simulate` is the way to all of them; `ODRADEK_SEEDS` and `ODRADEK_FIRST_SEED` change the range.
+//!
+//! A directory has one to three shards, whose number changes; all of them run under the one scheduler. Not here: Kafka on our directory
+//! after a clean stop; several log directories, which [`moves`] has; and what does not exist yet: spare files.
 
 mod compacted;
 mod faults;
 mod files;
 pub(crate) mod hand;
+mod lies;
 pub(crate) mod life;
 mod model;
 mod moves;
 mod opening;
 mod reads;
+mod scope;
+mod shrink;
 mod topics;
 mod workload;
 
 use crate::planted::{Bug, plant};
 use crate::recovery::Row;
 use life::{Verdict, run_seed};
+use scope::Scope;
 
 /// One seed in some hundreds takes it: there is a test by hand.
 const RARE: Row = Row::BatchFiled;
@@ -43,16 +49,30 @@ fn nothing_is_lost() {
     let mut total = Verdict::default();
     let mut failures = 0;
     for seed in first..first + seeds {
-        let verdict = judge(seed);
+        let verdict = judge(&Scope::all(seed));
         if let Some(failure) = &verdict.failure {
-            println!("seed {seed}: {failure}\n  scripts/simulate one {seed}");
+            println!("seed {seed}: {failure}\n  scripts/simulate shrink {seed}");
             failures += 1;
         }
         total.add(&verdict);
     }
-    let Verdict { lives, steps, .. } = total;
+    let Verdict { lives, steps, calls, completions, .. } = total;
     println!("{} rounds of the cleaner removed {} records", total.cleanings, total.removed);
-    println!("{seeds} seeds, {lives} lives, {steps} steps; rows of the recovery table:");
+    let [refused, marked, harmless] = total.lies;
+    println!(
+        "writes lost or misdirected: {refused} refused, {marked} marked, {harmless} without consequence"
+    );
+    println!(
+        "{seeds} seeds, {lives} lives, {} changes of the number of shards, {steps} steps, {} operations: {calls} calls of the store, \
+         {completions} completions of the disk; rows of the recovery table:",
+        total.changes,
+        calls + completions
+    );
+    // For `scripts/simulate long`.
+    let changes = total.changes;
+    println!(
+        "range {first} {seeds} {failures} {lives} {steps} {calls} {completions} {changes} {refused} {marked} {harmless}"
+    );
     for row in Row::ALL {
         println!("{:>10} {row:?}", total.rows[row as usize]);
     }
@@ -63,8 +83,8 @@ fn nothing_is_lost() {
 }
 
 /// Runs a seed. A broken assertion of ours is a failure like any other.
-fn judge(seed: u64) -> Verdict {
-    std::panic::catch_unwind(|| run_seed(seed, false)).unwrap_or_else(|panic| {
+fn judge(scope: &Scope) -> Verdict {
+    std::panic::catch_unwind(|| run_seed(scope, false)).unwrap_or_else(|panic| {
         let what = panic.downcast_ref::<String>().cloned();
         let what = what.or_else(|| panic.downcast_ref::<&str>().map(ToString::to_string));
         Verdict { failure: Some(format!("panicked: {what:?}")), ..Verdict::default() }
@@ -73,12 +93,50 @@ fn judge(seed: u64) -> Verdict {
 
 #[test]
 fn one_seed() {
-    let Some(seed) = number("ODRADEK_SEED") else { return };
+    let Some(scope) = scope() else { return };
     plant(planted_by_name());
-    let Verdict { failure, steps, lives, .. } = run_seed(seed, true);
+    let Verdict { failure, steps, lives, .. } = run_seed(&scope, true);
     plant(None);
-    println!("seed {seed}: {lives} lives, {steps} steps: {failure:?}");
+    println!("seed {scope}: {lives} lives, {steps} steps: {failure:?}");
     assert!(failure.is_none());
+}
+
+fn scope() -> Option<Scope> {
+    let text = std::env::var("ODRADEK_SEED").ok()?;
+    Some(text.parse().unwrap_or_else(|what| panic!("{what}")))
+}
+
+/// Looks for a smaller run that fails, too, and tells its story.
+#[test]
+fn shrink_seed() {
+    let Some(scope) = scope().filter(|_| number("ODRADEK_SHRINK").is_some()) else { return };
+    plant(planted_by_name());
+    let found = shrink::shrink(scope);
+    if let Some((smallest, _)) = &found {
+        // A panic ends the story, not the test.
+        let _ = std::panic::catch_unwind(|| run_seed(smallest, true));
+    }
+    plant(None);
+    match found {
+        Some((smallest, failure)) => {
+            println!("{failure}\n  scripts/simulate one '{smallest}'");
+        }
+        None => panic!("it does not fail"),
+    }
+}
+
+/// What a failure is shrunk to fails, too, and is small.
+#[test]
+fn a_failure_shrinks() {
+    let seed = {
+        plant(Some(Bug::AcknowledgedAtAppend));
+        (0..SEEDS).find(|seed| judge(&Scope::all(*seed)).failure.is_some()).expect("it is caught")
+    };
+    let found = shrink::shrink(Scope::all(seed));
+    let (smallest, _) = found.expect("it fails");
+    let again = judge(&smallest);
+    plant(None);
+    assert!(again.failure.is_some() && again.lives <= 2 && smallest.topics == 1, "{smallest}");
 }
 
 fn planted_by_name() -> Option<Bug> {
@@ -134,6 +192,21 @@ const PLANTED: &[(Bug, bool)] = &[
     (Bug::EntriesOfCleanedReplayed, true),
     (Bug::TailKeptBySwap, true),
     (Bug::ReaderNotDisturbed, true),
+    (Bug::TruncationNotLogged, true),
+    (Bug::CutRemainderNotLogged, true),
+    (Bug::CutTakenForKnown, true),
+    (Bug::CutTailKept, true),
+    (Bug::TruncationReplayedAgain, true),
+    (Bug::CutUnsynced, true),
+    (Bug::EpochsNotCut, true),
+    (Bug::ProducersNotCut, true),
+    (Bug::SnapshotsKept, true),
+    (Bug::ShardsChangedUncleanly, true),
+    (Bug::ShardsChangedOneByOne, true),
+    (Bug::DeleteNotReplayed, true),
+    (Bug::RetentionNotLogged, true),
+    (Bug::FullTakenForWritten, true),
+    (Bug::SyncTriedAgain, true),
 ];
 
 #[test]
@@ -147,7 +220,7 @@ fn planted_bugs_are_caught() {
             continue;
         }
         plant(Some(*bug));
-        let caught = (0..limit).find(|seed| judge(*seed).failure.is_some());
+        let caught = (0..limit).find(|seed| judge(&Scope::all(*seed)).failure.is_some());
         plant(None);
         match caught {
             Some(seed) => println!("{:>7} seeds catch {bug:?}", seed + 1),

@@ -6,8 +6,10 @@ use std::sync::Arc;
 use bytes::Bytes;
 
 use super::compacted::{Compaction, Keyed};
+use super::scope::Scope;
 use crate::config::LogConfig;
-use crate::units::{Offset, PartitionId, Timestamp};
+use crate::runtime::simulated::Injection;
+use crate::units::{Epoch, Offset, PartitionId, Timestamp};
 
 /// One batch that was appended.
 #[derive(Clone, Debug)]
@@ -21,6 +23,7 @@ pub(super) struct Appended {
     /// By the machine's clock.
     pub(super) appended_at: i64,
     pub(super) producer: i64,
+    pub(super) epoch: Epoch,
 }
 
 /// One partition as it must be.
@@ -39,6 +42,12 @@ pub(super) struct Log {
     /// Where the log starts, and where it may start after a crash.
     pub(super) start: Offset,
     pub(super) starts: Vec<Offset>,
+    /// In this life it was truncated, or it was deleted and came back.
+    pub(super) restarted: bool,
+    /// The log is being truncated, to this offset or to the beginning of the batch that holds it: a crash leaves all of it, or that.
+    pub(super) truncating: Option<Offset>,
+    /// The leader's.
+    pub(super) epoch: Epoch,
     /// Retention may move the start at any time.
     pub(super) retains: bool,
     /// Next sequence number of its one idempotent producer.
@@ -53,6 +62,7 @@ impl Log {
             delete_retention_ms: config.delete_retention_ms,
             gone: BTreeSet::new(),
             missing: BTreeSet::new(),
+            excused: BTreeSet::new(),
         };
         Log {
             birth,
@@ -65,6 +75,9 @@ impl Log {
             written: Offset(0),
             start: Offset(0),
             starts: vec![Offset(0)],
+            restarted: false,
+            truncating: None,
+            epoch: Epoch(0),
             retains: false,
             sequence: 0,
         }
@@ -81,6 +94,41 @@ impl Log {
         &self.batches[self.batches.partition_point(|batch| batch.last < offset)..]
     }
 
+    /// Where a truncation to this offset ends the log: where the batch begins that holds it.
+    pub(super) fn truncated(&self, to: Offset) -> Offset {
+        let holds = self.from(to).first().filter(|batch| batch.base <= to);
+        holds.map_or(to, |batch| batch.base)
+    }
+
+    /// The log was truncated, and ends here.
+    pub(super) fn truncate(&mut self, end: Offset) {
+        self.excuse(end);
+        self.cut(end);
+        self.truncating = None;
+        self.epoch.0 += 1;
+    }
+
+    /// What compaction has removed for the sake of a record that was truncated then, is no loss of its own.
+    fn excuse(&mut self, end: Offset) {
+        if !self.compaction.on {
+            return;
+        }
+        let records = |batch: &Appended| {
+            let base = batch.base;
+            let records = batch.records.iter().map(|record| record.key.clone());
+            (0..).zip(records).map(move |(index, key)| (base + index, key)).collect::<Vec<_>>()
+        };
+        let all: Vec<(Offset, Bytes)> = self.batches.iter().flat_map(records).collect();
+        let gone: BTreeSet<&Bytes> =
+            all.iter().filter(|(at, _)| *at >= end).map(|(_, key)| key).collect();
+        let excused = all.iter().filter(|(at, key)| *at < end && gone.contains(key));
+        let of_its_batch = self.from(end).first().map_or(end, |batch| batch.base);
+        self.compaction.excused.extend(excused.map(|(at, _)| *at));
+        self.compaction.excused.extend((of_its_batch.0..end.0).map(Offset));
+        self.compaction.gone.retain(|at| *at < end);
+        self.compaction.missing.retain(|at| *at < end);
+    }
+
     /// The log was found to end here.
     pub(super) fn cut(&mut self, end: Offset) {
         self.batches.retain(|batch| batch.last < end);
@@ -94,8 +142,8 @@ impl Log {
 }
 
 /// All partitions, and the story of the seed.
-#[derive(Default)]
 pub(super) struct Model {
+    pub(super) scope: Scope,
     pub(super) logs: BTreeMap<PartitionId, Log>,
     pub(super) failure: Option<String>,
     pub(super) story: Option<Vec<String>>,
@@ -110,12 +158,40 @@ pub(super) struct Model {
     /// The life is to end in a clean stop, now.
     pub(super) stopping: bool,
     pub(super) births: u64,
+    /// Shards of the directory, when it was served last.
+    pub(super) shards: u16,
+    /// The life before ended in a clean stop: the number of shards may change.
+    pub(super) was_clean: bool,
+    /// A write that is to be lied about in this life.
+    pub(super) lie: Option<Injection>,
+    /// Calls of the store's, as a client makes them.
+    pub(super) calls: u64,
 }
 
 impl Model {
+    pub(super) fn new(scope: Scope, story: Option<Vec<String>>) -> Model {
+        Model {
+            scope,
+            story,
+            logs: BTreeMap::new(),
+            failure: None,
+            cleaned: (0, 0),
+            offline: false,
+            clean: false,
+            was_full: false,
+            stopping: false,
+            births: 0,
+            shards: 1,
+            was_clean: false,
+            lie: None,
+            calls: 0,
+        }
+    }
+
     /// For a run whose findings do not count.
     pub(super) fn copy(&self) -> Model {
-        Model { logs: self.logs.clone(), ..Model::default() }
+        let empty = Model::new(self.scope.clone(), None);
+        Model { logs: self.logs.clone(), shards: self.shards, ..empty }
     }
 
     pub(super) fn fail(&mut self, what: String) {

@@ -20,6 +20,7 @@ use uuid::Uuid;
 use super::life::options;
 use super::model::{Log as Expected, Model};
 use super::reads::read_all;
+use super::scope::Scope;
 use super::workload::{LogOf, Shared, appended};
 use super::{number, topics};
 use crate::apart::{COMMIT_NOTE, COMMIT_ROOT, CommitRoot, settle};
@@ -45,6 +46,7 @@ const IDS: [TopicId; 2] = [TopicId(Uuid::from_u128(0xd0)), TopicId(Uuid::from_u1
 /// Seeds of the ordinary run, and within which every planted bug is found.
 const SEEDS: u64 = 400;
 const SEEDS_PLANTED: u64 = 3_000;
+const EPOCH: Epoch = Epoch(3);
 const STEPS_TO_STOP: u64 = 300_000;
 
 /// What outlives a process.
@@ -246,7 +248,7 @@ impl Life {
         let value = vec![fill; size];
         let batch = BatchBuilder::new().record(now, Some(&key), Some(&value)).build();
         let checked = Checked::own(&batch).expect("a batch of ours");
-        let stamp = Stamp { leader_epoch: Epoch(3), append_time: None };
+        let stamp = Stamp { leader_epoch: EPOCH, append_time: None };
         let number = self.served.borrow()[&id];
         let done = match log.append(&batch, &checked, stamp) {
             Ok(done) => done,
@@ -257,7 +259,7 @@ impl Life {
         let mut model = self.world.model.borrow_mut();
         model.tell(|| format!("{id:?} in {number}: {:?}, {size} bytes", done.base_offset));
         if let Some(expected) = model.logs.get_mut(&id) {
-            expected.push(appended(&batch, &done, self.runtime.now()));
+            expected.push(appended(&batch, &done, self.runtime.now(), EPOCH));
         }
     }
 
@@ -479,7 +481,7 @@ fn run_seed(seed: u64, tell: bool, counts: &Rc<Counts>) -> Option<String> {
     }
     let durability = if random.random_ratio(2, 3) { Durability::Sync } else { Durability::Written };
     let story = tell.then(Vec::new);
-    let mut model = Model { story, ..Model::default() };
+    let mut model = Model::new(Scope::all(seed), story);
     let mut homes = BTreeMap::new();
     for number in 0..random.random_range(1..5) {
         let topic = TopicId(Uuid::from_u128(random.random()));
@@ -507,7 +509,7 @@ fn run_seed(seed: u64, tell: bool, counts: &Rc<Counts>) -> Option<String> {
             break;
         }
     }
-    world.model.take().failure
+    world.model.borrow_mut().failure.take()
 }
 
 fn one_life(
@@ -626,7 +628,8 @@ fn one_move() {
 const PLANTED: &[(Bug, bool)] = &[
     (Bug::UndurableMoved, false),
     (Bug::MovedBeforeDurable, true),
-    (Bug::FutureUnsynced, true),
+    // Not FutureUnsynced: the `syncfs` before the manifest that records the future log always syncs the copies, too, and no `syncfs` here
+    // is one whose success proves nothing. What caught it in earlier versions was another failure.
     (Bug::FutureUnrecorded, true),
     (Bug::FutureForgotten, true),
     (Bug::PromotedUnsynced, false),

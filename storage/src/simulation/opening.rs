@@ -4,36 +4,85 @@ use std::cell::RefCell;
 use std::rc::Rc;
 use std::sync::Arc;
 
+use super::model::Appended;
 use super::reads::read_all;
 use super::workload::{Rows, Shared};
-use crate::config::StoreOptions;
+use crate::commit_log::files::LogDir;
+use crate::config::{StoreName, StoreOptions};
 use crate::error::OpenError;
 use crate::recovery::RecoveryReport;
+use crate::reshard::reshard;
+use crate::runtime::Runtime;
 use crate::runtime::simulated::Simulated;
 use crate::store::Store;
 use crate::units::{Offset, PartitionId};
 
+/// The shard that a partition belongs to.
+pub(super) fn owner(id: PartitionId, shards: u16) -> u16 {
+    u16::try_from(id.topic.0.as_u128() % u128::from(shards)).expect("below the number of shards")
+}
+
+/// Opens all stores of the directory, and compares.
 pub(super) async fn open(
     runtime: &Simulated,
-    options: StoreOptions,
+    options: &StoreOptions,
     model: &Shared,
     rows: &Rows,
-) -> Result<Store<Simulated>, OpenError> {
-    let placed = {
-        let model = model.borrow();
-        model
-            .logs
-            .iter()
-            .map(|(id, log)| (*id, log.topic.clone(), Arc::clone(&log.config)))
-            .collect()
-    };
-    let (store, report) = Store::open(runtime.clone(), options, placed).await?;
-    rows.borrow_mut().clone_from(&report.rows);
-    model.borrow_mut().tell(|| format!("opened: {report}"));
-    compare(runtime, &store, &report, model).await;
-    store.begin_serving([]).await?;
-    store.serve();
-    Ok(store)
+) -> Result<Vec<Store<Simulated>>, OpenError> {
+    let (stores, reports) = open_stores(runtime, options, model, rows).await?;
+    for (store, report) in stores.iter().zip(&reports) {
+        compare(runtime, store, report, model).await;
+    }
+    let known: Vec<(PartitionId, String)> =
+        model.borrow().logs.iter().map(|(id, log)| (*id, log.topic.clone())).collect();
+    let known = known.iter().map(|(id, topic)| (*id, topic.as_str()));
+    stores[0].begin_serving(known).await?;
+    stores.iter().for_each(Store::serve);
+    Ok(stores)
+}
+
+/// Where the directory is to have another number of shards than before, and was not stopped cleanly, that is refused, and it goes on with the
+/// number that it had.
+pub(super) async fn open_stores(
+    runtime: &Simulated,
+    options: &StoreOptions,
+    model: &Shared,
+    rows: &Rows,
+) -> Result<(Vec<Store<Simulated>>, Vec<RecoveryReport>), OpenError> {
+    let directory = &options.directory;
+    runtime.lock(directory).await.map_err(OpenError::io(directory))?;
+    let (mut shards, whole) = (options.shards, LogDir::whole(directory));
+    let changed = reshard(runtime, whole, shards, |id| owner(id, shards)).await;
+    match changed {
+        Err(OpenError::Shards(_)) if !model.borrow().was_clean => {
+            shards = model.borrow().shards;
+            reshard(runtime, whole, shards, |id| owner(id, shards)).await?;
+        }
+        other => drop(other?),
+    }
+    {
+        let mut model = model.borrow_mut();
+        model.tell(|| format!("{shards} shards"));
+        model.calls += 1;
+        model.shards = shards;
+    }
+    let (mut stores, mut reports) = (Vec::new(), Vec::new());
+    for shard in 0..shards {
+        let options = StoreOptions { name: StoreName::Shard(shard), shards, ..options.clone() };
+        let placed = {
+            let model = model.borrow();
+            let own = model.logs.iter().filter(|(id, _)| owner(**id, shards) == shard);
+            own.map(|(id, log)| (*id, log.topic.clone(), Arc::clone(&log.config))).collect()
+        };
+        let (store, report) = Store::open(runtime.clone(), options, placed).await?;
+        for (sum, more) in rows.borrow_mut().iter_mut().zip(report.rows) {
+            *sum += more;
+        }
+        model.borrow_mut().tell(|| format!("opened {shard}: {report}"));
+        stores.push(store);
+        reports.push(report);
+    }
+    Ok((stores, reports))
 }
 
 /// Opens, compares, and leaves it at that.
@@ -44,7 +93,7 @@ pub(super) async fn open_only(
     rows: Rows,
 ) -> Result<Option<String>, OpenError> {
     let copy = Rc::new(RefCell::new(model.borrow().copy()));
-    open(&runtime, options, &copy, &rows).await?;
+    open(&runtime, &options, &copy, &rows).await?;
     let failure = copy.borrow_mut().failure.take();
     Ok(failure)
 }
@@ -56,7 +105,9 @@ async fn compare(
     report: &RecoveryReport,
     model: &Shared,
 ) {
-    let ids: Vec<PartitionId> = model.borrow().logs.keys().copied().collect();
+    let options = &store.core().options;
+    let is_own = |id: &PartitionId| StoreName::Shard(owner(*id, options.shards)) == options.name;
+    let ids: Vec<PartitionId> = model.borrow().logs.keys().copied().filter(is_own).collect();
     // Retention is at work already: this is where the logs start before anything is awaited.
     let found: Vec<_> =
         ids.into_iter().map(|id| (id, store.log(id).map(|log| (log.log_start(), log)))).collect();
@@ -71,13 +122,24 @@ async fn compare(
             let Some(expected) = model.logs.get_mut(&id) else { continue };
             let (promised, appended, was) = (expected.written, expected.end, expected.start);
             let topic = expected.topic.clone();
-            let at_boundary =
-                end == Offset(0) || expected.batches.iter().any(|batch| batch.last.next() == end);
+            let cut = expected.truncating.take();
+            let truncated = cut.map(|to| expected.truncated(to).max(was));
+            let promised = truncated.map_or(promised, |truncated| promised.min(truncated));
+            // A truncation may have ended between what a compaction has left: the log went on there, or not.
+            let is_boundary = |batch: &Appended| batch.last.next() == end || batch.base == end;
+            let at_boundary = end == Offset(0)
+                || end == appended
+                || expected.batches.iter().any(is_boundary)
+                || (end >= was && (cut == Some(end) || truncated == Some(end)));
+            if cut.is_some() && end < appended {
+                expected.truncate(end);
+            }
             let may_move = expected.retains && start >= expected.starts[0] && start <= end;
             let start_known = expected.starts.contains(&start) || may_move;
             expected.cut(end.min(appended));
             expected.start = log.log_start();
             expected.starts = vec![start, expected.start];
+            expected.epoch.0 += i32::from(report.raise_epochs.contains(&id));
             if end < promised || end > appended || !at_boundary || !start_known {
                 model.fail(format!(
                     "{topic}: ends at {end:?}, promised {promised:?}, appended {appended:?}; starts at {start:?}, was {was:?}"

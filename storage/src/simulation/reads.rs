@@ -54,6 +54,7 @@ async fn read_some(
     walk: &mut Walk,
 ) -> Option<Offset> {
     let up_to = log.end();
+    model.borrow_mut().calls += 1;
     let plan = match log.read(from, up_to, max_bytes, true).await {
         Ok(plan) => plan,
         Err(error) => {
@@ -83,6 +84,15 @@ async fn read_some(
                 && found.last == batch.last_offset()
                 && found.payload == batch.payload()
         });
+        let epoch = (expected.from(next).first()).map(|found| found.epoch);
+        let is_in_epoch = epoch == Some(batch.header().leader_epoch)
+            && (batch.base_offset() < log.log_start()
+                || log.epoch_at(batch.base_offset()) == epoch);
+        if is_whole && !is_in_epoch {
+            let (found, of) = (batch.header().leader_epoch, log.epoch_at(batch.base_offset()));
+            model.fail(format!("{id:?}: {next:?} has {found:?}, and is of {of:?}, not {epoch:?}"));
+            return None;
+        }
         let checked = match is_whole || expected.compaction.on {
             true => expected.check_compacted(&batch, next, runtime.now(), walk),
             false => Err("not what was appended".to_owned()),
@@ -96,6 +106,12 @@ async fn read_some(
             return None;
         }
         next = batch.last_offset().next();
+    }
+    if next == from
+        && let Some(expected) = model.borrow().logs.get(&id)
+        && expected.may_be_empty(from, up_to, runtime.now())
+    {
+        return Some(up_to);
     }
     if next == from && from < up_to && from >= log.log_start() && log.core().log(id).is_some() {
         print_state(log, &model.borrow());
@@ -182,6 +198,7 @@ impl Life {
     pub(super) async fn seek(&self) {
         let Some((id, log)) = self.any() else { return };
         let (start, end) = (log.log_start(), log.end());
+        self.count();
         let target = Timestamp(self.runtime.now() - i64::from(self.draw(2_000)));
         let found = log.offset_for_timestamp(target, end).await;
         let mut model = self.model.borrow_mut();

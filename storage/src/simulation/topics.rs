@@ -6,10 +6,21 @@ use rand::Rng;
 use uuid::Uuid;
 
 use super::model::{Log as Expected, Model};
+use super::scope::{Part, Scope};
 use super::workload::Life;
 use crate::config::LogConfig;
-use crate::error::StorageError;
+use crate::error::{StorageError, TruncateError};
 use crate::units::{PartitionId, TopicId};
+
+/// What the scope leaves of a configuration.
+fn within(scope: &Scope, config: Arc<LogConfig>) -> Arc<LogConfig> {
+    let mut config = LogConfig::clone(&config);
+    config.cleanup_compact &= scope.has(Part::Compaction);
+    if !scope.has(Part::Retention) {
+        (config.retention_ms, config.retention_bytes) = (-1, -1);
+    }
+    Arc::new(config)
+}
 
 pub(super) fn config(random: &mut impl Rng) -> Arc<LogConfig> {
     Arc::new(LogConfig {
@@ -36,7 +47,7 @@ pub(super) fn config(random: &mut impl Rng) -> Arc<LogConfig> {
 
 pub(super) fn first_topics(model: &mut Model, random: &mut impl Rng) {
     let many = if random.random_ratio(1, 8) { 40 } else { 6 };
-    for number in 0..random.random_range(1..many) {
+    for number in 0..random.random_range(1..many).min(model.scope.topics) {
         new_topic(model, number, None, random);
     }
 }
@@ -49,10 +60,13 @@ fn new_topic(
     random: &mut impl Rng,
 ) -> PartitionId {
     let fresh = PartitionId { topic: TopicId(Uuid::from_u128(random.random())), partition: 0 };
+    let restarted = id.is_some();
     let id = id.unwrap_or(fresh);
     model.births += 1;
-    let mut log = Expected::new(&format!("t{number}"), config(random), model.births);
+    let config = within(&model.scope, config(random));
+    let mut log = Expected::new(&format!("t{number}"), config, model.births);
     log.retains = log.config.retention_ms >= 0 || log.config.retention_bytes >= 0;
+    log.restarted = restarted;
     model.tell(|| format!("topic {} {id:?}", log.topic));
     model.logs.insert(id, log);
     id
@@ -61,6 +75,7 @@ fn new_topic(
 impl Life {
     pub(super) fn move_start(&self) {
         let Some((id, log)) = self.any() else { return };
+        self.count();
         let (start, end) = (log.log_start(), log.durable());
         if end > start && self.draw(2) == 0 {
             let to = start + i64::from(self.draw(u32::try_from(end.0 - start.0).expect("small")));
@@ -68,15 +83,71 @@ impl Life {
                 self.model.borrow_mut().tell(|| format!("{id:?} starts at {to:?}"));
             }
         } else {
-            self.store.enforce_retention();
+            self.store_of(id).enforce_retention();
         }
         self.note_starts();
+    }
+
+    /// Cuts off the end of a log: most often a little, now and then all of it.
+    pub(super) async fn truncate(&self) {
+        let Some((id, log)) = self.any() else { return };
+        self.count();
+        let (start, end) = (log.log_start(), log.end());
+        let range = u32::try_from(end.0 - start.0).expect("small");
+        let far = match self.draw(4) {
+            0 => range + 2,
+            1 => range / 2 + 1,
+            _ => range.min(20) + 1,
+        };
+        let to = end - i64::from(self.draw(far));
+        let birth = {
+            let mut model = self.model.borrow_mut();
+            model.tell(|| format!("truncate {id:?}, {start:?}..{end:?}, to {to:?}"));
+            model.births += 1;
+            let birth = model.births;
+            let Some(expected) = model.logs.get_mut(&id) else { return };
+            expected.truncating = Some(to.max(start));
+            expected.restarted = true;
+            birth
+        };
+        let truncated = match log.truncate_to(to).await {
+            Err(TruncateError::Offline(why)) => return self.went_offline(&why.0).await,
+            other => other,
+        };
+        let is_deleted = log.core().log(id).is_none_or(|now| now.birth() != log.birth());
+        let mut model = self.model.borrow_mut();
+        let Some(expected) = model.logs.get_mut(&id) else { return };
+        let found = match truncated {
+            Ok(found) => found,
+            Err(TruncateError::Gone) if is_deleted => return,
+            Err(error) => return model.fail(format!("truncate: {error}")),
+        };
+        let to = expected.truncating.unwrap_or(to).max(log.log_start());
+        let wanted = expected.truncated(to).max(log.log_start());
+        let is_between = expected.compaction.on && found == to;
+        if to >= expected.end {
+            expected.truncating = None;
+        } else if found == wanted || is_between {
+            // What was acknowledged before is nothing to go by.
+            expected.birth = birth;
+            expected.truncate(found);
+        } else {
+            let what =
+                format!("{id:?} was truncated to {to:?}: it ends at {found:?}, not {wanted:?}");
+            return model.fail(what);
+        }
+        let last = expected.batches.last().filter(|batch| batch.last >= log.log_start());
+        let epoch = last.filter(|_| !is_between).map(|batch| batch.epoch);
+        if log.end() != expected.end || (epoch.is_some() && log.last_epoch() != epoch) {
+            let (end, found) = (log.end(), log.last_epoch());
+            model.fail(format!("{id:?} ends at {end:?} in {found:?}, not {epoch:?}"));
+        }
     }
 
     pub(super) fn note_starts(&self) {
         let mut model = self.model.borrow_mut();
         for (id, expected) in &mut model.logs {
-            if let Some(log) = self.store.log(*id) {
+            if let Some(log) = self.store_of(*id).log(*id) {
                 expected.start = log.log_start();
                 if !expected.starts.contains(&expected.start) {
                     expected.starts.push(expected.start);
@@ -90,12 +161,19 @@ impl Life {
         if self.model.borrow().logs.len() > 1 {
             self.model.borrow_mut().tell(|| format!("delete {id:?}"));
             let gone = self.model.borrow_mut().logs.remove(&id);
-            match self.store.delete(id).await {
+            self.count();
+            match self.store_of(id).delete(id).await {
                 Ok(()) => {}
                 Err(StorageError::Offline(why)) => return self.went_offline(&why.0).await,
                 Err(error) => return self.model.borrow_mut().fail(format!("delete: {error}")),
             }
             let Some(gone) = gone else { return };
+            // Who has the name next may be in another store.
+            if self.stores.len() > 1
+                && let Err(StorageError::Offline(why)) = self.store_of(id).names_are_free().await
+            {
+                return self.went_offline(&why.0).await;
+            }
             let number = gone.topic.trim_start_matches('t').parse().expect("a number");
             match self.draw(4) {
                 0 => self.add(number, None).await,
@@ -123,7 +201,8 @@ impl Life {
             let model = self.model.borrow();
             (model.logs[&id].topic.clone(), Arc::clone(&model.logs[&id].config))
         };
-        match self.store.create(id, &topic, config).await {
+        self.count();
+        match self.store_of(id).create(id, &topic, config).await {
             Ok(_) => {}
             Err(StorageError::Offline(why)) => self.went_offline(&why.0).await,
             Err(error) => self.model.borrow_mut().fail(format!("create: {error}")),
@@ -132,8 +211,10 @@ impl Life {
 
     pub(super) fn reconfigure(&self) {
         let Some((id, _)) = self.any() else { return };
+        self.count();
         let config = self.runtime.with_random(config);
-        self.store.set_config(id, Arc::clone(&config));
+        let config = within(&self.model.borrow().scope, config);
+        self.store_of(id).set_config(id, Arc::clone(&config));
         if let Some(log) = self.model.borrow_mut().logs.get_mut(&id) {
             log.retains |= config.retention_ms >= 0 || config.retention_bytes >= 0;
             log.compaction.on |= config.cleanup_compact;

@@ -10,7 +10,8 @@ use rand::Rng;
 
 use super::compacted::Keyed;
 use super::model::{Appended, Model};
-use super::opening::open;
+use super::opening::{open, owner};
+use super::scope::Part;
 use crate::batch::{Batch, BatchBuilder, Checked, Codec, HEADER_BYTES};
 use crate::config::StoreOptions;
 use crate::error::{AppendError, OpenError, StorageError};
@@ -35,18 +36,22 @@ pub(super) async fn live(
     model: Shared,
     rows: Rows,
 ) -> Result<(), OpenError> {
-    let store = open(&runtime, options.clone(), &model, &rows).await?;
-    let watched = Rc::clone(&model);
-    store.on_advance(Rc::new(move |advances| {
-        let mut model = watched.borrow_mut();
-        for advance in advances {
-            if let Some(log) = model.logs.get_mut(&advance.id) {
-                log.durable = log.durable.max(advance.durable);
-                log.written = log.written.max(advance.written);
+    let stores = open(&runtime, &options, &model, &rows).await?;
+    for store in &stores {
+        let watched = Rc::clone(&model);
+        store.on_advance(Rc::new(move |advances| {
+            let mut model = watched.borrow_mut();
+            for advance in advances {
+                if let Some(log) = model.logs.get_mut(&advance.id) {
+                    log.durable = log.durable.max(advance.durable);
+                    log.written = log.written.max(advance.written);
+                }
             }
-        }
-    }));
-    let life = Life { runtime, model, store, options, is_closing: Cell::new(false) };
+        }));
+    }
+    let life = Life { runtime, model, stores, options, is_closing: Cell::new(false) };
+    let lie = life.model.borrow_mut().lie.take();
+    life.runtime.disk().inject(lie);
     while life.model.borrow().failure.is_none() {
         if life.step().await {
             return Ok(());
@@ -58,7 +63,8 @@ pub(super) async fn live(
 pub(super) struct Life {
     pub(super) runtime: Simulated,
     pub(super) model: Shared,
-    pub(super) store: Store<Simulated>,
+    /// One for each shard.
+    pub(super) stores: Vec<Store<Simulated>>,
     options: StoreOptions,
     is_closing: Cell<bool>,
 }
@@ -72,17 +78,37 @@ impl Life {
         let ids: Vec<PartitionId> = self.model.borrow().logs.keys().copied().collect();
         let draw = self.draw(u32::try_from(ids.len().max(1)).expect("few"));
         let id = *ids.get(draw as usize)?;
-        Some((id, self.store.log(id)?))
+        Some((id, self.store_of(id).log(id)?))
+    }
+
+    pub(super) fn store_of(&self, id: PartitionId) -> &Store<Simulated> {
+        let shards = u16::try_from(self.stores.len()).expect("few");
+        &self.stores[usize::from(owner(id, shards))]
+    }
+
+    /// Another call of the store's.
+    pub(super) fn count(&self) {
+        self.model.borrow_mut().calls += 1;
     }
 
     /// One operation. True after a clean stop.
     async fn step(&self) -> bool {
-        let stats = self.store.stats();
-        {
+        if self.runtime.disk().injected() > 0 {
+            // Who reads now may read what nobody has looked at yet.
+            match self.draw(3) {
+                0 => self.pause().await,
+                _ => self.append().await,
+            }
+            return false;
+        }
+        self.model.borrow_mut().cleaned = (0, 0);
+        for store in &self.stores {
+            let stats = store.stats();
             let mut model = self.model.borrow_mut();
-            model.cleaned = (stats.cleanings, stats.removed_records);
+            model.cleaned.0 += stats.cleanings;
+            model.cleaned.1 += stats.removed_records;
             if stats.uncleanable > 0 || stats.damage_found > 0 || stats.indexes_rebuilt > 0 {
-                let logs: Vec<LogOf> = self.store.logs();
+                let logs: Vec<LogOf> = store.logs();
                 let marks = logs.iter().map(|log| (log.id().topic, log.damage()));
                 let marks: Vec<_> = marks.filter(|(_, marks)| !marks.is_empty()).collect();
                 model.fail(format!("taken for damaged: {marks:?}, {stats:?}"));
@@ -91,38 +117,45 @@ impl Life {
         if self.model.borrow().stopping {
             return self.stop().await;
         }
-        match self.draw(1000) {
-            0..620 => self.append().await,
-            620..760 => self.pause().await,
-            760..900 => self.read().await,
-            900..930 => self.seek().await,
-            930..950 => self.move_start(),
-            950..960 => self.delete().await,
-            960..972 => self.create().await,
-            972..980 => return self.fill_disk().await,
-            980..988 => self.reconfigure(),
-            _ => return self.draw(3) == 0 && self.stop().await,
+        let (draw, scope) = (self.draw(1000), self.model.borrow().scope.clone());
+        match draw {
+            0..608 => self.append().await,
+            608..620 if scope.has(Part::Truncation) => self.truncate().await,
+            620..760 if scope.has(Part::Pauses) => self.pause().await,
+            760..900 if scope.has(Part::Reads) => self.read().await,
+            900..930 if scope.has(Part::Reads) => self.seek().await,
+            930..950 if scope.has(Part::LogStarts) => self.move_start(),
+            950..960 if scope.has(Part::Deletion) => self.delete().await,
+            960..972 if scope.has(Part::Creation) => self.create().await,
+            972..980 if scope.has(Part::FullDisk) => return self.fill_disk().await,
+            980..988 if scope.has(Part::Reconfiguration) => self.reconfigure(),
+            988.. if scope.has(Part::Stops) => return self.draw(3) == 0 && self.stop().await,
+            // Time goes on.
+            _ => self.runtime.sleep(Duration::from_micros(50)).await,
         }
         false
     }
 
     async fn append(&self) {
         let Some((id, log)) = self.any() else { return };
+        self.count();
         let size = match self.draw(20) {
             0..12 => self.draw(600),
             12..17 => self.draw(5_000),
             17..19 => 5_000 + self.draw(8_000),
             _ => 10_000 + self.draw(12_000),
         };
+        let scope = self.model.borrow().scope.clone();
+        let size = if scope.has(Part::Large) { size } else { size % 600 };
         let records = 1 + self.draw(3);
         let now = Timestamp(self.runtime.now() - i64::from(self.draw(5)));
         let mut builder = BatchBuilder::new();
-        let idempotent = self.draw(3) == 0;
+        let idempotent = self.draw(3) == 0 && scope.has(Part::Idempotence);
         if idempotent {
             let sequence = self.model.borrow().logs[&id].sequence;
             builder = builder.producer(ProducerId(7), ProducerEpoch(0), Sequence(sequence));
         }
-        if self.draw(4) == 0 {
+        if self.draw(4) == 0 && scope.has(Part::Codecs) {
             builder = builder.codec(Codec::ALL[self.draw(5) as usize]);
         }
         for _ in 0..records {
@@ -143,17 +176,17 @@ impl Life {
             return;
         }
         let checked = Checked::own(&batch).expect("a batch of ours");
-        let appended =
-            match log.append(&batch, &checked, Stamp { leader_epoch: Epoch(3), append_time: None })
-            {
-                Ok(appended) => appended,
-                Err(AppendError::NoRoom(why)) => {
-                    self.model.borrow_mut().tell(|| format!("no room: {why}"));
-                    return self.store.room().await;
-                }
-                Err(AppendError::Offline(why)) => return self.went_offline(&why.0).await,
-                Err(error) => return self.model.borrow_mut().fail(format!("append: {error}")),
-            };
+        let leader_epoch = self.model.borrow().logs[&id].epoch;
+        let appended = match log.append(&batch, &checked, Stamp { leader_epoch, append_time: None })
+        {
+            Ok(appended) => appended,
+            Err(AppendError::NoRoom(why)) => {
+                self.model.borrow_mut().tell(|| format!("no room: {why}"));
+                return self.store_of(id).room().await;
+            }
+            Err(AppendError::Offline(why)) => return self.went_offline(&why.0).await,
+            Err(error) => return self.model.borrow_mut().fail(format!("append: {error}")),
+        };
         self.note(id, &batch, &appended, idempotent, records);
         let (model, ticket, last) = (Rc::clone(&self.model), appended.ticket, appended.last_offset);
         let is_sync = ticket.durable;
@@ -185,7 +218,8 @@ impl Life {
         if idempotent {
             expected.sequence += i32::try_from(records).expect("few");
         }
-        expected.push(self::appended(batch, appended, self.runtime.now()));
+        let epoch = expected.epoch;
+        expected.push(self::appended(batch, appended, self.runtime.now(), epoch));
         let topic = expected.topic.clone();
         model.tell(|| format!("{topic}: {:?}, {} bytes", appended.base_offset, batch.size()));
     }
@@ -203,7 +237,10 @@ impl Life {
                 model.fail(format!("offline: {why}"));
             }
         }
-        self.runtime.sleep(Duration::from_secs(1000)).await;
+        // Of several stores, others may still be closing.
+        loop {
+            self.runtime.sleep(Duration::from_secs(1000)).await;
+        }
     }
 
     async fn pause(&self) {
@@ -235,9 +272,12 @@ impl Life {
     /// A clean stop, after which everything must be in Kafka's files.
     async fn stop(&self) -> bool {
         self.model.borrow_mut().tell(|| "stop".to_owned());
+        self.count();
         self.is_closing.set(true);
         self.note_starts();
-        let closed = match self.store.close().await {
+        let closes = self.stores.iter().map(Store::close);
+        let closed = futures::future::join_all(closes).await;
+        let closed = match closed.into_iter().collect::<Result<Vec<_>, _>>() {
             Ok(closed) => closed,
             Err(StorageError::Offline(why)) => {
                 self.went_offline(&why.0).await;
@@ -249,7 +289,7 @@ impl Life {
             }
         };
         self.note_starts();
-        super::files::check(&self.runtime, &self.options, &self.store, &self.model);
+        super::files::check(&self.runtime, &self.options, &self.stores, &self.model);
         let path = self.options.directory.join(MARKER_FILE);
         let content = b"{\"version\":0,\"brokerEpoch\":-1}";
         if self.runtime.disk().put(Path::new(&path), content).is_err() {
@@ -257,8 +297,10 @@ impl Life {
         }
         let Ok(stat) = self.runtime.stat(&path).await else { return true };
         let marker = Marker { inode: stat.inode, changed: stat.changed, content: content.to_vec() };
-        if closed.seal(marker).await.is_err() {
-            return false;
+        for closed in closed {
+            if let Err(error) = closed.seal(marker.clone()).await {
+                self.went_offline(&error.to_string()).await;
+            }
         }
         let mut model = self.model.borrow_mut();
         model.clean = true;
@@ -271,7 +313,12 @@ impl Life {
 }
 
 /// A batch for the model, as it was appended.
-pub(super) fn appended(batch: &Batch, appended: &crate::log::Appended, now: i64) -> Appended {
+pub(super) fn appended(
+    batch: &Batch,
+    appended: &crate::log::Appended,
+    now: i64,
+    epoch: Epoch,
+) -> Appended {
     Appended {
         base: appended.base_offset,
         last: appended.last_offset,
@@ -280,6 +327,7 @@ pub(super) fn appended(batch: &Batch, appended: &crate::log::Appended, now: i64)
         appended_at: now,
         timestamp: batch.max_timestamp(),
         producer: batch.producer_id().0,
+        epoch,
     }
 }
 

@@ -1,10 +1,11 @@
 """The driver of kafka-python."""
 
 import asyncio
+import concurrent.futures
+import queue
 import re
 import sys
 import threading
-import time
 
 from kafka import KafkaAdminClient, KafkaConsumer, KafkaProducer, TopicPartition, errors
 from kafka.admin import ConfigResource, ConfigResourceType, NewTopic
@@ -99,11 +100,11 @@ def offset(topic, partition, at):
 
 
 class Member(ConsumerRebalanceListener):
-    """A consumer that one thread polls; who commits waits for the end of a poll."""
+    """A consumer that one thread polls, which also does what others ask of it."""
 
     def __init__(self, group, topic, session_ms, instance, strategy):
         self.topic, self.queue, self.partitions = topic, Queue(), set()
-        self.lock, self.leaving = threading.Lock(), False
+        self.asked, self.leaving = queue.SimpleQueue(), False
         self.consumer = KafkaConsumer(bootstrap_servers=ADDRESS, group_id=group, group_instance_id=instance, auto_offset_reset="earliest", enable_auto_commit=False,
                                       session_timeout_ms=session_ms, heartbeat_interval_ms=300, max_poll_interval_ms=10_000, fetch_max_wait_ms=100)
         self.consumer.subscribe([topic], listener=self)
@@ -112,12 +113,16 @@ class Member(ConsumerRebalanceListener):
 
     def _poll(self):
         while not self.leaving:
-            with self.lock:
-                # Long enough for a join: where a poll ends in one, kafka-python 3.0.12 may wait for ever, with the real Kafka too.
-                for records in self.consumer.poll(timeout_ms=500).values():
-                    for record in records:
-                        self.queue.put(record)
-            time.sleep(0.005)
+            # One poll after another, and long ones: a join that ends between two is forgotten by kafka-python 3.0.12, with the real Kafka too.
+            for records in self.consumer.poll(timeout_ms=1000).values():
+                for record in records:
+                    self.queue.put(record)
+            while not self.asked.empty():
+                what, done = self.asked.get()
+                try:
+                    done.set_result(what())
+                except Exception as error:
+                    done.set_exception(error)
 
     def on_partitions_revoked(self, revoked):
         self.partitions -= {p.partition for p in revoked}
@@ -129,8 +134,9 @@ class Member(ConsumerRebalanceListener):
         return sorted(self.partitions)
 
     def commit(self, offsets):
-        with self.lock:
-            self.consumer.commit({TopicPartition(self.topic, p): OffsetAndMetadata(offset, "", -1) for p, offset in offsets.items()})
+        done = concurrent.futures.Future()
+        self.asked.put((lambda: self.consumer.commit({TopicPartition(self.topic, p): OffsetAndMetadata(offset, "", -1) for p, offset in offsets.items()}), done))
+        done.result(60)
 
     def leave(self):
         self.leaving = True

@@ -104,6 +104,8 @@ struct State {
     operations: u64,
     injection: Option<Injection>,
     injected: u64,
+    /// Of writes that are not where they were reported to be: the files that were meant, and those that were hit.
+    lied: Vec<Inode>,
 }
 
 impl Default for Disk {
@@ -127,6 +129,7 @@ impl Disk {
             operations: 0,
             injection: None,
             injected: 0,
+            lied: Vec::new(),
         })))
     }
 
@@ -189,6 +192,14 @@ impl Disk {
         self.0.borrow().injected
     }
 
+    /// Whether a write was lost that was meant for this file, or for one in this directory, or one has hit it that was meant for another.
+    #[must_use]
+    pub fn lied_about(&self, path: &Path) -> bool {
+        let state = self.0.borrow();
+        let Ok(inode) = state.nodes.find(path) else { return false };
+        state.lied.iter().any(|lied| *lied == inode || state.nodes.is_below(*lied, inode))
+    }
+
     /// From now on files get so many bytes more, and what is unlinked.
     pub fn set_room(&self, room: Option<u64>) {
         self.0.borrow_mut().room = room;
@@ -230,6 +241,14 @@ impl Disk {
         let mut state = self.0.borrow_mut();
         let inode = state.nodes.find(path).ok()?;
         Some(state.nodes.file(inode).ok()?.current.clone())
+    }
+
+    /// How long a file is for a reader now.
+    #[must_use]
+    pub fn length(&self, path: &Path) -> Option<u64> {
+        let mut state = self.0.borrow_mut();
+        let inode = state.nodes.find(path).ok()?;
+        Some(state.nodes.file(inode).ok()?.current.len() as u64)
     }
 
     /// All names below `path`, for a test to look at.
@@ -345,10 +364,14 @@ impl State {
     fn befall(&mut self, fault: Fault, begun: Begun, random: &mut SmallRng) -> io::Result<Output> {
         match (fault, begun.operation) {
             (Fault::Full, _) => Err(io::Error::from_raw_os_error(libc::ENOSPC)),
-            (Fault::Lost, Operation::Write { .. }) => Ok(Output::Unit),
+            (Fault::Lost, Operation::Write { inode, .. }) => {
+                self.lied.push(inode);
+                Ok(Output::Unit)
+            }
             (Fault::Misdirected, Operation::Write { inode, bytes, position, .. }) => {
                 let meant = (inode, position);
                 let (to, position) = self.nodes.any_block(meant, bytes.len(), random);
+                self.lied.extend([inode, to]);
                 let number = self.nodes.next_write();
                 self.nodes.file(to)?.write(number, position, bytes, true);
                 Ok(Output::Unit)

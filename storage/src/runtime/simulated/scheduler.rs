@@ -30,6 +30,8 @@ struct World {
     clock: Cell<Duration>,
     steps: Cell<u64>,
     tasks: RefCell<Vec<Task>>,
+    /// Of these, those that are woken: found in each step.
+    runnable: RefCell<Vec<usize>>,
     in_flight: RefCell<Vec<(Begun, Slot)>>,
     timers: RefCell<Vec<(Duration, Slot)>>,
     opened: RefCell<BTreeMap<Inode, Rc<()>>>,
@@ -63,6 +65,7 @@ impl Simulated {
             clock: Cell::new(clock),
             steps: Cell::new(0),
             tasks: RefCell::default(),
+            runnable: RefCell::default(),
             in_flight: RefCell::default(),
             timers: RefCell::default(),
             opened: RefCell::default(),
@@ -166,24 +169,29 @@ impl Simulated {
         );
         world.disk.land_one_late(&mut world.random.borrow_mut());
         self.fire_due_timers();
-        let runnable: Vec<usize> = world
-            .tasks
-            .borrow()
-            .iter()
-            .enumerate()
-            .filter(|(_, task)| task.future.is_some() && task.woken.0.load(Ordering::Relaxed))
-            .map(|(index, _)| index)
-            .collect();
+        let mut runnable = world.runnable.borrow_mut();
+        runnable.clear();
+        runnable.extend(
+            world
+                .tasks
+                .borrow()
+                .iter()
+                .enumerate()
+                .filter(|(_, task)| task.future.is_some() && task.woken.0.load(Ordering::Relaxed))
+                .map(|(index, _)| index),
+        );
         let in_flight = world.in_flight.borrow().len();
         let choices = runnable.len() + in_flight;
         if choices == 0 || self.with_random(|r| r.random_ratio(1, 400)) {
             return self.jump_to_next_timer() || choices > 0;
         }
         let choice = self.with_random(|r| r.random_range(0..choices));
-        match runnable.get(choice) {
-            Some(&index) => self.poll(index),
-            None if self.is_passed_over(choice - runnable.len()) => {}
-            None => self.complete(choice - runnable.len()),
+        let (chosen, count) = (runnable.get(choice).copied(), runnable.len());
+        drop(runnable);
+        match chosen {
+            Some(index) => self.poll(index),
+            None if self.is_passed_over(choice - count) => {}
+            None => self.complete(choice - count),
         }
         true
     }
@@ -216,6 +224,10 @@ impl Simulated {
 
     fn fire_due_timers(&self) {
         let now = self.0.clock.get();
+        let is_any = self.0.timers.borrow().iter().any(|(at, _)| *at <= now);
+        if !is_any && self.0.stalled.borrow().is_empty() {
+            return;
+        }
         let due: Vec<Slot> = {
             let mut timers = self.0.timers.borrow_mut();
             let due =
