@@ -238,8 +238,8 @@ def in_files(broker, topic):
 
 @case
 def aborted_transactions_of_kafka_go_as_in_kafka(context):
-    """A log that Kafka wrote is compacted by Kafka and, as a copy, by the broker."""
-    if context.kind == "kafka":
+    """A log that Kafka wrote is compacted by Kafka and, as a copy, by the broker. Minutes, so of the long form alone."""
+    if context.kind == "kafka" or not os.environ.get("ODRADEK_LONG"):
         return
     written, copy = SCRATCH / "transactions", SCRATCH / "transactions-copy"
     theirs = Broker("kafka", data=written, overrides=CLEANER, timeout=120).start()
