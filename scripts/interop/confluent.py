@@ -8,7 +8,8 @@ from confluent_kafka import Consumer, KafkaError, KafkaException, Producer, Topi
 from confluent_kafka.admin import AdminClient, ConfigResource, NewTopic
 
 from check import case, equal, main
-from wire import api_versions, at_least
+from client import until
+from wire import api_versions, at_least, serves
 
 FIND_COORDINATOR = 10
 
@@ -17,6 +18,7 @@ def create(broker, topic, partitions=1, **config):
     admin = AdminClient({"bootstrap.servers": broker.address})
     for future in admin.create_topics([NewTopic(topic, partitions, 1, config=config)]).values():
         future.result(30)
+    until(lambda: all(serves(broker.address, topic, p) for p in range(partitions)), f"{topic} is served")
 
 
 def produce(broker, topic, values, partition=0, **settings):
