@@ -1,10 +1,9 @@
-"""Kafka's tools that produce and consume in one: e2e-latency, verifiable-producer and -consumer, streams-application-reset, log-compaction-tester."""
+"""Kafka's tools that produce and consume in one: e2e-latency, verifiable-producer and -consumer, streams-application-reset."""
 
 import json
 import re
 import subprocess
 import sys, pathlib
-import time
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "lib"))
 
 from broker import ROOT, die_with_parent, kafka
@@ -100,19 +99,6 @@ def an_application_of_streams_is_reset(context):
     equal(offsets(broker, "app"), {0: 0, 1: 0}, "committed after the reset")
     names = lambda: kafka("topics", "--bootstrap-server", broker.address, "--list").stdout.split()
     until(lambda: "app-store-changelog" not in names(), "the internal topic is gone")
-
-
-@case
-def compaction_is_tested_by_kafkas_own_tester(context):
-    # A cleaner that runs often; the tool makes its topics itself.
-    broker = context.broker(overrides={"log.cleaner.backoff.ms": 100, "group.initial.rebalance.delay.ms": 0}).start()
-    try:
-        done = kafka("log-compaction-tester", "--bootstrap-server", broker.address, "--messages", 20000, "--topics", 2, "--percent-deletes", 20, "--sleep", 3,
-                     timeout=300)
-        contains(done.stdout, "Data verification is completed")
-    finally:
-        broker.stop()
-        broker.remove()
 
 
 main("end to end")
