@@ -7,6 +7,8 @@ import urllib.error
 import urllib.request
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "lib"))
 
+from confluent_kafka import Consumer, TopicPartition
+
 from broker import SCRATCH, die_with_parent, free_port, kafka
 from check import case, contains, equal, main
 from client import until
@@ -91,11 +93,15 @@ class Worker:
 
 
 def stored(broker, topic, count):
-    """The values of a topic of one partition, in order."""
+    """The values of a topic of one partition, in order; it has so many."""
     until(lambda: serves(broker.address, topic), f"{topic} is there")
     equal(sum(b.count for b in at_least(count, broker.address, topic, seconds=60)), count, f"records of {topic}")
-    out = kafka("console-consumer", "--bootstrap-server", broker.address, "--topic", topic, "--from-beginning", "--max-messages", count, "--timeout-ms", 30000).stdout
-    return out.splitlines()
+    reader = Consumer({"bootstrap.servers": broker.address, "group.id": "unused", "enable.auto.commit": False})
+    reader.assign([TopicPartition(topic, 0, 0)])
+    found = []
+    until(lambda: found.extend(m.value().decode() for m in reader.consume(count - len(found), 1) if not m.error()) or len(found) == count, f"{count} records of {topic}")
+    reader.close()
+    return found
 
 
 def lines(first, last):
