@@ -161,6 +161,7 @@ pub(super) fn run_seed(scope: &Scope, tell: bool) -> Verdict {
                 Ok(fate) => verdict.lies[fate as usize] += 1,
                 Err(what) => model.borrow_mut().fail(format!("after a lie: {what}")),
             }
+            runtime.kill();
             break;
         }
         shards = model.borrow().shards;
