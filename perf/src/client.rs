@@ -14,6 +14,7 @@ use net::{
     wire::{
         ErrorCode, Request, decode_response,
         fetch::{FetchPartition, FetchRequest, FetchTopic, ReplicaState},
+        find_coordinator::FindCoordinatorRequest,
         init_producer_id::InitProducerIdRequest,
         list_offsets::{ListOffsetsPartition, ListOffsetsRequest, ListOffsetsTopic},
         offset_commit::{
@@ -31,6 +32,7 @@ pub const FETCH: i16 = 11;
 pub const OFFSET_COMMIT: i16 = 7;
 const LIST_OFFSETS: i16 = 5;
 const INIT_PRODUCER_ID: i16 = 1;
+const FIND_COORDINATOR: i16 = 1;
 
 const CLIENT_ID: ByteString = ByteString::from_static("perf");
 
@@ -99,6 +101,29 @@ impl Client {
             }
         }
         bail!("InitProducerId had no id for 5 s")
+    }
+
+    /// Waits until the group's coordinator takes commits: its topic is made when it is first asked for.
+    pub fn first_commit(&mut self, asked: &OffsetCommitRequest) -> Result<()> {
+        let find = FindCoordinatorRequest {
+            key: asked.group_id.clone(),
+            key_type: 0,
+            coordinator_keys: Vec::new(),
+        };
+        let mut told = ErrorCode::NONE;
+        for _ in 0..600 {
+            told = self.ask(FIND_COORDINATOR, &find)?.error_code;
+            if told == ErrorCode::NONE {
+                let answer = self.ask(OFFSET_COMMIT, asked)?;
+                let mut parts = answer.topics.iter().flat_map(|topic| &topic.partitions);
+                match parts.find(|part| part.error_code != ErrorCode::NONE) {
+                    None => return Ok(()),
+                    Some(part) => told = part.error_code,
+                }
+            }
+            std::thread::sleep(Duration::from_millis(50));
+        }
+        bail!("group {} could not commit for 30 s: {told:?}", asked.group_id)
     }
 
     /// -1 asks for the end, -2 for the start.

@@ -31,7 +31,7 @@ use serde::Serialize;
 use crate::{
     args::{Args, report},
     batch::{self, Producer},
-    client::{self, OFFSET_COMMIT, PRODUCE},
+    client::{self, Client, OFFSET_COMMIT, PRODUCE},
 };
 
 /// What a run is: see the usage in `main`.
@@ -131,7 +131,13 @@ pub fn run(args: &Args) -> Result<()> {
         };
         (Asked::Produce, frames, each)
     } else {
-        let frames = (0..groups).map(|n| commit(n, &topics, &partitions)).collect::<Result<_>>()?;
+        let mut client = Client::connect(&address)?;
+        let frames = (0..groups).map(|n| {
+            let asked = client::commit(&format!("group-{n}"), &topics, &partitions);
+            client.first_commit(&asked)?;
+            commit(&asked)
+        });
+        let frames = frames.collect::<Result<_>>()?;
         (Asked::Commit, frames, Each { records: partitions.len() as u64, bytes: 0 })
     };
     ensure!(matches!(asked, Asked::Produce) || seconds.is_some(), "--groups needs --seconds");
@@ -167,9 +173,8 @@ fn frame(topic: &str, partitions: &[i32], acks: i16, batch: &Bytes) -> Result<Fr
 }
 
 /// A commit by who is no member, as of a consumer that assigns itself.
-fn commit(group: usize, topic: &str, partitions: &[i32]) -> Result<Frame> {
-    let asked = client::commit(&format!("group-{group}"), topic, partitions);
-    let parts = client::memory(request(0, None, OFFSET_COMMIT, &asked)?)?;
+fn commit(asked: &OffsetCommitRequest) -> Result<Frame> {
+    let parts = client::memory(request(0, None, OFFSET_COMMIT, asked)?)?;
     let [whole] = &parts[..] else { bail!("an OffsetCommit request of {} parts", parts.len()) };
     Ok(Frame { head: whole.slice(..HEAD_BYTES), rest: whole.slice(HEAD_BYTES..) })
 }

@@ -1,10 +1,9 @@
 """Kafka's own tools against the broker under test and a real Kafka side by side: what each command prints must be the same.
 
-Masked: addresses, directories, ids, times, sizes and rates. A command that fails must fail alike.
+What they do beside printing is seen in other suites (`topics`, `groups`, `end_to_end`, ..). Masked: addresses, directories, ids, times, sizes and rates. A command that fails must fail alike.
 """
 
 import json
-import os
 import re
 import sys, pathlib
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "lib"))
@@ -149,17 +148,6 @@ def measuring(context):
     assert "data.consumed.in.MB" in said, said
     both.run("e2e-latency", "--topic", "measured", "--num-records", 200, "--producer-acks", "all", "--record-size", 100, numbers=True,
              mask=[(r"(?m)^\d+\t\d+(\.\d+)?$", "PROGRESS")])
-
-
-@case
-def verifiable(context):
-    both = Both(context)
-    create(both, "verified", 1)
-    common = [(r'"timestamp":\d+', "TIME"), (r'"avg_throughput":[\d.]+', "RATE")]
-    both.run("verifiable-producer", "--topic", "verified", "--max-messages", 50, "--acks", -1, mask=common)
-    said = both.run("verifiable-consumer", "--topic", "verified", "--group-id", "verifying", "--max-messages", 50, "--reset-policy", "earliest",
-                    mask=[*common, (r"(?m)^.*records_consumed.*\n|^.*offsets_committed.*\n", "")])
-    assert "partitions_assigned" in said, said
 
 
 @case

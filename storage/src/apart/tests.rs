@@ -10,9 +10,9 @@ use uuid::Uuid;
 use super::*;
 use crate::commit_log::group::GroupHeader;
 use crate::commit_log::{GroupSequence, LogId};
-use crate::manifest::{Manifest, Marker};
 use crate::marker::MARKER_FILE;
 use crate::runtime::simulated::{Disk, Simulated};
+use crate::simulation::hand::{marker, stopped_shard};
 
 const DIRECTORY: &str = "/d";
 const ROOTS: [&str; 2] = ["/log", "/other"];
@@ -43,23 +43,10 @@ fn disk(clean: bool) -> Disk {
 
 async fn stopped(runtime: Simulated, clean: bool) {
     let directory = Path::new(DIRECTORY);
-    replace_file(&runtime, &directory.join(MARKER_FILE), b"{}").await.unwrap();
-    let stat = runtime.stat(&directory.join(MARKER_FILE)).await.unwrap();
-    let marker = Marker { inode: stat.inode, changed: stat.changed, content: b"{}".to_vec() };
+    let marker = marker(&runtime, directory).await;
     for shard in 0..SHARDS {
-        let manifest = Manifest {
-            id: LogId(u128::from(shard) + 1),
-            first: GroupSequence(20),
-            previous: 5,
-            mark: GroupSequence(19),
-            shards: u32::from(SHARDS),
-            clean: clean.then(|| marker.clone()),
-            partitions: Vec::new(),
-        };
-        let path = LogDir::whole(directory).manifest(StoreName::Shard(shard));
-        manifest.write(&runtime, &path).await.unwrap();
-        let log = directory.join(format!("odradek-{shard}-0.commit"));
-        replace_file(&runtime, &log, &[0; 4096]).await.unwrap();
+        let clean = clean.then(|| marker.clone());
+        stopped_shard(&runtime, directory, (shard, SHARDS), clean, Vec::new()).await;
     }
     for name in ["odradek-controller.manifest", "odradek-controller-0.commit"] {
         replace_file(&runtime, &directory.join(name), b"its own").await.unwrap();

@@ -9,11 +9,10 @@ use rand::{Rng, SeedableRng};
 use uuid::Uuid;
 
 use super::*;
-use crate::commit_log::files::manifest_path;
 use crate::manifest::PartitionState;
 use crate::marker::MARKER_FILE;
-use crate::runtime::replace_file;
 use crate::runtime::simulated::{Disk, Simulated};
+use crate::simulation::hand::{marker, stopped_shard};
 use crate::units::{Offset, TopicId};
 
 const DIRECTORY: &str = "/d";
@@ -47,25 +46,13 @@ async fn stopped(runtime: Simulated, shards: u16, partitions: u128, clean: bool)
     let directory = Path::new(DIRECTORY);
     runtime.mkdir(directory).await.unwrap();
     runtime.sync_directory(Path::new("/")).await.unwrap();
-    replace_file(&runtime, &directory.join(MARKER_FILE), b"{}").await.unwrap();
-    let stat = runtime.stat(&directory.join(MARKER_FILE)).await.unwrap();
-    let marker = Marker { inode: stat.inode, changed: stat.changed, content: b"{}".to_vec() };
+    let marker = marker(&runtime, directory).await;
     for shard in 0..shards {
         let replay = EntryId { group: GroupSequence(20), ordinal: 0 };
         let all = (1..=partitions).map(|number| PartitionState { replay, ..partition(number) });
-        let own = all.filter(|state| owner(state.id, shards) == shard);
-        let manifest = Manifest {
-            id: LogId(u128::from(shard) + 1),
-            first: GroupSequence(20),
-            previous: 5,
-            mark: GroupSequence(19),
-            shards: u32::from(shards),
-            clean: (clean || shard > 0).then(|| marker.clone()),
-            partitions: own.collect(),
-        };
-        manifest.write(&runtime, &manifest_path(directory, StoreName::Shard(shard))).await.unwrap();
-        let log = directory.join(format!("odradek-{shard}-0.commit"));
-        replace_file(&runtime, &log, &[0; 4096]).await.unwrap();
+        let own = all.filter(|state| owner(state.id, shards) == shard).collect();
+        let clean = (clean || shard > 0).then(|| marker.clone());
+        stopped_shard(&runtime, directory, (shard, shards), clean, own).await;
     }
     runtime.sync_directory(directory).await.unwrap();
 }

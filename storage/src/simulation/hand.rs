@@ -8,10 +8,14 @@ use uuid::Uuid;
 
 use super::life::{DIRECTORY, options};
 use crate::batch::{BatchBuilder, Checked};
-use crate::config::{Durability, LogConfig};
+use crate::commit_log::files::LogDir;
+use crate::commit_log::{GroupSequence, LogId};
+use crate::config::{Durability, LogConfig, StoreName};
 use crate::log::{Appended, Log, Stamp};
-use crate::runtime::Runtime;
+use crate::manifest::{Manifest, Marker, PartitionState};
+use crate::marker::MARKER_FILE;
 use crate::runtime::simulated::{Disk, Simulated};
+use crate::runtime::{Runtime, replace_file};
 use crate::store::Store;
 use crate::units::{Epoch, PartitionId, Timestamp, TopicId};
 
@@ -34,6 +38,37 @@ pub(crate) fn run<F: Future<Output = ()> + 'static>(
     let runtime = Simulated::new(seed, disk.clone(), Duration::ZERO);
     runtime.run(STEPS, test(runtime.clone())).expect("the test ends");
     runtime
+}
+
+/// Writes the marker of a clean stop.
+pub(crate) async fn marker(runtime: &Simulated, directory: &Path) -> Marker {
+    let path = directory.join(MARKER_FILE);
+    replace_file(runtime, &path, b"{}").await.unwrap();
+    let stat = runtime.stat(&path).await.unwrap();
+    Marker { inode: stat.inode, changed: stat.changed, content: b"{}".to_vec() }
+}
+
+/// Writes what a shard leaves when it stops: its manifest, and one file of its commit log.
+pub(crate) async fn stopped_shard(
+    runtime: &Simulated,
+    directory: &Path,
+    (shard, shards): (u16, u16),
+    clean: Option<Marker>,
+    partitions: Vec<PartitionState>,
+) {
+    let manifest = Manifest {
+        id: LogId(u128::from(shard) + 1),
+        first: GroupSequence(20),
+        previous: 5,
+        mark: GroupSequence(19),
+        shards: u32::from(shards),
+        clean,
+        partitions,
+    };
+    let path = LogDir::whole(directory).manifest(StoreName::Shard(shard));
+    manifest.write(runtime, &path).await.unwrap();
+    let log = directory.join(format!("odradek-{shard}-0.commit"));
+    replace_file(runtime, &log, &[0; 4096]).await.unwrap();
 }
 
 pub(crate) fn id(topic: u128) -> PartitionId {
