@@ -7,7 +7,7 @@ import time
 from broker import ROOT, die_with_parent, kafka
 from measure import Usage
 from rows import Result, interleaved, medians, ratio, row
-from systems import GIB, drop, send, settle, topic
+from systems import GIB, drop, send, settle, topic, until_led
 
 CONNECTIONS, PARTITIONS = 64, 12
 
@@ -15,6 +15,7 @@ CONNECTIONS, PARTITIONS = 64, 12
 def _requests(system, name, seconds, **more):
     """Requests one at a time on many connections; microseconds of the broker's CPU for each."""
     topic(system, name, PARTITIONS)
+    until_led(system, name, PARTITIONS)
     answer = send(system, name, PARTITIONS, 200, 100, 0, connections=CONNECTIONS, in_flight=1, seconds=seconds, **more)
     drop(system, name)
     return answer | {"us": answer["cpu"] / answer["requests"] * 1e6, "per_second": answer["requests"] / answer["seconds"]}

@@ -8,7 +8,7 @@ from broker import Broker
 from measure import metrics, resident
 from member import offsets
 from rows import Result, interleaved, medians, ratio, row
-from systems import drop, drop_caches, fetch, reading, send, sending
+from systems import drop, drop_caches, fetch, reading, send, sending, until_led
 from wire import Connection, create_topic
 
 TOPICS, PARTITIONS_EACH = 10, 1000
@@ -58,7 +58,7 @@ def _life_of_many(broker, each):
             code = create_topic(connection, name, each)
             assert code == 0, f"creating {name}: error {code}"
     found["create, s"] = time.monotonic() - began
-    produced += _until_led(broker, names[-1], each)
+    produced += until_led(broker, names[-1], each)
     per_partition = lambda: (_settled(broker) - empty) / count / 1024
     found["created"] = per_partition()
     found["to all, s"] = to_all(1)
@@ -70,11 +70,11 @@ def _life_of_many(broker, each):
     found["clean"] = broker.start().started_ms
     found["restarted"] = per_partition()
     open_now.append(_descriptors(broker))
-    produced += _until_led(broker, names[-1], each)
+    produced += until_led(broker, names[-1], each)
     to_all(5)
     broker.kill()
     found["killed"] = broker.start().started_ms
-    produced += _until_led(broker, names[-1], each)
+    produced += until_led(broker, names[-1], each)
     open_now.append(_descriptors(broker))
     if broker.kind != "kafka":
         to_all(1)
@@ -84,17 +84,6 @@ def _life_of_many(broker, each):
         open_now.append(_descriptors(broker))
     found["descriptors"] = max(open_now)
     return found
-
-
-def _until_led(broker, name, partitions, seconds=120):
-    """Kafka answers CreateTopics, and says that it is ready, before it leads every partition. The records that this has taken."""
-    until = time.monotonic() + seconds
-    while True:
-        try:
-            return send(broker, name, partitions, 200, 100, 1, connections=1, together=partitions)["records"]
-        except AssertionError:
-            assert time.monotonic() < until, f"{name} is not led"
-            time.sleep(0.2)
 
 
 def _descriptors(broker):

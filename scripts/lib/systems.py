@@ -155,6 +155,17 @@ def send(system, name, partitions, batch_bytes, record_bytes, total, **more):
     return _perf(system, _send_command(system, name, partitions, batch_bytes, record_bytes, total, **more))
 
 
+def until_led(broker, name, partitions, seconds=120):
+    """Kafka answers CreateTopics, and says that it is ready, before it leads every partition. The records that this has taken."""
+    until = time.monotonic() + seconds
+    while True:
+        try:
+            return send(broker, name, partitions, 200, 100, 1, connections=1, together=partitions)["records"]
+        except AssertionError:
+            assert time.monotonic() < until, f"{name} is not led"
+            time.sleep(0.2)
+
+
 @contextlib.contextmanager
 def sending(system, name, partitions, batch_bytes, record_bytes, **more):
     """The same beside what is done meanwhile; it must come to an end by itself."""
