@@ -1,9 +1,11 @@
 //! The shard's listeners: opened when everything behind them is ready, closed first when the node stops.
 
 use std::rc::Rc;
+use std::sync::Arc;
 use std::time::Duration;
 
 use net::connection::Limits;
+use net::connections::Connections;
 use net::listener::Listener;
 
 use crate::api::Api;
@@ -20,15 +22,16 @@ const IN_FLIGHT_BYTES: usize = 16 << 20;
 const SEND_TIMEOUT: Duration = Duration::from_secs(30);
 
 /// A shard's ports, first bound, then open.
-#[derive(Default)]
 pub(crate) struct Doors {
     bound: Vec<Port>,
     open: Vec<Rc<Listener>>,
+    /// Of the whole node.
+    connections: Arc<Connections>,
 }
 
 impl Doors {
-    pub(crate) fn new(bound: Vec<Port>) -> Doors {
-        Doors { bound, open: Vec::new() }
+    pub(crate) fn new(bound: Vec<Port>, connections: Arc<Connections>) -> Doors {
+        Doors { bound, open: Vec::new(), connections }
     }
 }
 
@@ -42,6 +45,7 @@ pub(crate) fn open(shard: &Rc<Shard>) -> Result<(), String> {
             port.socket,
             port.name.as_str().into(),
             limits(shard),
+            Arc::clone(&shard.doors.borrow().connections),
             Rc::clone(&api),
         )
         .map_err(|error| format!("listener {} on {}: {error}", port.name, port.address))?;
@@ -50,11 +54,9 @@ pub(crate) fn open(shard: &Rc<Shard>) -> Result<(), String> {
     Ok(())
 }
 
-/// From now on each listener takes so many connections; those that there are stay.
+/// From now on the node takes so many connections; those that there are stay.
 pub(crate) fn limit(shard: &Shard, connections_max: usize) {
-    for listener in &shard.doors.borrow().open {
-        listener.set_connections_max(connections_max);
-    }
+    shard.doors.borrow().connections.set_max(connections_max);
 }
 
 /// Stops accepting, then lets the connections end.
@@ -77,7 +79,6 @@ fn limits(shard: &Shard) -> Limits {
         in_flight_bytes_max: IN_FLIGHT_BYTES,
         send_timeout: SEND_TIMEOUT,
         idle_timeout: config.connections_max_idle_ms.map_or(for_ever, Duration::from_millis),
-        connections_max: config.shard_connections_max(),
         send_buffer_bytes: config.socket_send_buffer_bytes,
         receive_buffer_bytes: config.socket_receive_buffer_bytes,
     }

@@ -14,6 +14,7 @@ use std::time::Duration;
 
 use anyhow::{anyhow, bail};
 use glommio::{LocalExecutor, LocalExecutorBuilder, Placement};
+use net::connections::Connections;
 use net::mesh::{self, Port as MeshPort};
 use ring::{Ring, RingOptions};
 
@@ -74,10 +75,12 @@ impl Node {
         let (Some(outside), Some(control)) = (ends.pop(), ends.pop()) else {
             bail!("the mesh has too few ends");
         };
+        let connections = Connections::new(config.connections_max());
         let mut threads = Vec::with_capacity(count + 1);
         let (born, births) = mpsc::channel();
         for (number, (end, ports)) in ends.into_iter().zip(bound.by_shard).enumerate() {
-            let own = Own { number, pulse: Arc::default(), ports };
+            let own =
+                Own { number, pulse: Arc::default(), ports, connections: Arc::clone(&connections) };
             threads.push(spawn_shard(own, Arc::clone(&config), end, born.clone())?);
         }
         threads.push(spawn_controller(

@@ -11,6 +11,7 @@ use std::rc::Rc;
 use std::sync::Arc;
 
 use net::Net;
+use net::connections::Connections;
 use net::mesh::Endpoint;
 use ring::Ring;
 use storage::units::{Offset, PartitionId};
@@ -103,6 +104,8 @@ pub(crate) struct Own {
     pub number: usize,
     pub pulse: Arc<Pulse>,
     pub ports: Vec<Port>,
+    /// Of the whole node.
+    pub connections: Arc<Connections>,
 }
 
 impl Shard {
@@ -113,7 +116,7 @@ impl Shard {
         ring: Ring,
         endpoint: Rc<Endpoint<Message>>,
     ) -> Rc<Shard> {
-        let Own { number, pulse, ports } = own;
+        let Own { number, pulse, ports, connections } = own;
         let net = Net::new(&ring, config.shard_memory().receive_bytes, config.request_bytes_max());
         let shards = config.shards();
         let sessions = Sessions::new(number, shards, config.fetch_session_slots());
@@ -144,7 +147,7 @@ impl Shard {
             image: RefCell::new(Arc::new(Image::empty())),
             stopping: Cell::new(false),
             serving: Cell::new(false),
-            doors: RefCell::new(Doors::new(ports)),
+            doors: RefCell::new(Doors::new(ports, connections)),
         })
     }
 

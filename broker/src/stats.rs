@@ -214,9 +214,9 @@ fn net_samples(net: &NetStats, shard: usize) -> Vec<Sample> {
             &net.connections_opened,
         ),
         counter(
-            "odradek_connections_refused_total",
-            "Connections closed at once: too many",
-            &net.connections_refused,
+            "odradek_connections_delayed_total",
+            "Connections served only when another had ended",
+            &net.connections_delayed,
         ),
         counter("odradek_accept_errors_total", "Errors of accepting", &net.accept_errors),
         counter("odradek_received_bytes_total", "Bytes of requests", &net.received_bytes),

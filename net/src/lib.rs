@@ -1,7 +1,7 @@
 //! Bytes in and out of the machine.
 //!
 //! Read `wire` (Kafka's requests and answers), then `frame` (frames out of a stream), `connection` (requests in, answers out, in
-//! order), `listener`, `send` (how an answer's parts leave), `budget` (the memory that requests may take), `mesh` (what
+//! order), `listener`, `connections` (how many there may be), `send` (how an answer's parts leave), `budget` (the memory that requests may take), `mesh` (what
 //! crosses between shards). `Net` is what all connections of a shard share.
 //!
 //! # Not obvious
@@ -11,6 +11,7 @@
 
 pub mod budget;
 pub mod connection;
+pub mod connections;
 pub mod frame;
 pub mod listener;
 pub mod mesh;

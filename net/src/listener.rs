@@ -17,6 +17,7 @@ use nix::sys::socket::{
 
 use crate::{
     connection::{self, CloseReason, Limits, Peer, Service, State},
+    connections::{Connections, Counted},
     shared::Net,
 };
 
@@ -24,6 +25,8 @@ use crate::{
 const BACKLOG: i32 = 1024;
 /// After an error of accepting (descriptors have run out, as a rule), before the next attempt.
 const RETRY: Duration = Duration::from_millis(100);
+/// How often a listener that has a connection too many looks whether another has ended, perhaps on another shard.
+const ROOM: Duration = Duration::from_millis(20);
 
 /// A bound socket that several listeners of this process, one a shard, may share its address with. It does not listen yet:
 /// a connection is given to one of those that do.
@@ -56,7 +59,7 @@ struct Shared {
     /// Marks the connections that it has accepted.
     mark: Rc<()>,
     open: Cell<usize>,
-    connections_max: Cell<usize>,
+    connections: Arc<Connections>,
     /// Ends the accepting task, and with it the socket.
     accepting: RefCell<Option<glommio::task::JoinHandle<()>>>,
     empty: RefCell<Vec<std::task::Waker>>,
@@ -69,6 +72,7 @@ impl Listener {
         socket: OwnedFd,
         name: Rc<str>,
         limits: Limits,
+        connections: Arc<Connections>,
         service: Rc<S>,
     ) -> io::Result<Listener> {
         if let Some(bytes) = limits.send_buffer_bytes {
@@ -81,7 +85,6 @@ impl Listener {
         setsockopt(&socket, sockopt::TcpNoDelay, &true)?;
         setsockopt(&socket, sockopt::KeepAlive, &true)?;
         listen(&socket, Backlog::new(BACKLOG)?)?;
-        let connections_max = limits.connections_max;
         let shared = Rc::new(Shared {
             net: Rc::clone(net),
             name,
@@ -89,7 +92,7 @@ impl Listener {
             local: local_address(&socket)?,
             mark: Rc::new(()),
             open: Cell::new(0),
-            connections_max: Cell::new(connections_max),
+            connections,
             accepting: RefCell::new(None),
             empty: RefCell::default(),
         });
@@ -106,11 +109,6 @@ impl Listener {
     /// Connections that are open.
     pub fn connections(&self) -> usize {
         self.shared.open.get()
-    }
-
-    /// From now on so many connections at most; those that are open stay.
-    pub fn set_connections_max(&self, connections_max: usize) {
-        self.shared.connections_max.set(connections_max);
     }
 
     /// Stops accepting and closes the port; connections go on.
@@ -140,7 +138,10 @@ impl Listener {
 async fn accept<S: Service>(shared: Rc<Shared>, socket: Arc<OwnedFd>, service: Rc<S>) {
     loop {
         match shared.net.ring.accept(&socket).await {
-            Ok(connection) => serve(&shared, connection, &service),
+            Ok(connection) => {
+                let counted = room(&shared).await;
+                serve(&shared, connection, counted, &service);
+            }
             // A listening socket is non-blocking too.
             Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
                 // An error of the poll shows in the next accept.
@@ -156,12 +157,22 @@ async fn accept<S: Service>(shared: Rc<Shared>, socket: Arc<OwnedFd>, service: R
     }
 }
 
-/// Spawns the task of a new connection.
-fn serve<S: Service>(shared: &Rc<Shared>, socket: OwnedFd, service: &Rc<S>) {
-    if shared.open.get() >= shared.connections_max.get() {
-        shared.net.stats.connections_refused.add(1);
-        return;
+/// Waits until there may be one more connection. Meanwhile nothing is accepted: peers wait in the kernel's queue.
+async fn room(shared: &Shared) -> Counted {
+    if let Some(counted) = shared.connections.try_count() {
+        return counted;
     }
+    shared.net.stats.connections_delayed.add(1);
+    loop {
+        glommio::timer::sleep(ROOM).await;
+        if let Some(counted) = shared.connections.try_count() {
+            return counted;
+        }
+    }
+}
+
+/// Spawns the task of a new connection.
+fn serve<S: Service>(shared: &Rc<Shared>, socket: OwnedFd, counted: Counted, service: &Rc<S>) {
     let remote = getpeername::<SockaddrStorage>(socket.as_raw_fd());
     let local = getsockname::<SockaddrStorage>(socket.as_raw_fd());
     let addresses = (remote.map_err(io::Error::from).and_then(|it| socket_address(&it)), local);
@@ -176,6 +187,7 @@ fn serve<S: Service>(shared: &Rc<Shared>, socket: OwnedFd, service: &Rc<S>) {
     let (shared, service) = (Rc::clone(shared), Rc::clone(service));
     glommio::spawn_local(async move {
         let reason = connection::run(&state, &service).await;
+        drop(counted);
         shared.closed(&state, reason);
     })
     .detach();

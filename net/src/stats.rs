@@ -27,8 +27,8 @@ pub struct NetStats {
     /// Connections that are open.
     pub connections: Count,
     pub connections_opened: Count,
-    /// Closed at once, since the listener had as many as it may.
-    pub connections_refused: Count,
+    /// Accepted while there were as many as there may be: each was served when another had ended.
+    pub connections_delayed: Count,
     /// By reason, in the order of `CloseReason::ALL`.
     closed: [Count; CloseReason::ALL.len()],
     pub accept_errors: Count,

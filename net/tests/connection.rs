@@ -3,7 +3,11 @@
 #![allow(clippy::unwrap_used, clippy::cast_possible_truncation, reason = "a test fails by a panic")]
 #![allow(clippy::disallowed_methods, reason = "plain threads play the clients")]
 
-use std::{io::Write, thread, time::Duration};
+use std::{
+    io::{Read, Write},
+    thread,
+    time::Duration,
+};
 
 use common::{Server, Setup, frame, pattern, sum};
 use net::connection::{CloseReason, Limits};
@@ -161,6 +165,56 @@ fn requests_in_flight_are_bounded_by_number_and_by_bytes() {
     }
 }
 
+/// Of two hundred requests of five milliseconds each few are served before somebody else's.
+#[test]
+fn requests_that_take_long_give_way() {
+    let server = Server::start(Setup::default());
+    let mut busy = server.connect();
+    let mut other = server.connect();
+    assert_eq!(other.ask(b"e"), b"e");
+    busy.stream.write_all(&frame(b"B\x05").repeat(200)).unwrap();
+    busy.receive();
+    for _ in 0..5 {
+        assert_eq!(other.ask(b"e"), b"e");
+    }
+    let taken = drained(&mut busy);
+    assert!(taken < 150, "{taken} more answers were there when five others had theirs");
+    server.stop();
+}
+
+/// How many answers have arrived already.
+fn drained(client: &mut common::Client) -> usize {
+    client.stream.set_nonblocking(true).unwrap();
+    let mut bytes = 0;
+    let mut buffer = [0; 4096];
+    while let Ok(read @ 1..) = client.stream.read(&mut buffer) {
+        bytes += read;
+    }
+    client.stream.set_nonblocking(false).unwrap();
+    bytes / frame(b"B\x05").len()
+}
+
+/// A hundred answers of a megabyte may be in flight, but not all in memory: further requests wait for those before to leave.
+#[test]
+fn answers_that_nobody_takes_are_not_made() {
+    let server = Server::start(with_limits(Limits {
+        send_buffer_bytes: Some(64 << 10),
+        in_flight_bytes_max: 1 << 30,
+        ..Limits::default()
+    }));
+    let mut client = server.connect();
+    let large = [&b"Z"[..], &(1_u64 << 20).to_be_bytes()].concat();
+    client.stream.write_all(&frame(&large).repeat(100)).unwrap();
+    let mut other = server.connect();
+    for _ in 0..20 {
+        assert_eq!(other.ask(b"e"), b"e");
+        thread::sleep(Duration::from_millis(10));
+    }
+    drop(client);
+    let report = server.stop();
+    assert!(report.requests < 20 + 10, "{} requests were served", report.requests);
+}
+
 #[test]
 fn a_client_that_never_reads_is_closed() {
     let server = Server::start(with_limits(Limits {
@@ -221,14 +275,22 @@ fn draining_lets_answers_leave_and_then_closes() {
 }
 
 #[test]
-fn more_connections_than_allowed_are_refused() {
-    let server = Server::start(with_limits(Limits { connections_max: 2, ..Limits::default() }));
+fn more_connections_than_allowed_wait_for_others_to_end() {
+    let server = Server::start(Setup { connections_max: 2, ..Setup::default() });
     let mut clients: Vec<_> = (0..2).map(|_| server.connect()).collect();
     clients.iter_mut().for_each(|client| assert_eq!(client.ask(b"e"), b"e"));
-    assert!(server.connect().is_closed());
-    drop(clients.pop());
-    thread::sleep(Duration::from_millis(50));
-    assert_eq!(server.connect().ask(b"e"), b"e");
+    let mut late: Vec<_> = (0..2).map(|_| server.connect()).collect();
+    late.iter_mut().for_each(|client| client.send(b"e"));
+    late[0].stream.set_read_timeout(Some(Duration::from_millis(200))).unwrap();
+    let nothing = late[0].stream.read(&mut [0]).unwrap_err();
+    assert_eq!(nothing.kind(), std::io::ErrorKind::WouldBlock, "it is not served yet");
+    late[0].stream.set_read_timeout(None).unwrap();
+    for mut late in late {
+        assert_eq!(clients[0].ask(b"e"), b"e", "the others are");
+        drop(clients.pop());
+        assert_eq!(late.receive(), b"e");
+        clients.push(late);
+    }
     server.stop();
 }
 

@@ -2,8 +2,7 @@
 //!
 //! What the data path and the handlers read is a plain field, computed once. Everything else is reached by its key through `settings`.
 
-use std::collections::BTreeMap;
-use std::net::{IpAddr, SocketAddr};
+use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -50,16 +49,9 @@ pub struct Config {
     /// `None` leaves the buffer to the system.
     pub socket_send_buffer_bytes: Option<usize>,
     pub socket_receive_buffer_bytes: Option<usize>,
-    pub socket_listen_backlog: u32,
     pub max_connections: usize,
-    pub max_connections_per_ip: usize,
-    pub max_connections_per_ip_overrides: BTreeMap<IpAddr, usize>,
     /// `None` never closes an idle connection.
     pub connections_max_idle_ms: Option<u64>,
-    pub queued_max_requests: usize,
-    /// `None` leaves the bound to the memory budget.
-    pub queued_max_request_bytes: Option<usize>,
-    pub request_timeout_ms: u64,
     pub(super) fetch_bytes_max: usize,
     pub(super) fetch_session_slots: usize,
 
@@ -70,7 +62,6 @@ pub struct Config {
     pub auto_create_topics: bool,
     pub delete_topic_enable: bool,
     pub producer_id_expiration_ms: i64,
-    pub producer_id_expiration_check_ms: u64,
     pub retention_check_ms: u64,
     /// `log.cleaner.*`, for all shards together.
     pub(super) cleaner: CleanerOptions,
@@ -93,14 +84,10 @@ pub struct MetadataLog {
     pub retention_bytes: i64,
     pub retention_ms: i64,
     pub file_delete_delay_ms: i64,
-    pub batch_bytes_max: i32,
-    pub append_linger_ms: u64,
     /// Bytes of records after which a snapshot is written.
     pub snapshot_bytes: i64,
     /// Time after which a snapshot is written; `None` is never.
     pub snapshot_ms: Option<u64>,
-    /// How often an idle controller writes an empty record; `None` is never.
-    pub idle_ms: Option<u64>,
 }
 
 impl Config {
@@ -130,6 +117,11 @@ impl Config {
     /// The listeners for clients and brokers, in the order given; the controller's are not among them.
     pub fn listeners(&self) -> &[Listener] {
         &self.listeners
+    }
+
+    /// How many connections the node takes, over all its listeners.
+    pub fn connections_max(&self) -> usize {
+        self.max_connections
     }
 
     /// The longest request that is read.

@@ -29,33 +29,25 @@ pub(super) fn build(settings: Settings) -> Result<Config, Vec<Fault>> {
         commit_log_directory,
         offsets_codec,
         session_timeouts,
+        per_ip,
     ]
     .iter()
     .filter_map(|check| check(&settings).err())
     .collect();
-    let parts = (
-        listeners(&settings),
-        memory(&settings),
-        commit_log(&settings),
-        admin(&settings),
-        per_ip(&settings),
-    );
+    let parts = (listeners(&settings), memory(&settings), commit_log(&settings), admin(&settings));
     match parts {
-        (Ok(listeners), Ok(memory), Ok(commit_log), Ok(admin), Ok(per_ip)) if faults.is_empty() => {
-            Ok(config(settings, listeners, memory, commit_log, admin, per_ip))
+        (Ok(listeners), Ok(memory), Ok(commit_log), Ok(admin)) if faults.is_empty() => {
+            Ok(config(settings, listeners, memory, commit_log, admin))
         }
-        (listeners, memory, commit_log, admin, per_ip) => {
+        (listeners, memory, commit_log, admin) => {
             faults.extend(listeners.err());
             faults.extend(memory.err());
             faults.extend(commit_log.err());
             faults.extend(admin.err());
-            faults.extend(per_ip.err());
             Err(faults)
         }
     }
 }
-
-type PerIp = std::collections::BTreeMap<std::net::IpAddr, usize>;
 
 fn config(
     settings: Settings,
@@ -63,7 +55,6 @@ fn config(
     (shards, memory): (u16, Memory),
     (commit_log_bytes, extent_bytes, scrub): (u64, usize, ScrubOptions),
     admin: Option<SocketAddr>,
-    per_ip: PerIp,
 ) -> Config {
     let number = Numbers(&settings);
     let (controller_listeners, listeners) =
@@ -93,16 +84,8 @@ fn config(
         request_bytes_max: number.size("socket.request.max.bytes"),
         socket_send_buffer_bytes: buffer(&settings, "socket.send.buffer.bytes"),
         socket_receive_buffer_bytes: buffer(&settings, "socket.receive.buffer.bytes"),
-        socket_listen_backlog: number.int("socket.listen.backlog.size").unsigned_abs(),
         max_connections: number.size("max.connections"),
-        max_connections_per_ip: number.size("max.connections.per.ip"),
-        max_connections_per_ip_overrides: per_ip,
         connections_max_idle_ms: number.time_unless_negative("connections.max.idle.ms"),
-        queued_max_requests: number.size("queued.max.requests"),
-        queued_max_request_bytes: number
-            .size_unless_negative("queued.max.request.bytes")
-            .filter(|bytes| *bytes > 0),
-        request_timeout_ms: number.time("request.timeout.ms"),
         fetch_bytes_max: number.size("fetch.max.bytes"),
         fetch_session_slots: number.size("max.incremental.fetch.session.cache.slots"),
         partitions_per_answer_max: number.int("max.request.partition.size.limit"),
@@ -111,7 +94,6 @@ fn config(
         auto_create_topics: settings.boolean("auto.create.topics.enable").unwrap_or(true),
         delete_topic_enable: settings.boolean("delete.topic.enable").unwrap_or(true),
         producer_id_expiration_ms: number.long("producer.id.expiration.ms"),
-        producer_id_expiration_check_ms: number.time("producer.id.expiration.check.interval.ms"),
         retention_check_ms: number.time("log.retention.check.interval.ms"),
         cleaner: cleaner(&settings),
         groups: groups(&number),
@@ -195,11 +177,8 @@ fn metadata(number: &Numbers<'_>) -> MetadataLog {
         retention_bytes: number.long("metadata.max.retention.bytes"),
         retention_ms: number.long("metadata.max.retention.ms"),
         file_delete_delay_ms: number.long("internal.metadata.delete.delay.millis"),
-        batch_bytes_max: number.int("internal.metadata.max.batch.size.in.bytes"),
-        append_linger_ms: number.time("controller.quorum.append.linger.ms"),
         snapshot_bytes: number.long("metadata.log.max.record.bytes.between.snapshots"),
         snapshot_ms: some(number.time("metadata.log.max.snapshot.interval.ms")),
-        idle_ms: some(number.time("metadata.max.idle.interval.ms")),
     }
 }
 
@@ -219,10 +198,6 @@ impl Numbers<'_> {
 
     fn size(&self, name: &str) -> usize {
         usize::try_from(self.long(name)).unwrap_or_default()
-    }
-
-    fn size_unless_negative(&self, name: &str) -> Option<usize> {
-        usize::try_from(self.long(name)).ok()
     }
 
     fn time(&self, name: &str) -> u64 {
@@ -499,19 +474,18 @@ fn admin(settings: &Settings) -> Result<Option<SocketAddr>, Fault> {
     Ok(found.next())
 }
 
-fn per_ip(settings: &Settings) -> Result<PerIp, Fault> {
+/// Not in force yet, but what is wrong with it is said now.
+fn per_ip(settings: &Settings) -> Result<(), Fault> {
     const KEY: &str = "max.connections.per.ip.overrides";
     let text = settings.string(KEY).unwrap_or_default();
-    let mut limits = PerIp::new();
     for pair in text.split(',').map(str::trim).filter(|pair| !pair.is_empty()) {
         let wrong = || (KEY, format!("{pair:?} is not address:count"));
         let (host, count) = pair.rsplit_once(':').ok_or_else(wrong)?;
-        let count = count.trim().parse().map_err(|_| wrong())?;
+        count.trim().parse::<i32>().map_err(|_| wrong())?;
         let host = host.trim().trim_matches(['[', ']']);
-        let found = (host, 0)
+        (host, 0)
             .to_socket_addrs()
             .map_err(|error| (KEY, format!("{host:?} has no address: {error}")))?;
-        limits.extend(found.map(|address| (address.ip(), count)));
     }
-    Ok(limits)
+    Ok(())
 }

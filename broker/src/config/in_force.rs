@@ -3,7 +3,6 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use net::connection::Limits;
 use storage::batch::{Rules, TimestampType};
 use storage::units::Timestamp;
 use storage::{CleanerOptions, LogConfig, LogDir, ScrubOptions, StoreName, StoreOptions};
@@ -43,9 +42,6 @@ impl Config {
     }
 }
 
-/// Bytes of one connection's requests and answers under way, if `queued.max.request.bytes` does not say: a few batches of the usual sizes.
-const IN_FLIGHT_BYTES: usize = 16 << 20;
-
 impl Config {
     /// How a shard's store is run. The controller's differs, and says so where it is opened.
     ///
@@ -83,29 +79,9 @@ impl Config {
         }
     }
 
-    /// The most connections of one shard, on each of its listeners.
-    pub fn shard_connections_max(&self) -> usize {
-        self.max_connections.div_ceil(usize::from(self.shards))
-    }
-
     /// One shard's share of `log.cleaner.dedupe.buffer.size`.
     fn cleaner_map_bytes(&self) -> usize {
         self.cleaner.map_bytes / usize::from(self.shards)
-    }
-
-    /// What one shard allows a connection, and how many it takes.
-    pub fn limits(&self) -> Limits {
-        let forever = Duration::from_secs(u64::from(u32::MAX));
-        Limits {
-            frame_bytes_max: self.request_bytes_max,
-            in_flight_requests_max: self.queued_max_requests,
-            in_flight_bytes_max: self.queued_max_request_bytes.unwrap_or(IN_FLIGHT_BYTES),
-            send_timeout: Duration::from_millis(self.request_timeout_ms),
-            idle_timeout: self.connections_max_idle_ms.map_or(forever, Duration::from_millis),
-            connections_max: self.shard_connections_max(),
-            send_buffer_bytes: self.socket_send_buffer_bytes,
-            receive_buffer_bytes: self.socket_receive_buffer_bytes,
-        }
     }
 }
 

@@ -108,7 +108,7 @@ fn launch(overrides: &[(String, String)]) -> Result<Node, String> {
 
 /// One connection.
 pub(crate) struct Client {
-    stream: TcpStream,
+    pub(crate) stream: TcpStream,
     next: i32,
 }
 

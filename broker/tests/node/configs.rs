@@ -458,16 +458,18 @@ fn brokers_configs_reach_topics_without_their_own() {
 fn the_limit_of_connections_changes() {
     let node = TestNode::start(1, &[]);
     let mut client = node.connect();
-    let opens = || {
+    let opens_within = |seconds: f64| {
         let mut other = node.connect();
+        other.stream.set_read_timeout(Some(Duration::from_secs_f64(seconds))).unwrap();
         other.send(0, &net::wire::api_versions::ApiVersionsRequest::default());
         other.frame().is_some()
     };
-    assert!(opens());
+    assert!(opens_within(30.0));
     assert_eq!(client.alter(4, "", &[("max.connections", Some("1"))]), (ErrorCode::NONE, None));
-    wait_until("max.connections", || !opens());
+    // One too many is accepted, and waits until it may be served.
+    wait_until("max.connections", || !opens_within(0.3));
     client.alter(4, "", &[("max.connections", None)]);
-    wait_until("the default", opens);
+    wait_until("the default", || opens_within(30.0));
 }
 
 /// The cleaner sleeps for an hour until it is told not to.

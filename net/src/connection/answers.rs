@@ -9,10 +9,13 @@ use std::{
 
 use futures::{Stream, future::LocalBoxFuture, stream::FuturesUnordered};
 
+use super::Limits;
 use crate::send::{Part, Parts};
 
 /// Bytes of answers that leave together, at most, beside those of the first.
 const BATCH_BYTES: u64 = 1 << 20;
+/// Bytes of memory in answers that have not left, from which on no further request is served: a small request may have a large answer.
+const UNSENT_MAX: usize = 1 << 20;
 
 /// One place for each request that is to be answered and has not been.
 #[derive(Default)]
@@ -25,6 +28,8 @@ pub(crate) struct Answers {
     /// Of the places, and of the batch that is being sent.
     requests: usize,
     bytes: usize,
+    /// Of `bytes` those of answers.
+    unsent: usize,
 }
 
 struct Place {
@@ -39,6 +44,7 @@ pub(crate) struct Batch {
     pub(crate) length: u64,
     requests: usize,
     bytes: usize,
+    unsent: usize,
 }
 
 struct Later {
@@ -59,13 +65,18 @@ impl Answers {
         self.requests == 0
     }
 
-    /// Requests that are not answered, and bytes of them and of answers that have not left.
-    pub(crate) fn in_flight(&self) -> (usize, usize) {
-        (self.requests, self.bytes)
+    /// Whether one more request, of so many bytes, may be in flight beside these.
+    pub(crate) fn has_room_for(&self, bytes: usize, limits: &Limits) -> bool {
+        self.requests == 0
+            || (self.requests < limits.in_flight_requests_max
+                && self.bytes + bytes <= limits.in_flight_bytes_max
+                && self.unsent < UNSENT_MAX)
     }
 
     pub(crate) fn push(&mut self, request_bytes: usize, answer: Parts) {
-        self.add(request_bytes + memory(&answer), request_bytes, Some(answer));
+        let unsent = memory(&answer);
+        self.unsent += unsent;
+        self.add(request_bytes + unsent, request_bytes, Some(answer));
     }
 
     pub(crate) fn push_later(
@@ -90,7 +101,9 @@ impl Answers {
         while let Poll::Ready(Some((number, answer))) = Pin::new(&mut *later).poll_next(cx) {
             let answer = answer.ok_or(Closed)?;
             let place = usize::try_from(number - self.first).expect("a place is in memory");
-            self.bytes += memory(&answer);
+            let unsent = memory(&answer);
+            self.unsent += unsent;
+            self.bytes += unsent;
             self.places[place].answer = Some(answer);
         }
         Ok(())
@@ -98,14 +111,16 @@ impl Answers {
 
     /// The answers that can leave, if there are any: none before that of an earlier request.
     pub(crate) fn take_batch(&mut self) -> Option<Batch> {
-        let mut batch = Batch { parts: Vec::new(), length: 0, requests: 0, bytes: 0 };
+        let mut batch = Batch { parts: Vec::new(), length: 0, requests: 0, bytes: 0, unsent: 0 };
         while batch.length < BATCH_BYTES
             && let Some(Place { answer: Some(_), .. }) = self.places.front()
             && let Some(Place { request_bytes, answer: Some(answer) }) = self.places.pop_front()
         {
             self.first += 1;
             batch.requests += 1;
-            batch.bytes += request_bytes + memory(&answer);
+            let unsent = memory(&answer);
+            batch.unsent += unsent;
+            batch.bytes += request_bytes + unsent;
             batch.length += answer.len();
             if batch.parts.is_empty() {
                 batch.parts = answer.into_vec();
@@ -120,6 +135,7 @@ impl Answers {
     pub(crate) fn sent(&mut self, batch: &Batch) {
         self.requests -= batch.requests;
         self.bytes -= batch.bytes;
+        self.unsent -= batch.unsent;
     }
 }
 

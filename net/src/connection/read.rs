@@ -17,6 +17,8 @@ use crate::{
 const TURN_BYTES: usize = 256 << 10;
 /// What a request counts for beside its bytes.
 const REQUEST_BYTES: usize = 4 << 10;
+/// And for each microsecond of its first stage: a millisecond is a turn.
+const MICROSECOND_BYTES: usize = 256;
 /// A frame with memory of its own gets at first a few times as much as has arrived; large ones then double.
 const OWN_STEP: usize = 4;
 const LARGE_STEP: usize = 2;
@@ -88,7 +90,9 @@ impl Reader<'_> {
         let bytes = frame.len();
         state.between_requests.set(false);
         // On the heap, so that an idle connection does not keep the room for the largest request.
+        let began = clock();
         let outcome = Box::pin(Rc::clone(service).call(Rc::clone(&state.peer), frame)).await;
+        let took = usize::try_from((clock() - began).as_micros()).unwrap_or(TURN_BYTES);
         state.between_requests.set(true);
         match outcome {
             Outcome::Answer(parts) => state.answers.borrow_mut().push(bytes, parts),
@@ -96,7 +100,8 @@ impl Reader<'_> {
             Outcome::Silent => {}
             Outcome::Close(reason) => return Err(reason),
         }
-        self.since_yield += bytes + REQUEST_BYTES;
+        let counts_for = bytes + REQUEST_BYTES + took.min(TURN_BYTES) * MICROSECOND_BYTES;
+        self.since_yield += counts_for;
         if self.since_yield > TURN_BYTES {
             self.since_yield = 0;
             self.state.net.ring.yield_now().await;

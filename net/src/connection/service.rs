@@ -169,8 +169,6 @@ pub struct Limits {
     pub send_timeout: Duration,
     /// Without a request and without an answer under way (`connections.max.idle.ms`).
     pub idle_timeout: Duration,
-    /// Connections of one listener on one shard; further ones are closed at once.
-    pub connections_max: usize,
     /// Socket buffers, where the kernel's own choice is not wanted (`socket.send.buffer.bytes`, `socket.receive.buffer.bytes`).
     pub send_buffer_bytes: Option<usize>,
     pub receive_buffer_bytes: Option<usize>,
@@ -184,7 +182,6 @@ impl Default for Limits {
             in_flight_bytes_max: 64 << 20,
             send_timeout: Duration::from_secs(30),
             idle_timeout: Duration::from_secs(600),
-            connections_max: usize::MAX,
             send_buffer_bytes: None,
             receive_buffer_bytes: None,
         }

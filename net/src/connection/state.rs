@@ -111,10 +111,7 @@ impl State {
 
     /// Whether one more request, of so many bytes, may be in flight.
     pub(crate) fn has_room_for(&self, bytes: usize) -> bool {
-        let (requests, in_flight) = self.answers.borrow().in_flight();
-        requests == 0
-            || (requests < self.limits.in_flight_requests_max
-                && in_flight + bytes <= self.limits.in_flight_bytes_max)
+        self.answers.borrow().has_room_for(bytes, &self.limits)
     }
 
     /// Something has arrived or left.

@@ -25,6 +25,7 @@ use glommio::{LocalExecutorBuilder, Placement};
 use net::{
     Net,
     connection::{CloseReason, Limits, Outcome, Peer, Service},
+    connections::Connections,
     listener::{self, Listener},
     send::{FilePath, FileRange, Part, Parts},
 };
@@ -33,6 +34,7 @@ use ring::{Ring, RingOptions, WakeHandle};
 #[derive(Clone)]
 pub(crate) struct Setup {
     pub(crate) limits: Limits,
+    pub(crate) connections_max: usize,
     pub(crate) receive_bytes: usize,
     pub(crate) path: FilePath,
     pub(crate) file: Option<PathBuf>,
@@ -43,6 +45,7 @@ impl Default for Setup {
     fn default() -> Setup {
         Setup {
             limits: Limits::default(),
+            connections_max: usize::MAX,
             receive_bytes: 32 << 20,
             path: FilePath::Auto,
             file: None,
@@ -140,7 +143,9 @@ async fn shard(
 ) -> Report {
     let file = setup.file.map(|path| Arc::new(OwnedFd::from(File::open(path).unwrap())));
     let service = Rc::new(Told { file });
-    let listener = Listener::new(net, socket, "test".into(), setup.limits, service).unwrap();
+    let connections = Connections::new(setup.connections_max);
+    let listener =
+        Listener::new(net, socket, "test".into(), setup.limits, connections, service).unwrap();
     ready();
     glommio::spawn_local({
         let (net, used) = (Rc::downgrade(net), Arc::clone(used));
@@ -198,6 +203,12 @@ impl Service for Told {
                 glommio::timer::sleep(Duration::from_millis(u64::from(frame[1]))).await;
                 Some(answer([frame.into()]))
             })),
+            // Keeps the shard busy for so many milliseconds.
+            Some(b'B') => {
+                let began = thread_cpu();
+                while thread_cpu() - began < Duration::from_millis(u64::from(frame[1])) {}
+                Outcome::Answer(answer([frame.into()]))
+            }
             Some(b'S') => Outcome::Silent,
             Some(b'C') => Outcome::Close(CloseReason::Refused),
             Some(b'N') => Outcome::Later(Box::pin(async { None })),

@@ -107,7 +107,7 @@ keys! { pub(crate) LOG:
         "How many partitions a topic gets when none are asked for."
     "num.recovery.threads.per.data.dir", Int = "2", AtLeast(1), High, ClusterWide, Public, Unneeded;
         "Threads that recover logs in Kafka; here each shard recovers its own."
-    "producer.id.expiration.check.interval.ms", Int = "600000", AtLeast(1), Low, ReadOnly, Internal, Used;
+    "producer.id.expiration.check.interval.ms", Int = "600000", AtLeast(1), Low, ReadOnly, Internal, Unneeded;
         "How often expired producer ids are looked for."
     "producer.id.expiration.ms", Int = "86400000", AtLeast(1), Low, ClusterWide, Public, Used;
         "How long a producer's sequence numbers are remembered after its last write."

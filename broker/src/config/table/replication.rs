@@ -11,7 +11,7 @@ keys! { pub(crate) REPLICATION:
         "Controller events slower than this are logged in Kafka."
     "controller.performance.sample.period.ms", Long = "60000", AtLeast(100), Medium, ReadOnly, Internal, Unneeded;
         "How often Kafka logs the controller's slowest event."
-    "controller.quorum.append.linger.ms", Int = "25", AtLeast(0), Medium, ReadOnly, Public, Used;
+    "controller.quorum.append.linger.ms", Int = "25", AtLeast(0), Medium, ReadOnly, Public, Later;
         "How long the controller gathers records before it writes them."
     "controller.quorum.auto.join.enable", Boolean = "false", Any, Low, ReadOnly, Public, NotBuilt;
         "Whether a controller joins the quorum by itself."
@@ -43,7 +43,7 @@ keys! { pub(crate) REPLICATION:
         "How long a deleted file of the metadata log stays on disk."
     "internal.metadata.log.segment.bytes", Int = null, Any, Low, ReadOnly, Internal, Used;
         "The largest segment of the metadata log, without a lower limit."
-    "internal.metadata.max.batch.size.in.bytes", Int = "8388608", Any, Low, ReadOnly, Internal, Used;
+    "internal.metadata.max.batch.size.in.bytes", Int = "8388608", Any, Low, ReadOnly, Internal, Later;
         "The largest batch of the metadata log."
     "leader.imbalance.check.interval.seconds", Long = "300", AtLeast(1), High, ReadOnly, Public, Later;
         "How often the balance of leaderships is looked at."
@@ -57,7 +57,7 @@ keys! { pub(crate) REPLICATION:
         "The largest segment of the metadata log."
     "metadata.log.segment.ms", Long = "604800000", Any, High, ReadOnly, Public, Used;
         "Time after which the metadata log begins a new segment."
-    "metadata.max.idle.interval.ms", Int = "500", AtLeast(0), Low, ReadOnly, Public, Used;
+    "metadata.max.idle.interval.ms", Int = "500", AtLeast(0), Low, ReadOnly, Public, Later;
         "How often the controller writes an empty record when nothing else happens; 0 is never."
     "metadata.max.retention.bytes", Long = "104857600", Any, High, ReadOnly, Public, Used;
         "Bytes of metadata log and snapshots after which the oldest go."

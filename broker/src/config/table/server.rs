@@ -91,9 +91,9 @@ keys! { pub(crate) SERVER:
         "What this process is: broker, controller or both."
     "producer.purgatory.purge.interval.requests", Int = "1000", Any, Medium, ReadOnly, Public, Unneeded;
         "How often Kafka purges its waiting produces, in requests."
-    "queued.max.request.bytes", Long = "-1", Any, Medium, ReadOnly, Public, Used;
+    "queued.max.request.bytes", Long = "-1", Any, Medium, ReadOnly, Public, Unneeded;
         "The most bytes of requests that are held before no more are read; -1 leaves it to the memory budget."
-    "queued.max.requests", Int = "500", AtLeast(1), High, ReadOnly, Public, Used;
+    "queued.max.requests", Int = "500", AtLeast(1), High, ReadOnly, Public, Unneeded;
         "The most requests that are in work at once before no more are read."
     "quota.window.num", Int = "11", AtLeast(1), Low, ReadOnly, Public, Later;
         "Samples kept to measure client quotas."
@@ -103,7 +103,7 @@ keys! { pub(crate) SERVER:
         "Samples kept to measure replication quotas."
     "replication.quota.window.size.seconds", Int = "1", AtLeast(1), Low, ReadOnly, Public, Later;
         "The length of a sample that measures replication quotas."
-    "request.timeout.ms", Int = "30000", Any, High, ReadOnly, Public, Used;
+    "request.timeout.ms", Int = "30000", Any, High, ReadOnly, Public, Later;
         "How long an internal request waits for its answer."
     "security.inter.broker.protocol", String = "PLAINTEXT", OneOf(&["PLAINTEXT", "SSL", "SASL_PLAINTEXT", "SASL_SSL"]), Medium, ReadOnly, Public, Used;
         "The security protocol between brokers; only without inter.broker.listener.name."
@@ -117,7 +117,7 @@ keys! { pub(crate) SERVER:
         "The most that the wait for a connection to another node grows to."
     "socket.connection.setup.timeout.ms", Long = "10000", Any, Medium, ReadOnly, Public, Later;
         "How long to wait for a connection to another node at first."
-    "socket.listen.backlog.size", Int = "50", AtLeast(1), Medium, ReadOnly, Public, Used;
+    "socket.listen.backlog.size", Int = "50", AtLeast(1), Medium, ReadOnly, Public, Unneeded;
         "The length of the queue of connections not yet accepted."
     "socket.receive.buffer.bytes", Int = "102400", Any, High, ReadOnly, Public, Used;
         "The receive buffer of a connection's socket; -1 leaves it to the system."
