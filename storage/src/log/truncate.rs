@@ -284,6 +284,8 @@ impl<R: Runtime> Log<R> {
         let unlink_after =
             Duration::from_millis(u64::try_from(state.config.file_delete_delay_ms).unwrap_or(0));
         let (parent, has_directory) = (directory.clone(), state.has_directory);
+        // An earlier life may have left files that this one has not looked for: before a name is used again, or at a clean stop.
+        state.unchecked |= !has_directory;
         drop((state, commit));
         for base in gone {
             core.files.forget(self, Some(base));

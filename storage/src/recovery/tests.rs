@@ -234,6 +234,29 @@ fn the_indexes_of_a_truncated_log_without_files_are_in_the_entry() {
     assert_eq!(disk.length(&file(0).with_extension("timeindex")), Some(2 * 12));
 }
 
+/// Found by the simulation: a start goes by the manifest, which knew of no file. A truncation to the beginning then gave up a segment whose
+/// file an earlier life had made, and left that under its name: after a clean stop Kafka would have served it.
+#[test]
+fn a_truncation_takes_the_files_that_an_earlier_life_made() {
+    let disk = disk();
+    let life = run(13, &disk, async move |runtime| {
+        let (store, log) = open(&runtime).await;
+        append(&store, &log, 10).await.ticket.await.unwrap();
+        log.state_mut().roll(runtime.now());
+        log.request_drain();
+        runtime.sleep(Duration::from_millis(100)).await;
+    });
+    life.kill();
+    assert!(disk.length(&file(0)) > Some(0));
+    run(14, &disk, async move |runtime| {
+        let (store, log) = open(&runtime).await;
+        assert_eq!(log.end(), Offset(1));
+        log.truncate_to(Offset(0)).await.unwrap();
+        store.close().await.unwrap();
+    });
+    assert_eq!(disk.length(&file(0)), None);
+}
+
 /// Another store in the directory knows nothing of the deletion: it must find the name free.
 #[test]
 fn a_deleted_partition_has_left_its_name_when_that_is_said_to_be_free() {
