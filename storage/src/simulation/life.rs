@@ -225,7 +225,13 @@ fn one_life(
                 runtime.run_on_into_syncs(500);
                 end = End::PowerCut;
             }
-            3 if faults.error_one_in == 0 && scope.has(Part::Stops) => stop_now(runtime, model),
+            // After a lie it ends in a kill or a power cut.
+            3 if faults.error_one_in == 0
+                && scope.has(Part::Stops)
+                && runtime.disk().injected() == 0 =>
+            {
+                stop_now(runtime, model);
+            }
             _ => {}
         },
     }

@@ -393,10 +393,13 @@ impl Life {
             };
             let path = PathBuf::from(DIRECTORIES[number]).join(MARKER_FILE);
             let content = b"{\"version\":0,\"brokerEpoch\":-1}";
-            if self.runtime.disk().put(&path, content).is_err() {
-                return;
-            }
-            let Ok(stat) = self.runtime.stat(&path).await else { return };
+            let put = self.runtime.disk().put(&path, content);
+            let stat = match (put, self.runtime.stat(&path).await) {
+                (Ok(()), Ok(stat)) => stat,
+                other => {
+                    return self.world.model.borrow_mut().fail(format!("the marker: {other:?}"));
+                }
+            };
             let (inode, changed) = (stat.inode, stat.changed);
             let sealed = closed.seal(Marker { inode, changed, content: content.to_vec() }).await;
             if let Err(error) = sealed {
@@ -618,7 +621,7 @@ fn one_move() {
     let Some(seed) = number("ODRADEK_SEED") else { return };
     let name = std::env::var("ODRADEK_PLANT").unwrap_or_default();
     plant(PLANTED.iter().map(|(bug, _)| *bug).find(|bug| format!("{bug:?}") == name));
-    let failure = run_seed(seed, true, &Rc::default());
+    let failure = super::telling::tell(|| run_seed(seed, true, &Rc::default()));
     plant(None);
     println!("seed {seed}: {failure:?}");
     assert!(failure.is_none());
