@@ -16,6 +16,7 @@ use crate::compaction::CLEANED;
 use crate::core::Core;
 use crate::log::Log;
 use crate::planted::{Bug, is};
+use crate::recycle::{let_go, take_alone};
 use crate::runtime::{How, Runtime};
 use crate::units::{Offset, PartitionId};
 
@@ -135,7 +136,7 @@ impl<R: Runtime> FileCache<R> {
         self.written.borrow_mut().insert(Key::of(log, base, kind, true));
     }
 
-    /// Syncs every file that was written since the last call. Those that are gone were given up.
+    /// Syncs every file that was written since the last call, each by itself. Those that are gone were given up.
     pub(crate) async fn sync_written(&self, core: &Core<R>) -> io::Result<()> {
         let written: Vec<Key> =
             std::mem::take(&mut *self.written.borrow_mut()).into_iter().collect();
@@ -150,17 +151,23 @@ impl<R: Runtime> FileCache<R> {
         let Some(log) = core.log(key.id).filter(|log| log.birth() == key.birth) else {
             return Ok(());
         };
-        let file = match self.cached(key) {
-            Some(file) => file,
-            None => {
-                let path = log.state().directory.join(file_name(key.base, key.kind));
-                match core.runtime.open(&path, How::Write).await {
-                    Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
-                    other => other?,
+        let opened = match self.cached(key) {
+            Some(file) => Some(file),
+            None => match open_written(core, &log, key).await? {
+                Some(file) => Some(file),
+                None => {
+                    // A partition that moves gives its directory another name: while nobody else is at it, it has the one that is known.
+                    take_alone(core, &log).await?;
+                    let opened = open_written(core, &log, key).await;
+                    let_go(core, &log);
+                    opened?
                 }
-            }
+            },
         };
-        core.runtime.fdatasync(&file).await
+        match opened {
+            Some(file) => core.runtime.fdatasync(&file).await,
+            None => Ok(()),
+        }
     }
 
     /// A file of the segment for reading through the page cache; it exists.
@@ -239,6 +246,19 @@ impl<R: Runtime> FileCache<R> {
     /// Directories with names that may not be durable yet. The caller syncs them.
     pub(crate) fn take_unsynced_directories(&self) -> Vec<PathBuf> {
         std::mem::take(&mut *self.unsynced.borrow_mut()).into_iter().collect()
+    }
+}
+
+/// None if it is not there.
+async fn open_written<R: Runtime>(
+    core: &Core<R>,
+    log: &Log<R>,
+    key: Key,
+) -> io::Result<Option<R::File>> {
+    let path = log.state().directory.join(file_name(key.base, key.kind));
+    match core.runtime.open(&path, How::Write).await {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+        other => other.map(Some),
     }
 }
 

@@ -113,6 +113,7 @@ pub(super) fn run_seed(scope: &Scope, tell: bool) -> Verdict {
     let seed = scope.seed;
     let mut random = SmallRng::seed_from_u64(scope.random_seed());
     let disk = Disk::new();
+    disk.set_syncfs(seed % 4 != 1);
     disk.make_directory(Path::new(DIRECTORY));
     let durability = if random.random_ratio(1, 2) { Durability::Sync } else { Durability::Written };
     let options = options(seed, durability);

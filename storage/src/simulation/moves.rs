@@ -1,6 +1,7 @@
 //! Two log directories of one shard on a simulated machine: partitions that move from one to the other while they are written, kills and
 //! power cuts at any step, and one directory that fails while the other goes on. In half of the seeds the commit logs may be on a third
-//! device, and go there and back between two lives: what a power cut takes of it, or its failure, has nothing to do with the others'.
+//! device, and go there and back between two lives: what a power cut takes of it, or its failure, has nothing to do with the others'. In one
+//! seed of four `syncfs` writes nothing back.
 //!
 //! The metadata is one fact per partition, durable at one moment inside the step that decides ([`crate::moving`]). What is checked is what
 //! [`super`] checks of one directory: every promise was kept and everything that is there is right, wherever the partition is; and that no
@@ -474,6 +475,7 @@ fn placed(world: &World, number: usize) -> (Vec<Placed>, Vec<Placed>) {
 fn run_seed(seed: u64, tell: bool, counts: &Rc<Counts>) -> Option<String> {
     let mut random = SmallRng::seed_from_u64(seed ^ 0x6d6f_7665);
     let disk = Disk::new();
+    disk.set_syncfs(seed % 4 != 1);
     DIRECTORIES.iter().for_each(|directory| disk.make_device(Path::new(directory)));
     let has_commit_device = random.random_ratio(1, 2);
     if has_commit_device {
@@ -610,7 +612,7 @@ fn a_move_loses_nothing() {
         logs_moved.get()
     );
     assert_eq!(failures, 0, "seeds that failed");
-    assert!(seeds < SEEDS || logs_failed.get() > 10);
+    assert!(seeds < SEEDS || logs_failed.get() > 5);
     assert!(
         seeds < SEEDS || [moves, resumed, failed, logs_moved].iter().all(|count| count.get() > 100)
     );
@@ -631,8 +633,7 @@ fn one_move() {
 const PLANTED: &[(Bug, bool)] = &[
     (Bug::UndurableMoved, false),
     (Bug::MovedBeforeDurable, true),
-    // Not FutureUnsynced: the `syncfs` before the manifest that records the future log always syncs the copies, too, and no `syncfs` here
-    // is one whose success proves nothing. What caught it in earlier versions was another failure.
+    (Bug::FutureUnsynced, true),
     (Bug::FutureUnrecorded, true),
     (Bug::FutureForgotten, true),
     (Bug::PromotedUnsynced, false),

@@ -27,6 +27,33 @@ fn a_manifest_syncs_what_was_written_and_not_what_was_being_written() {
     }
 }
 
+/// A partition that moves gets its name while a manifest is being written: its files are synced under whichever name.
+#[test]
+fn a_manifest_syncs_what_gets_another_name_meanwhile() {
+    for seed in 0..40 {
+        let disk = disk();
+        disk.set_syncfs(false);
+        let life = run(seed, &disk, async move |runtime| {
+            let (store, log) = open(&runtime).await;
+            let (core, base) = (log.core(), Offset(0));
+            let name = "t-0.0123456789abcdef0123456789abcdef-future";
+            log.state_mut().directory = Path::new("/data").join(name);
+            let file = core.files.writable(core, &log, base).await.unwrap();
+            let bytes = crate::buffers::padded(&[7; 4096]);
+            runtime.write_at(&file, bytes, 0, Dsync::No).await.unwrap();
+            log.filed(base, 0, 4096);
+            core.files.forget(&log, None);
+            let (synced, promoted) =
+                futures::join!(core.files.sync_written(core), store.promote(log.id()));
+            synced.unwrap();
+            promoted.unwrap();
+        });
+        life.power_cut();
+        let content = disk.content(Path::new("/data/t-0/00000000000000000000.log"));
+        assert_eq!(content.unwrap(), [7; 4096], "seed {seed}");
+    }
+}
+
 /// Two tasks want files of a log whose directory is looked through first: no file is made, and taken for an unknown one, meanwhile.
 #[test]
 fn nobody_makes_a_file_while_unknown_ones_are_renamed() {
