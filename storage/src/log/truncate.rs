@@ -34,7 +34,7 @@ use crate::retention::to_make_room;
 use crate::runtime::{How, Runtime, block_down, is_full};
 use crate::segment::Segment;
 use crate::segment::drain::{FULL_DISK_PAUSE, Until, drain};
-use crate::segment::files::{Kind as FileKind, file_name};
+use crate::segment::files::{Kind as FileKind, file_name, sync_file};
 use crate::segment::finish::write_indexes;
 use crate::tail::length;
 use crate::units::Offset;
@@ -206,7 +206,7 @@ impl<R: Runtime> Log<R> {
                 let path = directory.join(file_name(kept.base, kind));
                 match core.runtime.open(&path, How::Write).await {
                     Err(error) if error.kind() == std::io::ErrorKind::NotFound => {}
-                    other => core.runtime.fdatasync(&other?).await?,
+                    other => sync_file(core, self, (kept.base, kind), &other?).await?,
                 }
             }
             if self.state().has_directory {

@@ -87,6 +87,8 @@ pub(crate) struct FileCache<R: Runtime> {
     unsynced: RefCell<BTreeSet<PathBuf>>,
     /// Files that were written since the last manifest.
     written: RefCell<BTreeSet<Key>>,
+    /// Files that are being synced: of which log (its birth), of which segment.
+    syncing: RefCell<BTreeSet<(u64, Offset, Kind)>>,
 }
 
 impl<R: Runtime> FileCache<R> {
@@ -98,6 +100,7 @@ impl<R: Runtime> FileCache<R> {
             files_max,
             unsynced: RefCell::default(),
             written: RefCell::default(),
+            syncing: RefCell::default(),
         }
     }
 
@@ -165,7 +168,7 @@ impl<R: Runtime> FileCache<R> {
             },
         };
         match opened {
-            Some(file) => core.runtime.fdatasync(&file).await,
+            Some(file) => sync_file(core, &log, (key.base, key.kind), &file).await,
             None => Ok(()),
         }
     }
@@ -247,6 +250,34 @@ impl<R: Runtime> FileCache<R> {
     pub(crate) fn take_unsynced_directories(&self) -> Vec<PathBuf> {
         std::mem::take(&mut *self.unsynced.borrow_mut()).into_iter().collect()
     }
+}
+
+/// Syncs a file of a segment. **All syncs of segments' files go through here, one at a time for each file.** When one fails, what it was to
+/// write is lost, and the next one succeeds: the error is told once. So the store is offline before anybody else syncs that file.
+pub(crate) async fn sync_file<R: Runtime>(
+    core: &Core<R>,
+    log: &Log<R>,
+    (base, kind): (Offset, Kind),
+    file: &R::File,
+) -> io::Result<()> {
+    let name = (log.birth(), base, kind);
+    loop {
+        let settled = core.events.settled.listen();
+        core.check_online().map_err(|offline| io::Error::other(offline.0))?;
+        if core.files.syncing.borrow_mut().insert(name) {
+            break;
+        }
+        settled.await;
+    }
+    let synced = core.runtime.fdatasync(file).await;
+    if let Err(error) = &synced
+        && !is(Bug::SyncTriedAgain)
+    {
+        core.go_offline(&format!("a sync failed: {error}"));
+    }
+    core.files.syncing.borrow_mut().remove(&name);
+    core.events.settled.notify();
+    synced
 }
 
 /// None if it is not there.
