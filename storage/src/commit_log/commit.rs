@@ -20,7 +20,7 @@ use super::{EntryId, GroupSequence, LogId};
 use crate::buffers::Slabs;
 use crate::log::Log;
 use crate::runtime::{BLOCK, Runtime, block_up};
-use crate::units::{Offset, PartitionId};
+use crate::units::Offset;
 
 /// What resolves the tickets of one group: one list of wakers.
 #[derive(Default)]
@@ -61,7 +61,7 @@ pub(crate) struct Group<R: Runtime> {
     pub(crate) flush_within: Duration,
     /// Once written: the files that a sync of it covers.
     pub(crate) log_file: Option<Rc<LogFile<R>>>,
-    pub(crate) files: Vec<(PartitionId, Offset, R::File)>,
+    pub(crate) files: Vec<(Log<R>, Offset, R::File)>,
 }
 
 struct Growing<R: Runtime> {

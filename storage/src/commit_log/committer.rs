@@ -18,6 +18,7 @@ use crate::core::{Advance, Core, GroupMemory, count};
 use crate::error::Offline;
 use crate::planted::{Bug, is};
 use crate::runtime::{Dsync, Runtime};
+use crate::segment::files::{Kind, sync_file};
 use crate::units::Offset;
 
 /// Writes groups until the store is closed or goes offline.
@@ -119,7 +120,7 @@ pub(crate) async fn write<R: Runtime>(
         extents.into_iter().collect::<std::io::Result<()>>()?;
     }
     let touched_files =
-        extents.iter().zip(files).map(|(extent, file)| (extent.log.id(), extent.segment, file));
+        extents.iter().zip(files).map(|(extent, file)| (extent.log.clone(), extent.segment, file));
     sealed.group.files.extend(touched_files);
     sealed.group.log_file = Some(Rc::clone(&sealed.file));
     for extent in &extents {
@@ -247,19 +248,21 @@ async fn sync_all<R: Runtime>(core: &Core<R>) -> Result<(), Offline> {
             {
                 logs.push(file);
             }
-            for (id, segment, file) in group.files.iter().filter(|_| !is(Bug::SyncWithoutSegments))
+            for (log, segment, file) in group.files.iter().filter(|_| !is(Bug::SyncWithoutSegments))
             {
-                segments.insert((*id, *segment), file);
+                segments.insert((log.birth(), *segment), (log.clone(), file.clone()));
             }
         }
-        let logs = logs.iter().map(|log| (true, &log.file));
-        let files = logs.chain(segments.into_values().map(|file| (false, file)));
-        let syncs: Vec<_> = files
-            .map(|(is_log, file)| {
-                let synced = core.runtime.fdatasync(file);
-                async move { (is_log, synced.await) }
+        let logs = logs.iter().map(|log| {
+            let synced = core.runtime.fdatasync(&log.file);
+            Either::Left(async move { (true, synced.await) })
+        });
+        let segments = segments.into_iter().map(|((_, segment), (log, file))| {
+            Either::Right(async move {
+                (false, sync_file(core, &log, (segment, Kind::Log), &file).await)
             })
-            .collect();
+        });
+        let syncs: Vec<_> = logs.chain(segments).collect();
         (commit.marks.written, syncs)
     };
     count(&core.counts.syncs, syncs.len());

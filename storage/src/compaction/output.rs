@@ -18,7 +18,7 @@ use crate::pace::Paced;
 use crate::planted::{Bug, is};
 use crate::recycle::{let_go, take_alone};
 use crate::removal::{aside, later, or_gone};
-use crate::runtime::{BLOCK, Dsync, How, Runtime, write_new_file};
+use crate::runtime::{BLOCK, Dsync, How, Runtime, is_full, write_new_file};
 use crate::segment::Segment;
 use crate::segment::files::{Kind, file_name};
 use crate::segment::index_tail::IndexTail;
@@ -179,10 +179,43 @@ pub(super) async fn discard<R: Runtime>(core: &Rc<Core<R>>, log: &Log<R>, base: 
     if !log.state().deleted {
         let directory = log.state().directory.clone();
         for kind in KINDS {
-            // What stays is ignored, and removed at another time.
-            let renamed = aside(&core.runtime, &directory.join(cleaned_name(base, kind))).await;
-            later(core, renamed.ok().flatten(), Duration::ZERO);
+            match aside(&core.runtime, &directory.join(cleaned_name(base, kind))).await {
+                Ok(renamed) => later(core, renamed, Duration::ZERO),
+                // What stays is ignored, and removed at another time.
+                Err(error) if is_full(&error) => {}
+                // As after any write that fails. A stop that left it there would not be a clean one.
+                Err(error) => core.go_offline(&format!("a file cannot be renamed: {error}")),
+            }
         }
     }
     let_go(core, log);
+}
+
+#[cfg(test)]
+mod tests {
+    use std::path::Path;
+
+    use super::*;
+    use crate::runtime::simulated::Disk;
+    use crate::simulation::hand::{append, disk, open, run};
+
+    /// Found by the simulation: what a cleaning had left could not be renamed, and stayed for good behind a stop that was said to be clean.
+    #[test]
+    fn what_cannot_be_discarded_is_no_clean_stop() {
+        let disk = disk();
+        let drive: Disk = disk.clone();
+        run(1, &disk, async move |runtime| {
+            let (store, log) = open(&runtime).await;
+            append(&store, &log, 12_000).await.ticket.await.unwrap();
+            log.request_drain();
+            runtime.sleep(Duration::from_secs(1)).await;
+            let directory = Path::new("/data/t-0");
+            let left = directory.join(cleaned_name(Offset(0), Kind::Log));
+            drive.put(&left, b"half").unwrap();
+            drive.set_dead(Some(directory));
+            discard(log.core(), &log, Offset(0)).await;
+            drive.set_dead(None);
+            assert!(drive.content(&left).is_some() && store.close().await.is_err());
+        });
+    }
 }

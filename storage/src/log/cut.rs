@@ -66,7 +66,11 @@ impl<R: Runtime> Log<R> {
             return self.cut_of(log_start, None, producers);
         }
         let kept = if below.end > *last {
-            self.file_indexes(*last).await?;
+            // Where the segment has no file yet, its indexes have none either: the entry holds them. A replay takes a log without files
+            // for one without a directory.
+            if self.state().segment(*last).is_some_and(|segment| segment.filed > 0) {
+                self.file_indexes(*last).await?;
+            }
             self.kept(*last, &below).await?
         } else {
             // The one before it stays as it is.
@@ -196,10 +200,10 @@ impl<R: Runtime> Log<R> {
         kept.first_timestamp = below.first_timestamp;
         kept.max_timestamp = below.max_timestamp;
         kept.max_timestamp_at = below.max_timestamp_at;
-        kept.offsets = OffsetIndex::new(base, &offsets).truncated_length(below.end) as u64;
-        kept.times = times_length as u64;
+        let offsets_length = OffsetIndex::new(base, &offsets).truncated_length(below.end);
+        (kept.offsets, kept.more_offsets) = split(&offsets[..offsets_length], kept.offsets);
+        (kept.times, kept.more_times) = split(&times[..times_length], kept.times);
         kept.indexed_timestamp = last.map_or(Timestamp(-1), |last| last.timestamp);
-        (kept.more_offsets, kept.more_times) = (Vec::new(), Vec::new());
         kept.finished = false;
         let mut segment = kept.open();
         segment.add_time_entry();
@@ -209,6 +213,12 @@ impl<R: Runtime> Log<R> {
     fn uncut(&self, what: String) -> TruncateError {
         TruncateError::Unreadable { directory: self.state().directory.clone(), what }
     }
+}
+
+/// How many bytes of an index its file has, and those that it does not have.
+fn split(index: &[u8], filed: u64) -> (u64, Vec<u8>) {
+    let in_file = usize::try_from(filed).unwrap_or(usize::MAX).min(index.len());
+    (in_file as u64, index[in_file..].to_vec())
 }
 
 fn describe(error: &Lookup) -> String {

@@ -64,7 +64,8 @@ impl<F> ReadPlan<F> {
 
 impl<R: Runtime> Log<R> {
     /// Whole batches from the one that holds `from`, below `up_to`, about `max_bytes`: the first batch even if it is
-    /// larger, if `at_least_one`. An empty plan where nothing can be read yet.
+    /// larger, if `at_least_one`. An empty plan where nothing can be read yet. [`ReadError::OutOfRange`] also where the log start passes `from`
+    /// while it is looked for, and the files go with it.
     pub async fn read(
         &self,
         from: Offset,
@@ -72,15 +73,9 @@ impl<R: Runtime> Log<R> {
         max_bytes: usize,
         at_least_one: bool,
     ) -> Result<ReadPlan<R::File>, ReadError> {
+        self.check_range(from)?;
         {
             let state = self.state();
-            if from < state.log_start || from > state.end {
-                return Err(ReadError::OutOfRange {
-                    offset: from,
-                    log_start: state.log_start,
-                    end: state.end,
-                });
-            }
             if from >= up_to.min(state.end) {
                 return Ok(ReadPlan::default());
             }
@@ -88,7 +83,24 @@ impl<R: Runtime> Log<R> {
                 return Ok(from_tail(&state, from, up_to, max_bytes, at_least_one));
             }
         }
-        self.look(async || self.read_files(from, up_to, max_bytes, at_least_one).await).await
+        let found =
+            self.look(async || self.read_files(from, up_to, max_bytes, at_least_one).await).await;
+        if !found.as_ref().is_ok_and(|plan| plan.bytes > 0) {
+            self.check_range(from)?;
+        }
+        found
+    }
+
+    fn check_range(&self, from: Offset) -> Result<(), ReadError> {
+        let state = self.state();
+        match from < state.log_start || from > state.end {
+            true => Err(ReadError::OutOfRange {
+                offset: from,
+                log_start: state.log_start,
+                end: state.end,
+            }),
+            false => Ok(()),
+        }
     }
 
     /// A plan that begins below the tail, and may go on into it.
@@ -106,18 +118,8 @@ impl<R: Runtime> Log<R> {
         let Some((segment, found)) = self.find_batch(from).await? else {
             return Ok(ReadPlan::default());
         };
-        {
-            // The log start may have moved while the index was read.
-            let state = self.state();
-            if from < state.log_start {
-                return Err(ReadError::OutOfRange {
-                    offset: from,
-                    log_start: state.log_start,
-                    end: state.end,
-                }
-                .into());
-            }
-        }
+        // The log start may have moved while the index was read.
+        self.check_range(from)?;
         let mut plan = ReadPlan::default();
         if found.header.base_offset >= up_to {
             return Ok(plan);
@@ -256,5 +258,48 @@ impl Partition {
         }
         let header = BatchHeader::read(&piece.bytes)?;
         Some(FoundBatch { position: u64::from(piece.position), header })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::cell::Cell;
+    use std::rc::Rc;
+    use std::time::Duration;
+
+    use super::*;
+    use crate::simulation::hand::{append, disk, open, run};
+
+    /// Found by the simulation: retention took the segment while a reader looked for it, and the answer was that there is nothing to read yet.
+    #[test]
+    fn what_retention_takes_meanwhile_is_out_of_range() {
+        let counts = Rc::new([Cell::new(0), Cell::new(0)]);
+        for seed in 0..100 {
+            let counts = Rc::clone(&counts);
+            run(seed, &disk(), async move |runtime| {
+                let (store, log) = open(&runtime).await;
+                append(&store, &log, 12_000).await.ticket.await.unwrap();
+                log.state_mut().roll(runtime.now());
+                log.request_drain();
+                while !log.state().segments[0].finished {
+                    runtime.sleep(Duration::from_millis(1)).await;
+                }
+                append(&store, &log, 10).await.ticket.await.unwrap();
+                log.state_mut().tail.drop_below(Offset(1), 0);
+                let retention = async {
+                    runtime.sleep(Duration::from_micros(seed)).await;
+                    log.advance_log_start(Offset(1)).unwrap();
+                };
+                let read = log.read(Offset(0), log.end(), 1 << 20, true);
+                let served = match futures::join!(read, retention).0 {
+                    Ok(plan) if plan.bytes > 0 => true,
+                    Err(ReadError::OutOfRange { .. }) => false,
+                    other => panic!("seed {seed}: {:?}", other.map(|plan| plan.bytes)),
+                };
+                let count = &counts[usize::from(served)];
+                count.set(count.get() + 1);
+            });
+        }
+        assert!(counts.iter().all(|count| count.get() > 0), "{counts:?}");
     }
 }

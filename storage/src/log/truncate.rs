@@ -34,7 +34,7 @@ use crate::retention::to_make_room;
 use crate::runtime::{How, Runtime, block_down, is_full};
 use crate::segment::Segment;
 use crate::segment::drain::{FULL_DISK_PAUSE, Until, drain};
-use crate::segment::files::{Kind as FileKind, file_name};
+use crate::segment::files::{Kind as FileKind, file_name, sync_file};
 use crate::segment::finish::write_indexes;
 use crate::tail::length;
 use crate::units::Offset;
@@ -206,7 +206,7 @@ impl<R: Runtime> Log<R> {
                 let path = directory.join(file_name(kept.base, kind));
                 match core.runtime.open(&path, How::Write).await {
                     Err(error) if error.kind() == std::io::ErrorKind::NotFound => {}
-                    other => core.runtime.fdatasync(&other?).await?,
+                    other => sync_file(core, self, (kept.base, kind), &other?).await?,
                 }
             }
             if self.state().has_directory {
@@ -284,6 +284,8 @@ impl<R: Runtime> Log<R> {
         let unlink_after =
             Duration::from_millis(u64::try_from(state.config.file_delete_delay_ms).unwrap_or(0));
         let (parent, has_directory) = (directory.clone(), state.has_directory);
+        // An earlier life may have left files that this one has not looked for: before a name is used again, or at a clean stop.
+        state.unchecked |= !has_directory;
         drop((state, commit));
         for base in gone {
             core.files.forget(self, Some(base));

@@ -204,6 +204,59 @@ fn what_a_deleted_partition_had_is_not_what_it_has_when_it_comes_back() {
     assert!(disk.content(&file(0)).unwrap().len() < 100);
 }
 
+/// Found by the simulation: a truncation said that a segment's indexes were in their files although the segment had none yet. A replay that
+/// began with the deletion of the partition that had been there before took the directory for that one's, and renamed it with the indexes.
+#[test]
+fn the_indexes_of_a_truncated_log_without_files_are_in_the_entry() {
+    let disk = disk();
+    let life = run(11, &disk, async move |runtime| {
+        let (store, log) = open(&runtime).await;
+        append(&store, &log, 10).await.ticket.await.unwrap();
+        store.delete(id(1)).await.unwrap();
+        let config = LogConfig { index_interval_bytes: 1, ..LogConfig::default() };
+        let log = store.create(id(1), "t", Arc::new(config)).await.unwrap();
+        for _ in 0..4 {
+            append(&store, &log, 10).await.ticket.await.unwrap();
+            runtime.sleep(Duration::from_millis(2)).await;
+        }
+        assert_eq!(log.truncate_to(Offset(3)).await.unwrap(), Offset(3));
+        assert!(log.state().segments[0].times.length() > 0);
+    });
+    life.kill();
+    run(12, &disk, async move |runtime| {
+        let (store, log) = open(&runtime).await;
+        let newest = log.state().segments[0].max_timestamp;
+        let found = log.offset_for_timestamp(newest, log.end()).await.unwrap();
+        assert_eq!(found.map(|found| found.offset), Some(Offset(2)));
+        store.close().await.unwrap();
+        assert_eq!((store.stats().indexes_rebuilt, log.damage()), (0, Vec::new()));
+    });
+    assert_eq!(disk.length(&file(0).with_extension("timeindex")), Some(2 * 12));
+}
+
+/// Found by the simulation: a start goes by the manifest, which knew of no file. A truncation to the beginning then gave up a segment whose
+/// file an earlier life had made, and left that under its name: after a clean stop Kafka would have served it.
+#[test]
+fn a_truncation_takes_the_files_that_an_earlier_life_made() {
+    let disk = disk();
+    let life = run(13, &disk, async move |runtime| {
+        let (store, log) = open(&runtime).await;
+        append(&store, &log, 10).await.ticket.await.unwrap();
+        log.state_mut().roll(runtime.now());
+        log.request_drain();
+        runtime.sleep(Duration::from_millis(100)).await;
+    });
+    life.kill();
+    assert!(disk.length(&file(0)) > Some(0));
+    run(14, &disk, async move |runtime| {
+        let (store, log) = open(&runtime).await;
+        assert_eq!(log.end(), Offset(1));
+        log.truncate_to(Offset(0)).await.unwrap();
+        store.close().await.unwrap();
+    });
+    assert_eq!(disk.length(&file(0)), None);
+}
+
 /// Another store in the directory knows nothing of the deletion: it must find the name free.
 #[test]
 fn a_deleted_partition_has_left_its_name_when_that_is_said_to_be_free() {

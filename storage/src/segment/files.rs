@@ -16,6 +16,7 @@ use crate::compaction::CLEANED;
 use crate::core::Core;
 use crate::log::Log;
 use crate::planted::{Bug, is};
+use crate::recycle::{let_go, take_alone};
 use crate::runtime::{How, Runtime};
 use crate::units::{Offset, PartitionId};
 
@@ -86,6 +87,8 @@ pub(crate) struct FileCache<R: Runtime> {
     unsynced: RefCell<BTreeSet<PathBuf>>,
     /// Files that were written since the last manifest.
     written: RefCell<BTreeSet<Key>>,
+    /// Files that are being synced: of which log (its birth), of which segment.
+    syncing: RefCell<BTreeSet<(u64, Offset, Kind)>>,
 }
 
 impl<R: Runtime> FileCache<R> {
@@ -97,6 +100,7 @@ impl<R: Runtime> FileCache<R> {
             files_max,
             unsynced: RefCell::default(),
             written: RefCell::default(),
+            syncing: RefCell::default(),
         }
     }
 
@@ -135,7 +139,7 @@ impl<R: Runtime> FileCache<R> {
         self.written.borrow_mut().insert(Key::of(log, base, kind, true));
     }
 
-    /// Syncs every file that was written since the last call. Those that are gone were given up.
+    /// Syncs every file that was written since the last call, each by itself. Those that are gone were given up.
     pub(crate) async fn sync_written(&self, core: &Core<R>) -> io::Result<()> {
         let written: Vec<Key> =
             std::mem::take(&mut *self.written.borrow_mut()).into_iter().collect();
@@ -150,17 +154,23 @@ impl<R: Runtime> FileCache<R> {
         let Some(log) = core.log(key.id).filter(|log| log.birth() == key.birth) else {
             return Ok(());
         };
-        let file = match self.cached(key) {
-            Some(file) => file,
-            None => {
-                let path = log.state().directory.join(file_name(key.base, key.kind));
-                match core.runtime.open(&path, How::Write).await {
-                    Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
-                    other => other?,
+        let opened = match self.cached(key) {
+            Some(file) => Some(file),
+            None => match open_written(core, &log, key).await? {
+                Some(file) => Some(file),
+                None => {
+                    // A partition that moves gives its directory another name: while nobody else is at it, it has the one that is known.
+                    take_alone(core, &log).await?;
+                    let opened = open_written(core, &log, key).await;
+                    let_go(core, &log);
+                    opened?
                 }
-            }
+            },
         };
-        core.runtime.fdatasync(&file).await
+        match opened {
+            Some(file) => sync_file(core, &log, (key.base, key.kind), &file).await,
+            None => Ok(()),
+        }
     }
 
     /// A file of the segment for reading through the page cache; it exists.
@@ -239,6 +249,47 @@ impl<R: Runtime> FileCache<R> {
     /// Directories with names that may not be durable yet. The caller syncs them.
     pub(crate) fn take_unsynced_directories(&self) -> Vec<PathBuf> {
         std::mem::take(&mut *self.unsynced.borrow_mut()).into_iter().collect()
+    }
+}
+
+/// Syncs a file of a segment. **All syncs of segments' files go through here, one at a time for each file.** When one fails, what it was to
+/// write is lost, and the next one succeeds: the error is told once. So the store is offline before anybody else syncs that file.
+pub(crate) async fn sync_file<R: Runtime>(
+    core: &Core<R>,
+    log: &Log<R>,
+    (base, kind): (Offset, Kind),
+    file: &R::File,
+) -> io::Result<()> {
+    let name = (log.birth(), base, kind);
+    loop {
+        let settled = core.events.settled.listen();
+        core.check_online().map_err(|offline| io::Error::other(offline.0))?;
+        if core.files.syncing.borrow_mut().insert(name) {
+            break;
+        }
+        settled.await;
+    }
+    let synced = core.runtime.fdatasync(file).await;
+    if let Err(error) = &synced
+        && !is(Bug::SyncTriedAgain)
+    {
+        core.go_offline(&format!("a sync failed: {error}"));
+    }
+    core.files.syncing.borrow_mut().remove(&name);
+    core.events.settled.notify();
+    synced
+}
+
+/// None if it is not there.
+async fn open_written<R: Runtime>(
+    core: &Core<R>,
+    log: &Log<R>,
+    key: Key,
+) -> io::Result<Option<R::File>> {
+    let path = log.state().directory.join(file_name(key.base, key.kind));
+    match core.runtime.open(&path, How::Write).await {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+        other => other.map(Some),
     }
 }
 

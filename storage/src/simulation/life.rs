@@ -113,6 +113,7 @@ pub(super) fn run_seed(scope: &Scope, tell: bool) -> Verdict {
     let seed = scope.seed;
     let mut random = SmallRng::seed_from_u64(scope.random_seed());
     let disk = Disk::new();
+    disk.set_syncfs(seed % 4 != 1);
     disk.make_directory(Path::new(DIRECTORY));
     let durability = if random.random_ratio(1, 2) { Durability::Sync } else { Durability::Written };
     let options = options(seed, durability);
@@ -225,7 +226,13 @@ fn one_life(
                 runtime.run_on_into_syncs(500);
                 end = End::PowerCut;
             }
-            3 if faults.error_one_in == 0 && scope.has(Part::Stops) => stop_now(runtime, model),
+            // After a lie it ends in a kill or a power cut.
+            3 if faults.error_one_in == 0
+                && scope.has(Part::Stops)
+                && runtime.disk().injected() == 0 =>
+            {
+                stop_now(runtime, model);
+            }
             _ => {}
         },
     }

@@ -25,6 +25,7 @@ mod opening;
 mod reads;
 mod scope;
 mod shrink;
+mod telling;
 mod topics;
 mod workload;
 
@@ -95,7 +96,7 @@ fn judge(scope: &Scope) -> Verdict {
 fn one_seed() {
     let Some(scope) = scope() else { return };
     plant(planted_by_name());
-    let Verdict { failure, steps, lives, .. } = run_seed(&scope, true);
+    let Verdict { failure, steps, lives, .. } = telling::tell(|| run_seed(&scope, true));
     plant(None);
     println!("seed {scope}: {lives} lives, {steps} steps: {failure:?}");
     assert!(failure.is_none());
@@ -114,7 +115,7 @@ fn shrink_seed() {
     let found = shrink::shrink(scope);
     if let Some((smallest, _)) = &found {
         // A panic ends the story, not the test.
-        let _ = std::panic::catch_unwind(|| run_seed(smallest, true));
+        let _ = std::panic::catch_unwind(|| telling::tell(|| run_seed(smallest, true)));
     }
     plant(None);
     match found {

@@ -1,6 +1,7 @@
 //! Two log directories of one shard on a simulated machine: partitions that move from one to the other while they are written, kills and
 //! power cuts at any step, and one directory that fails while the other goes on. In half of the seeds the commit logs may be on a third
-//! device, and go there and back between two lives: what a power cut takes of it, or its failure, has nothing to do with the others'.
+//! device, and go there and back between two lives: what a power cut takes of it, or its failure, has nothing to do with the others'. In one
+//! seed of four `syncfs` writes nothing back.
 //!
 //! The metadata is one fact per partition, durable at one moment inside the step that decides ([`crate::moving`]). What is checked is what
 //! [`super`] checks of one directory: every promise was kept and everything that is there is right, wherever the partition is; and that no
@@ -393,10 +394,13 @@ impl Life {
             };
             let path = PathBuf::from(DIRECTORIES[number]).join(MARKER_FILE);
             let content = b"{\"version\":0,\"brokerEpoch\":-1}";
-            if self.runtime.disk().put(&path, content).is_err() {
-                return;
-            }
-            let Ok(stat) = self.runtime.stat(&path).await else { return };
+            let put = self.runtime.disk().put(&path, content);
+            let stat = match (put, self.runtime.stat(&path).await) {
+                (Ok(()), Ok(stat)) => stat,
+                other => {
+                    return self.world.model.borrow_mut().fail(format!("the marker: {other:?}"));
+                }
+            };
             let (inode, changed) = (stat.inode, stat.changed);
             let sealed = closed.seal(Marker { inode, changed, content: content.to_vec() }).await;
             if let Err(error) = sealed {
@@ -471,6 +475,7 @@ fn placed(world: &World, number: usize) -> (Vec<Placed>, Vec<Placed>) {
 fn run_seed(seed: u64, tell: bool, counts: &Rc<Counts>) -> Option<String> {
     let mut random = SmallRng::seed_from_u64(seed ^ 0x6d6f_7665);
     let disk = Disk::new();
+    disk.set_syncfs(seed % 4 != 1);
     DIRECTORIES.iter().for_each(|directory| disk.make_device(Path::new(directory)));
     let has_commit_device = random.random_ratio(1, 2);
     if has_commit_device {
@@ -607,7 +612,7 @@ fn a_move_loses_nothing() {
         logs_moved.get()
     );
     assert_eq!(failures, 0, "seeds that failed");
-    assert!(seeds < SEEDS || logs_failed.get() > 10);
+    assert!(seeds < SEEDS || logs_failed.get() > 5);
     assert!(
         seeds < SEEDS || [moves, resumed, failed, logs_moved].iter().all(|count| count.get() > 100)
     );
@@ -618,7 +623,7 @@ fn one_move() {
     let Some(seed) = number("ODRADEK_SEED") else { return };
     let name = std::env::var("ODRADEK_PLANT").unwrap_or_default();
     plant(PLANTED.iter().map(|(bug, _)| *bug).find(|bug| format!("{bug:?}") == name));
-    let failure = run_seed(seed, true, &Rc::default());
+    let failure = super::telling::tell(|| run_seed(seed, true, &Rc::default()));
     plant(None);
     println!("seed {seed}: {failure:?}");
     assert!(failure.is_none());
@@ -628,8 +633,7 @@ fn one_move() {
 const PLANTED: &[(Bug, bool)] = &[
     (Bug::UndurableMoved, false),
     (Bug::MovedBeforeDurable, true),
-    // Not FutureUnsynced: the `syncfs` before the manifest that records the future log always syncs the copies, too, and no `syncfs` here
-    // is one whose success proves nothing. What caught it in earlier versions was another failure.
+    (Bug::FutureUnsynced, true),
     (Bug::FutureUnrecorded, true),
     (Bug::FutureForgotten, true),
     (Bug::PromotedUnsynced, false),

@@ -292,10 +292,14 @@ impl Life {
         super::files::check(&self.runtime, &self.options, &self.stores, &self.model);
         let path = self.options.directory.join(MARKER_FILE);
         let content = b"{\"version\":0,\"brokerEpoch\":-1}";
-        if self.runtime.disk().put(Path::new(&path), content).is_err() {
-            return true;
-        }
-        let Ok(stat) = self.runtime.stat(&path).await else { return true };
+        let put = self.runtime.disk().put(Path::new(&path), content);
+        let stat = match (put, self.runtime.stat(&path).await) {
+            (Ok(()), Ok(stat)) => stat,
+            other => {
+                self.model.borrow_mut().fail(format!("the marker: {other:?}"));
+                return true;
+            }
+        };
         let marker = Marker { inode: stat.inode, changed: stat.changed, content: content.to_vec() };
         for closed in closed {
             if let Err(error) = closed.seal(marker.clone()).await {

@@ -2,7 +2,8 @@
 //!
 //! A write that is in flight at a kill lands whole, in part, late or never. A power cut is a kill after which every unsynced
 //! write is kept or lost sector by sector (512 bytes, so inside a block too), an unsynced length likewise, and every unsynced
-//! creation, rename and removal one by one. `syncfs` syncs bytes, not names. [`Faults`] adds errors on top.
+//! creation, rename and removal one by one. `syncfs` syncs bytes, not names, or nothing at all ([`Disk::set_syncfs`]). [`Faults`] adds errors
+//! on top.
 
 use std::cell::RefCell;
 use std::io;
@@ -94,6 +95,8 @@ struct State {
     faults: Faults,
     /// Directories that are devices of their own: `syncfs` syncs one of them.
     devices: Vec<Inode>,
+    /// Whether `syncfs` does anything.
+    syncs_all: bool,
     /// The device of this directory answers EIO to all that changes something.
     dead: Option<Inode>,
     /// Bytes that files may still be given; None = as many as they want.
@@ -122,6 +125,7 @@ impl Disk {
             late: Vec::new(),
             faults: Faults::default(),
             devices: Vec::new(),
+            syncs_all: true,
             dead: None,
             room: None,
             bytes_written: 0,
@@ -161,6 +165,11 @@ impl Disk {
 
     pub fn set_faults(&self, faults: Faults) {
         self.0.borrow_mut().faults = faults;
+    }
+
+    /// Whether a `syncfs` writes everything back. One that does not succeeds all the same: it promises nothing of any file.
+    pub fn set_syncfs(&self, syncs_all: bool) {
+        self.0.borrow_mut().syncs_all = syncs_all;
     }
 
     /// From now on whatever would change something in this directory, or in any below, answers EIO. `None` ends it.
@@ -463,6 +472,7 @@ impl State {
                 nodes.file(inode)?.sync(begun.covers);
                 Output::Unit
             }
+            Operation::Syncfs { .. } if !self.syncs_all => Output::Unit,
             Operation::Syncfs { inode } => {
                 match self.devices.iter().find(|device| nodes.is_on(inode, **device)) {
                     Some(device) => nodes.sync_files_below(*device, begun.covers),
