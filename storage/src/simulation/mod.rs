@@ -197,7 +197,7 @@ const PLANTED: &[(Bug, bool)] = &[
     (Bug::CutRemainderNotLogged, true),
     (Bug::CutTakenForKnown, true),
     (Bug::CutTailKept, true),
-    (Bug::TruncationReplayedAgain, true),
+    (Bug::TruncationReplayedAgain, false),
     (Bug::CutUnsynced, true),
     (Bug::EpochsNotCut, true),
     (Bug::ProducersNotCut, true),
