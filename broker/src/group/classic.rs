@@ -46,7 +46,7 @@ pub(crate) struct InitialDelay {
     pub(crate) more: bool,
 }
 
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(crate) struct Group {
     pub(crate) id: ByteString,
     state: State,
@@ -117,6 +117,25 @@ impl Group {
         group
     }
 
+    /// A stable group of consumers with these members.
+    pub(crate) fn stable(
+        id: ByteString,
+        generation: i32,
+        members: Vec<Member>,
+        now_ms: i64,
+    ) -> Group {
+        let mut group = Group {
+            state: State::Stable,
+            generation,
+            protocol_type: Some(ByteString::from_static(CONSUMER)),
+            ..Group::new(id, now_ms)
+        };
+        members.into_iter().for_each(|member| group.insert(member));
+        group.protocol = group.choose_protocol();
+        group.subscribed = group.subscriptions();
+        group
+    }
+
     /// The record that tells it, with these assignments.
     pub(crate) fn value(&self, assignment: impl Fn(&Member) -> Bytes) -> GroupValue {
         let protocol = self.protocol.as_deref().unwrap_or_default();
@@ -136,6 +155,11 @@ impl Group {
 
     pub(crate) fn is(&self, state: State) -> bool {
         self.state == state
+    }
+
+    /// Whether its members are not told yet what is theirs.
+    pub(crate) fn rebalances(&self) -> bool {
+        matches!(self.state, State::PreparingRebalance | State::CompletingRebalance)
     }
 
     pub(crate) fn enter(&mut self, state: State, now_ms: i64) {

@@ -1,18 +1,20 @@
 //! The machine in a world of clients, a log that may fail, and crashes of the coordinator at any step, all from one seed.
 //!
-//! Clients join, sync, beat, commit, leave, fall silent, come back under their instance, change what they read; an administrator
-//! deletes groups and offsets; appends are refused, answers are lost; the coordinator is loaded anew from what of the log was durable
+//! Clients of both protocols join, sync, report, commit, leave, fall silent, come back under their instance or by the other protocol,
+//! change what they read; topics grow; an administrator deletes groups and offsets; appends are refused, answers are lost; the coordinator is loaded anew from what of the log was durable
 //! and perhaps some of the rest. What is checked (`checks`):
 //!
-//! - in one generation of a group a partition has one owner;
+//! - in one generation of a group a partition has one owner; in a consumer group, at any time, and it is told to the next one only when
+//!   the one before has said that it gave it up, or is out;
 //! - a committed offset that was acknowledged, or shown, is never gone, and never goes back;
-//! - whatever the log holds, replayed, is the state of the live coordinator;
+//! - whatever the log holds, replayed, is the state of the live coordinator, compacted too, and Kafka would load it;
 //! - when the faults end, every client has its place in one generation, every partition its owner, and nobody waits.
 //!
 //! A failure prints its seed, and [`run`] with that seed repeats it.
 
 mod checks;
 mod client;
+mod modern;
 mod world;
 
 use super::planted::Bug;
@@ -62,6 +64,13 @@ fn planted_bugs_are_found() {
         Bug::SilentRemoval,
         Bug::SameGeneration,
         Bug::NoSessionsAfterLoad,
+        Bug::GivenWhileOwned,
+        Bug::ReportedAtAppend,
+        Bug::AnyEpochCommits,
+        Bug::TopicsUnwatched,
+        Bug::UpgradeKeepsRecord,
+        Bug::DowngradeKeepsRecords,
+        Bug::NobodyIsMissed,
     ];
     for bug in bugs {
         let found = (0..SEEDS_PLANTED).find_map(|seed| Some((seed, run(seed, Some(bug)).err()?)));
