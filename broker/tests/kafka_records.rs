@@ -94,6 +94,7 @@ fn records_of_groups_of_kafkas_own_classes() {
     check("groups", groups, is_unread);
 }
 
+#[expect(clippy::print_stdout, reason = "the counts are the report")]
 fn check(kind: &str, check: Check, is_unread: fn(&str) -> bool) {
     let (seed, count) = (variable("SEED", "1"), variable("COUNT", "40"));
     let libs = std::env::var("KAFKA_LIBS").expect("KAFKA_LIBS is the directory of Kafka's jars");

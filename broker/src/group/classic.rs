@@ -58,6 +58,8 @@ pub(crate) struct Group {
     /// The protocol of the generation.
     pub(crate) protocol: Option<ByteString>,
     pub(crate) leader: Option<ByteString>,
+    /// Its record names no leader: what its members have is left from a consumer group, and nobody has assigned it. Known after a load.
+    pub(crate) owes_rebalance: bool,
     members: BTreeMap<ByteString, Member>,
     /// Instance to member.
     instances: BTreeMap<ByteString, ByteString>,
@@ -85,6 +87,7 @@ impl Group {
             protocol_type: None,
             protocol: None,
             leader: None,
+            owes_rebalance: false,
             members: BTreeMap::new(),
             instances: BTreeMap::new(),
             pending: BTreeSet::new(),
@@ -110,6 +113,7 @@ impl Group {
             leader: value.leader.as_ref().map(owned),
             ..Group::new(id, 0)
         };
+        group.owes_rebalance = value.leader.is_none() && !value.members.is_empty();
         for member in &value.members {
             group.insert(Member::of(member, value.protocol.as_ref()));
         }

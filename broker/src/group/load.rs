@@ -57,7 +57,7 @@ impl Coordinator {
     }
 
     /// The log has been read: members have their session to report, and a group that is larger than allowed rebalances, so that those
-    /// who find no place can commit before they go.
+    /// who find no place can commit before they go. So does one that was about to when it became a classic group.
     pub(crate) fn loaded(&mut self, now: Now, out: &mut Effects) {
         let members = |group: &Group| -> Vec<_> {
             let session = |m: &super::member::Member| (m.id.clone(), m.session_timeout_ms);
@@ -69,9 +69,12 @@ impl Coordinator {
             sessions.iter().for_each(|(group, member, ms)| self.session(now, group, member, *ms));
         }
         self.load_consumers(now);
-        let full = |group: &&Group| group.size() > self.rules.size_max;
-        let full: Vec<_> = self.groups.values().filter(full).map(|g| g.id.clone()).collect();
-        full.iter().for_each(|group| self.prepare_rebalance(now, group, out));
+        let must = |group: &&Group| {
+            let owes = group.owes_rebalance && !self.has(Bug::RebalanceForgotten);
+            group.size() > self.rules.size_max || owes
+        };
+        let must: Vec<_> = self.groups.values().filter(must).map(|g| g.id.clone()).collect();
+        must.iter().for_each(|group| self.prepare_rebalance(now, group, out));
         self.timers.set(Timer::Expiry, now.ticks + self.rules.expiry_every_ms);
     }
 }

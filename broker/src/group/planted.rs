@@ -33,6 +33,10 @@ pub(crate) enum Bug {
     UpgradeKeepsRecord,
     /// The records of a consumer group stay in the log when it becomes a classic one.
     DowngradeKeepsRecords,
+    /// A group that has just become a classic one, and is to rebalance, does not after a load.
+    RebalanceForgotten,
+    /// Members of a group that becomes a classic one are taken to have what they were to have.
+    DowngradeTakesTargets,
     /// A member of a consumer group that is gone is never missed.
     NobodyIsMissed,
 }

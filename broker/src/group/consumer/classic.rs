@@ -120,7 +120,9 @@ impl Coordinator {
         };
         let changed = another || step.now.names != step.before.names;
         let epoch = self.raise(now, group, &step, changed, plan);
-        let rebalance = group.target_epoch < epoch;
+        let is_there =
+            |m: &ConsumerMember| m.id == replaced.id || m.is_reconciled_to(group.target_epoch);
+        let rebalance = group.target_epoch < epoch || !group.members().all(is_there);
         let member = match rebalance {
             true => step.now,
             false => {
@@ -129,10 +131,9 @@ impl Coordinator {
             }
         };
         let joining = Some((&member, &replaced.id));
-        let downgrade = self.downgrade(now, group, &BTreeSet::new(), joining, plan);
+        let downgrade = self.downgrade(now, group, &BTreeSet::new(), joining, rebalance, plan);
         let malformed = || Refused::new(Refusal::GroupNotFound, "");
         let downgrade = downgrade.ok_or_else(malformed)?;
-        let downgrade = if rebalance { downgrade } else { downgrade.without_rebalance() };
         Ok((member, Some(downgrade)))
     }
 

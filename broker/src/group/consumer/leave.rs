@@ -83,7 +83,7 @@ impl Coordinator {
             return self.carry_out(now, plan, then, out);
         }
         if self.may_downgrade(group, members, group.size() - members.len())
-            && let Some(downgrade) = self.downgrade(now, group, members, None, &mut plan)
+            && let Some(downgrade) = self.downgrade(now, group, members, None, true, &mut plan)
         {
             return self.carry_out(now, plan, downgrade.then(then), out);
         }

@@ -130,6 +130,15 @@ impl ConsumerMember {
         ConsumerMember { previous_epoch: self.epoch, epoch, ..self }
     }
 
+    /// What it has, and what it is giving up.
+    pub(crate) fn held(&self) -> Assignment {
+        let mut held = Assignment::new();
+        for (topic, partitions) in self.assigned.iter().chain(&self.revoking) {
+            held.entry(*topic).or_default().extend(partitions.keys());
+        }
+        held
+    }
+
     /// In which epoch it was given a partition that it owns, or is giving up.
     pub(crate) fn assignment_epoch(&self, topic: Uuid, partition: i32) -> Option<i32> {
         let of = |owned: &Owned| owned.get(&topic)?.get(&partition).copied();

@@ -5,6 +5,9 @@
 //! - A consumer group becomes a classic one when its last member of the consumer protocol leaves, or comes back as a classic one.
 //!
 //! Either way one batch of records takes back what the group was and says what it is.
+//!
+//! A group that becomes a classic one and is to rebalance may become a consumer group again before it has. So its members are taken to have
+//! what they do have, not what they were to have, and its record names no leader: a rebalance is owed, after a load too.
 
 use std::collections::BTreeSet;
 
@@ -124,14 +127,15 @@ impl Coordinator {
             && left <= self.rules.size_max
     }
 
-    /// The classic group that is left without `leaving`; `joining` is a static member that comes back as a classic one. `None` if what a
-    /// member said cannot be read.
+    /// The classic group that is left without `leaving`; `joining` is a static member that comes back as a classic one. It rebalances at
+    /// once, or its members have their targets. `None` if what a member said cannot be read.
     pub(super) fn downgrade(
         &self,
         now: Now,
         group: &ConsumerGroup,
         leaving: &BTreeSet<ByteString>,
         joining: Option<(&ConsumerMember, &ByteString)>,
+        rebalance: bool,
         plan: &mut Plan,
     ) -> Option<Downgrade> {
         let replaced = joining.map(|(_, replaced)| replaced);
@@ -141,19 +145,26 @@ impl Coordinator {
         let mut classic = Group::stable(group.id.clone(), group.epoch, members, now.wall_ms);
         let protocol = classic.protocol.clone()?;
         for id in classic.member_ids() {
-            let target = match joining {
-                Some((joining, replaced)) if joining.id == id => group.target(replaced),
-                _ => group.target(&id),
+            let known = match joining {
+                Some((joining, replaced)) if joining.id == id => replaced,
+                _ => &id,
+            };
+            let has = match rebalance && !self.has(Bug::DowngradeTakesTargets) {
+                true => group.member(known).map(ConsumerMember::held).unwrap_or_default(),
+                false => group.target(known),
             };
             let member = classic.member_mut(&id)?;
-            member.assignment = self.assignment_of(&target, &member.metadata(&protocol))?;
+            member.assignment = self.assignment_of(&has, &member.metadata(&protocol))?;
         }
         if !self.has(Bug::DowngradeKeepsRecords) {
             plan.group_gone(group, joining.map(|(joining, replaced)| (&**replaced, &joining.id)));
         }
-        let value = classic.value(|member| member.assignment.clone());
+        let mut value = classic.value(|member| member.assignment.clone());
+        if rebalance {
+            value.leader = None;
+        }
         plan.records.push(Record::Group(group.id.clone(), Some(value)));
-        Some(Downgrade { group: classic, rebalance: true })
+        Some(Downgrade { group: classic, rebalance })
     }
 
     /// What a classic member is told, in the version of what it said.
@@ -180,12 +191,6 @@ impl Coordinator {
         if rebalance {
             self.prepare_rebalance(now, &id, out);
         }
-    }
-}
-
-impl Downgrade {
-    pub(super) fn without_rebalance(self) -> Downgrade {
-        Downgrade { rebalance: false, ..self }
     }
 }
 

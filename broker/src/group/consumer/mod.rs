@@ -12,8 +12,9 @@
 //! A partition is told to its next owner only when the one before has said that it gave it up, or is out.
 //!
 //! Read in this order: this file (a group), `member`, `replay`, `reconcile` (from what a member owns to its target), `assign` (the
-//! target), `subscription` (which topics that are, and their hash), `heartbeat` (the protocol), `leave`, `regex`; then `protocol`,
-//! `classic` and `migrate`: members of the classic protocol, and how groups go from the one to the other.
+//! target), `subscription` (which topics that are, and their hash), `heartbeat` (the protocol), `target` (when it is made anew),
+//! `leave`, `regex`; then `protocol`, `classic` and `migrate`: members of the classic protocol, and how groups go from the one to the
+//! other.
 
 pub(crate) mod assign;
 mod classic;
@@ -29,6 +30,7 @@ mod reconcile;
 mod regex;
 mod replay;
 mod subscription;
+mod target;
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::fmt;

@@ -42,6 +42,8 @@ pub(super) enum Phase {
     Modern(Member),
     /// It fell silent, or was fenced.
     Gone,
+    /// It left, and does not come back.
+    Away,
 }
 
 pub(super) struct Client {
@@ -87,7 +89,7 @@ impl Client {
     /// a generation that it has.
     pub(super) fn next(&self, new_id: ByteString, commits: bool) -> Option<GroupRequest> {
         Some(match &self.phase {
-            Phase::Gone => return None,
+            Phase::Gone | Phase::Away => return None,
             Phase::Modern(member) => member.next(self, new_id, commits),
             Phase::Reading { .. } if self.joined_with != self.reads => {
                 GroupRequest::Join(Box::new(self.join(new_id)))

@@ -14,10 +14,15 @@
 
 mod checks;
 mod client;
+mod counts;
 mod modern;
+mod requests;
+mod rest;
+mod troubles;
 mod world;
 
 use super::planted::Bug;
+use counts::Counts;
 use world::World;
 
 /// Seeds of the plain run, and those among which each planted bug must be found.
@@ -26,7 +31,7 @@ const SEEDS_PLANTED: u64 = 2_000;
 const STEPS: usize = 90;
 
 /// One seed: what went wrong, if something did.
-fn run(seed: u64, bug: Option<Bug>) -> Result<world::Counts, String> {
+fn run(seed: u64, bug: Option<Bug>) -> Result<Counts, String> {
     let mut world = World::new(seed, bug);
     for _ in 0..STEPS {
         world.step()?;
@@ -39,7 +44,7 @@ fn run(seed: u64, bug: Option<Bug>) -> Result<world::Counts, String> {
 fn no_seed_finds_a_fault() {
     let first = std::env::var("SEED").ok().and_then(|seed| seed.parse().ok());
     let seeds = first.map_or(0..SEEDS, |seed: u64| seed..seed + 1);
-    let mut total = world::Counts::default();
+    let mut total = Counts::default();
     for seed in seeds.clone() {
         match run(seed, None) {
             Ok(counts) => total.add(&counts),
@@ -70,6 +75,8 @@ fn planted_bugs_are_found() {
         Bug::TopicsUnwatched,
         Bug::UpgradeKeepsRecord,
         Bug::DowngradeKeepsRecords,
+        Bug::RebalanceForgotten,
+        Bug::DowngradeTakesTargets,
         Bug::NobodyIsMissed,
     ];
     for bug in bugs {
