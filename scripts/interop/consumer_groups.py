@@ -10,14 +10,11 @@ sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "lib"))
 from confluent_kafka import Consumer, TopicPartition
 from confluent_kafka.admin import NewPartitions
 
-from broker import ROOT, SCRATCH, Broker, kafka
+from broker import QUICK_GROUPS, ROOT, SCRATCH, Broker, kafka
 from check import absent, case, contains, equal, main
 from members import Member, create, produce, shared, until
 
 CONSUMER = {"group.protocol": "consumer"}
-# Members report often, and are missed soon.
-QUICK = {f"group.consumer.{key}": ms for key, ms in (
-    ("min.heartbeat.interval.ms", 500), ("heartbeat.interval.ms", 500), ("min.session.timeout.ms", 6000), ("session.timeout.ms", 6000))}
 
 
 class Shared:
@@ -27,7 +24,7 @@ class Shared:
 
 def quick(context):
     if Shared.broker is None or not Shared.broker.alive():
-        Shared.broker = context.broker(overrides=QUICK).start()
+        Shared.broker = context.broker(overrides=QUICK_GROUPS).start()
     return Shared.broker
 
 
@@ -187,7 +184,7 @@ def member_by_member_to_the_consumer_protocol_and_back(context):
 
 def console(broker, topic, group, *options):
     return subprocess.Popen([str(ROOT / "scripts/kafka"), "console-consumer", "--bootstrap-server", broker.address, "--topic", topic, "--group", group,
-                             "--from-beginning", "--command-property", "group.protocol=consumer", "--command-property", "client.id=reader", *options],
+                             "--from-beginning", "--consumer-property", "group.protocol=consumer", "--consumer-property", "client.id=reader", *options],
                             stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
 
 
@@ -195,7 +192,7 @@ def told_by_tools(broker):
     """What the tools say of a group with one member, and without; ids and ports by a word."""
     create(broker, "cg-told", 2)
     produce(broker, "cg-told", 2, 5)
-    reader = console(broker, "cg-told", "cg-tool", "--command-property", "auto.commit.interval.ms=100")
+    reader = console(broker, "cg-told", "cg-tool", "--consumer-property", "auto.commit.interval.ms=100")
     texts = []
     try:
         equal(len([reader.stdout.readline() for _ in range(10)]), 10, "lines")
@@ -224,7 +221,7 @@ def told_by_tools(broker):
 @case
 def tools_say_what_they_say_of_kafka(context):
     ours = told_by_tools(quick(context))
-    with Broker("kafka", overrides=QUICK, timeout=120) as other:
+    with Broker("kafka", overrides=QUICK_GROUPS, timeout=120) as other:
         theirs = told_by_tools(other)
     for our, their in zip(ours, theirs, strict=True):
         equal(our, their, "what a tool says")
@@ -249,13 +246,13 @@ def what_is_kept_is_in_kafkas_format(context):
         member.close()
         return groups(broker, "--describe", "--group", "cg-handed", "--state", "--verbose").stdout.replace(broker.address, "")
 
-    broker = Broker("kafka", data=path, overrides=QUICK, timeout=120).start()
+    broker = Broker("kafka", data=path, overrides=QUICK_GROUPS, timeout=120).start()
     create(broker, "cg-handed", 2)
     produce(broker, "cg-handed", 2, 10)
     before = read(broker, 20)
     broker.stop()
     for kind in ("ours", "kafka", "ours"):
-        broker = (context.broker(data=path, overrides=QUICK) if kind == "ours" else Broker("kafka", data=path, overrides=QUICK, timeout=120)).start()
+        broker = (context.broker(data=path, overrides=QUICK_GROUPS) if kind == "ours" else Broker("kafka", data=path, overrides=QUICK_GROUPS, timeout=120)).start()
         told = groups(broker, "--describe", "--group", "cg-handed", "--state", "--verbose").stdout.replace(broker.address, "")
         equal(told.split(), before.split(), f"the group, as {kind} tells it")
         offset = committed(broker, "cg-handed", "cg-handed", 2)
