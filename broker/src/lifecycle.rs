@@ -185,6 +185,8 @@ impl Shard {
         if brokers {
             self.set_in_force(self.config.under(&image));
         }
+        let hosts: Vec<_> = self.hosts.borrow().values().map(Rc::clone).collect();
+        hosts.iter().for_each(|host| host.configured(self, &delta));
         if delta.quotas {
             self.quotas.apply(&image);
         }

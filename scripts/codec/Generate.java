@@ -29,6 +29,7 @@ import org.apache.kafka.common.protocol.types.Field;
 import org.apache.kafka.common.protocol.types.Schema;
 import org.apache.kafka.common.protocol.types.TaggedFields;
 import org.apache.kafka.common.protocol.types.Type;
+import org.apache.kafka.coordinator.group.generated.CoordinatorRecordType;
 
 public class Generate {
     private static final JsonNodeFactory JSON = JsonNodeFactory.instance;
@@ -57,6 +58,10 @@ public class Generate {
                 metadata(out, seed, count);
                 continue;
             }
+            if (args[i].equals("groups")) {
+                groups(out, seed, count);
+                continue;
+            }
             String[] api = args[i].split("[:-]");
             ApiMessageType type = ApiMessageType.fromApiKey(Short.parseShort(api[0]));
             for (short version = Short.parseShort(api[1]); version <= Short.parseShort(api[2]); version++) {
@@ -75,6 +80,19 @@ public class Generate {
             for (short version = type.lowestSupportedVersion(); version <= type.highestSupportedVersion(); version++) {
                 for (int index = 0; index < count; index++) {
                     print(out, type.newMetadataRecord().getClass().getSimpleName(), type.newMetadataRecord(), schemas[version], version, seed, index);
+                }
+            }
+        }
+    }
+
+    /** The values of __consumer_offsets. */
+    private static void groups(PrintStream out, long seed, int count) throws Exception {
+        for (CoordinatorRecordType type : CoordinatorRecordType.values()) {
+            ApiMessage value = type.newRecordValue();
+            Schema[] schemas = (Schema[]) value.getClass().getField("SCHEMAS").get(null);
+            for (short version = type.lowestSupportedVersion(); version <= type.highestSupportedVersion(); version++) {
+                for (int index = 0; index < count; index++) {
+                    print(out, value.getClass().getSimpleName(), type.newRecordValue(), schemas[version], version, seed, index);
                 }
             }
         }

@@ -202,6 +202,12 @@ final class GroupCases implements Answers.Cases {
         return answer;
     }
 
+    /** Joins with this subscription, and leads. */
+    ObjectNode joining(Peer peer, String group, String name, String protocols) throws Exception {
+        join(peer, 9, group, name, null, protocols);
+        return join(peer, 9, group, name, null, protocols);
+    }
+
     /** Joins under the id that the name has, if it has one, and keeps the one that is answered. */
     private ObjectNode join(Peer peer, int version, String group, String name, String instance, String protocols) throws Exception {
         String known = members.getOrDefault(key(peer, group, name), "");
@@ -221,7 +227,7 @@ final class GroupCases implements Answers.Cases {
     }
 
     /** The answer with each member id replaced by its name. */
-    private ObjectNode hidden(Peer peer, String group, ObjectNode answer) throws Exception {
+    ObjectNode hidden(Peer peer, String group, ObjectNode answer) throws Exception {
         String text = answer.toString();
         for (Map.Entry<String, String> member : members.entrySet()) {
             String prefix = key(peer, group, "");

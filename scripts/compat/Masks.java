@@ -123,6 +123,12 @@ final class Masks {
         for (JsonNode answer : List.of(kafka, ours)) {
             switch (api) {
                 case LIST_GROUPS -> sort(answer.get("groups"));
+                case CONSUMER_GROUP_HEARTBEAT, CONSUMER_GROUP_DESCRIBE -> {
+                    answer.findValues("partitions").forEach(Masks::sort);
+                    answer.findValues("topicPartitions").stream().filter(JsonNode::isArray).forEach(Masks::sort);
+                    answer.findValues("subscribedTopicNames").forEach(Masks::sort);
+                    answer.findValues("members").forEach(Masks::sort);
+                }
                 case DELETE_GROUPS -> sort(answer.get("results"));
                 case OFFSET_COMMIT, OFFSET_DELETE -> sort(answer.get("topics"), "partitions");
                 case OFFSET_FETCH -> {

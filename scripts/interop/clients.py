@@ -64,8 +64,8 @@ def refused(code, ask, what):
         raise AssertionError(f"{what}: not refused, but answered {answer}")
 
 
-def join(context, group, topic, client=None, instance=None, strategy=None):
-    return (client or context.client).join(group=group, topic=topic, session_ms=SESSION, instance=instance, strategy=strategy)
+def join(context, group, topic, client=None, instance=None, strategy=None, **protocol):
+    return (client or context.client).join(group=group, topic=topic, session_ms=SESSION, instance=instance, strategy=strategy, **protocol)
 
 
 def shared(context, members, partitions):
@@ -338,6 +338,66 @@ def cooperative_members_keep_what_they_have(context):
     equal([len(context.client.assigned(member=m)) for m in members], [2, 2], "partitions of each")
     for member in members:
         context.client.leave(member=member)
+
+
+@needs("consumer", "join")
+def members_of_the_consumer_protocol_come_and_go(context):
+    for assignor in ("uniform", "range"):
+        topic, group = f"assigned-{assignor}", f"served-{assignor}"
+        create(context, topic, 4)
+        fill(context, topic, 4, 20)
+        enter = lambda: join(context, group, topic, strategy=assignor, protocol="consumer")
+        first = enter()
+        until(lambda: shared(context, [first], 4), "one member has all")
+        equal(sorted(values(context.client.take(member=first, count=80))), sorted(b"%d %d" % (p, n) for p in range(4) for n in range(20)), "what one read")
+        context.client.commit(member=first)
+        second = enter()
+        until(lambda: shared(context, [first, second], 4), "two members share")
+        fill(context, topic, 4, 20, 20)
+        both = {m: context.client.take(member=m, count=20 * len(context.client.assigned(member=m))) for m in (first, second)}
+        equal(sorted(v for some in both.values() for v in values(some)), sorted(b"%d %d" % (p, n) for p in range(4) for n in range(20, 40)), "what both read, nothing twice")
+        for member in both:
+            context.client.commit(member=member)
+        context.client.leave(member=first)
+        until(lambda: shared(context, [second], 4), "one is left")
+        context.client.leave(member=second)
+        equal(context.client.committed(group=group, topic=topic), {str(p): 40 for p in range(4)}, "committed")
+
+
+@needs("consumer", "join")
+def a_member_of_the_consumer_protocol_that_is_killed_is_replaced(context):
+    create(context, "missed", 2)
+    fill(context, "missed", 2, 20)
+    other = context.another()
+    silent = join(context, "missing", "missed", other, protocol="consumer")
+    until(lambda: sorted(other.assigned(member=silent)) == [0, 1], "it has all")
+    equal(len(other.take(member=silent, count=40)), 40, "records read")
+    other.kill()
+    member = join(context, "missing", "missed", protocol="consumer")
+    until(lambda: shared(context, [member], 2), "the other has all")
+    equal(sorted(values(context.client.take(member=member, count=40))), sorted(b"%d %d" % (p, n) for p in range(2) for n in range(20)), "what was not committed comes again")
+    context.client.leave(member=member)
+
+
+@needs("consumer", "join")
+def a_group_changes_its_protocol_and_back_member_by_member(context):
+    create(context, "rolled", 4)
+    members = [join(context, "rolling", "rolled") for _ in range(2)]
+    until(lambda: shared(context, members, 4), "two classic members share")
+    total = 0
+    for at, protocol in ((0, {"protocol": "consumer"}), (1, {"protocol": "consumer"}), (0, {}), (1, {})):
+        fill(context, "rolled", 4, 10, total)
+        read = [context.client.take(member=m, count=10 * len(context.client.assigned(member=m))) for m in members]
+        equal(sorted(v for some in read for v in values(some)), sorted(b"%d %d" % (p, n) for p in range(4) for n in range(total, total + 10)), "what both read, nothing twice")
+        total += 10
+        for member in members:
+            context.client.commit(member=member)
+        context.client.leave(member=members[at])
+        members[at] = join(context, "rolling", "rolled", **protocol)
+        until(lambda: shared(context, members, 4), f"both share with {protocol}")
+    for member in members:
+        context.client.leave(member=member)
+    equal(context.client.committed(group="rolling", topic="rolled"), {str(p): total for p in range(4)}, "committed")
 
 
 def options(parser):

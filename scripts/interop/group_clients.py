@@ -2,82 +2,13 @@
 
 import subprocess
 import sys, pathlib
-import time
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "lib"))
 
-from confluent_kafka import Consumer, KafkaError, KafkaException, Producer, TopicPartition
-from confluent_kafka.admin import AdminClient, NewPartitions, NewTopic
+from confluent_kafka import Consumer, TopicPartition
+from confluent_kafka.admin import NewPartitions
 
 from check import case, equal, main
-
-# Crashed members are noticed after this.
-SESSION = {"session.timeout.ms": 6000, "heartbeat.interval.ms": 500}
-
-
-def create(broker, topic, partitions):
-    admin = AdminClient({"bootstrap.servers": broker.address})
-    for future in admin.create_topics([NewTopic(topic, partitions, 1)]).values():
-        future.result(30)
-    return admin
-
-
-def produce(broker, topic, partitions, each, first=0):
-    producer = Producer({"bootstrap.servers": broker.address, "linger.ms": 5})
-    for partition in range(partitions):
-        for n in range(first, first + each):
-            producer.produce(topic, value=b"%d %d" % (partition, n), partition=partition)
-    equal(producer.flush(60), 0, "records left unsent")
-
-
-class Member:
-    """A consumer that notes what it was given and what it read."""
-
-    def __init__(self, broker, group, topic, **settings):
-        self.given, self.read = set(), []
-        self.consumer = Consumer({"bootstrap.servers": broker.address, "group.id": group, "auto.offset.reset": "earliest",
-                                  "enable.auto.commit": False, **SESSION, **settings})
-        self.consumer.subscribe([topic], on_assign=self._assign, on_revoke=self._revoke, on_lost=self._revoke)
-
-    def _assign(self, _, partitions):
-        self.given |= {p.partition for p in partitions}
-
-    def _revoke(self, _, partitions):
-        self.given -= {p.partition for p in partitions}
-
-    def poll(self, commit=True):
-        message = self.consumer.poll(0.05)
-        if message is not None and not message.error():
-            self.read.append(message.value())
-            if commit:
-                self.consumer.commit(message, asynchronous=True)
-
-    def commit(self):
-        """What was read and is not committed; there may be nothing."""
-        try:
-            self.consumer.commit(asynchronous=False)
-        except KafkaException as error:
-            equal(error.args[0].code(), KafkaError._NO_OFFSET, "why a commit failed")
-
-    def close(self):
-        self.consumer.close()
-
-
-def until(members, done, what, seconds=60):
-    """Polls all members until something is so."""
-    end = time.monotonic() + seconds
-    while time.monotonic() < end:
-        for member in members:
-            member.poll()
-        if done():
-            return
-    raise AssertionError(f"not so after {seconds} s: {what}: {[(sorted(m.given), len(m.read)) for m in members]}")
-
-
-def shared(members, partitions):
-    """Each partition has one owner, and everybody has some."""
-    given = [p for m in members for p in m.given]
-    return sorted(given) == list(range(partitions)) and all(m.given for m in members)
-
+from members import Member, create, produce, shared, until
 
 @case
 def members_come_and_go(context):

@@ -23,6 +23,9 @@ import time
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 SCRATCH = pathlib.Path(tempfile.mkdtemp(prefix="odradek-"))
 PR_SET_PDEATHSIG = 1
+# In the consumer protocol the broker says how often members report, and how long they may be silent: often, and not long.
+QUICK_GROUPS = {f"group.consumer.{key}": ms for key, ms in (
+    ("min.heartbeat.interval.ms", 500), ("heartbeat.interval.ms", 500), ("min.session.timeout.ms", 6000), ("session.timeout.ms", 6000))}
 _libc = ctypes.CDLL(None, use_errno=True)
 _running = []
 

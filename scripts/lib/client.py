@@ -6,7 +6,7 @@ A driver is started as `DRIVER ADDRESS`, reads one request a line from stdin, an
 
 Bytes are base64, or null. A record is {"partition", "offset", "timestamp", "key", "value", "headers": [[name, value], ..]}. The first line is
 the list of what the library has: the operations of these, and besides, its codecs, `idempotent` (producer), `static` (members), `cooperative`
-(rebalance), `empty` (it tells an empty value from null).
+(rebalance), `consumer` (a join may have `protocol: "consumer"`, and strategies of its server), `empty` (it tells an empty value from null).
 
     create_topic    topic partitions configs            topics                                  [name, ..]
     delete_topic    topic                               partitions      topic                   {partition: leader}

@@ -6,7 +6,7 @@ import os
 import pathlib
 import subprocess
 
-from broker import ROOT, SCRATCH
+from broker import QUICK_GROUPS, ROOT, SCRATCH
 from client import Client
 
 HERE = ROOT / "scripts/interop/drivers"
@@ -87,7 +87,7 @@ class Driven:
     def __init__(self, context, command):
         self._context, self._command = context, command
         # As scripts/kafka gives it to the real one: who joins first does not wait for others.
-        context.settings["group.initial.rebalance.delay.ms"] = 0
+        context.settings |= {"group.initial.rebalance.delay.ms": 0, **QUICK_GROUPS}
         self._client, self._others = None, []
 
     def __getattr__(self, name):

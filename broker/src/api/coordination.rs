@@ -11,7 +11,7 @@ use super::Context;
 use crate::clock;
 use crate::group::message::{GroupAnswer, GroupRequest};
 use crate::group::{self, Refusal};
-use crate::metadata::image::Image;
+use crate::metadata::image::{GROUP_VERSION, Image};
 
 /// The partition that keeps a group; `None` before the first group.
 pub(super) fn partition_of(image: &Image, group: &str) -> Option<PartitionId> {
@@ -54,6 +54,11 @@ pub(super) fn ask_partition(
     }
 }
 
+/// Whether the consumer protocol (KIP-848) is served: it is configured, and the cluster's features allow it.
+pub(super) fn serves_consumer_groups(cx: &Context) -> bool {
+    cx.shard.config.groups.consumer.served && cx.shard.image().feature(GROUP_VERSION) >= 1
+}
+
 /// Kafka's code for what a coordinator refuses.
 pub(super) fn code(refusal: Refusal) -> ErrorCode {
     match refusal {
@@ -72,7 +77,13 @@ pub(super) fn code(refusal: Refusal) -> ErrorCode {
         Refusal::Loading => ErrorCode::COORDINATOR_LOAD_IN_PROGRESS,
         Refusal::NotCoordinator => ErrorCode::NOT_COORDINATOR,
         Refusal::NotAvailable => ErrorCode::COORDINATOR_NOT_AVAILABLE,
-        Refusal::TooLarge => ErrorCode::UNKNOWN_SERVER_ERROR,
+        Refusal::TooLarge | Refusal::Malformed => ErrorCode::UNKNOWN_SERVER_ERROR,
+        Refusal::NotClassicGroup | Refusal::NotConsumerGroup => ErrorCode::GROUP_ID_NOT_FOUND,
+        Refusal::FencedMemberEpoch => ErrorCode::FENCED_MEMBER_EPOCH,
+        Refusal::StaleMemberEpoch => ErrorCode::STALE_MEMBER_EPOCH,
+        Refusal::UnreleasedInstance => ErrorCode::UNRELEASED_INSTANCE_ID,
+        Refusal::InvalidRegex => ErrorCode::INVALID_REGULAR_EXPRESSION,
+        Refusal::UnsupportedVersion => ErrorCode::UNSUPPORTED_VERSION,
     }
 }
 

@@ -21,7 +21,7 @@ const NOT_FOUND: i16 = 6;
 const DEAD: &str = "Dead";
 /// What may be done to a group without an authorizer: bits by `AclOperation` (READ 3, DELETE 6, DESCRIBE 8, DESCRIBE_CONFIGS 10,
 /// ALTER_CONFIGS 11).
-const GROUP_OPERATIONS: i32 = 0b1101_0100_1000;
+pub(super) const GROUP_OPERATIONS: i32 = 0b1101_0100_1000;
 
 pub(crate) fn call(cx: Context, version: i16, request: DescribeGroupsRequest) -> Outcome {
     let asked: Vec<_> = request
@@ -64,8 +64,12 @@ fn told(
             members: described.members.into_iter().map(member).collect(),
             ..failed(group_id, ErrorCode::NONE)
         },
-        Some(Err(Refusal::GroupNotFound)) => {
-            let message = (version >= NOT_FOUND).then(|| format!("Group {group_id} not found."));
+        Some(Err(refusal @ (Refusal::GroupNotFound | Refusal::NotClassicGroup))) => {
+            let why = match refusal {
+                Refusal::NotClassicGroup => "is not a classic group",
+                _ => "not found",
+            };
+            let message = (version >= NOT_FOUND).then(|| format!("Group {group_id} {why}."));
             let code =
                 if message.is_some() { ErrorCode::GROUP_ID_NOT_FOUND } else { ErrorCode::NONE };
             DescribedGroup {

@@ -11,11 +11,8 @@ use storage::units::PartitionId;
 
 use super::coordination::{self, code};
 use super::{Context, Operation, Resource};
-use crate::group::message::{GroupAnswer, GroupRequest, Listed};
+use crate::group::message::{GroupAnswer, GroupRequest, Listed, ListedState};
 use crate::group::{self};
-
-/// The type of all groups that are served.
-const CLASSIC: &str = "classic";
 
 pub(crate) fn call(cx: Context, version: i16, request: ListGroupsRequest) -> Outcome {
     let image = cx.shard.image();
@@ -47,9 +44,9 @@ pub(crate) fn call(cx: Context, version: i16, request: ListGroupsRequest) -> Out
 }
 
 fn shown(cx: &Context, request: &ListGroupsRequest, group: &Listed) -> bool {
-    let state = group.state.to_string();
+    let (kind, state) = kind_and_state(group);
     let of_state = |wanted: &bytestring::ByteString| wanted.trim().eq_ignore_ascii_case(&state);
-    let of_type = |wanted: &bytestring::ByteString| wanted.eq_ignore_ascii_case(CLASSIC);
+    let of_type = |wanted: &bytestring::ByteString| wanted.eq_ignore_ascii_case(kind);
     let state = request.states_filter.is_empty() || request.states_filter.iter().any(of_state);
     let kind = request.types_filter.is_empty() || request.types_filter.iter().any(of_type);
     let allowed = cx.authorize(Operation::Describe, Resource::Cluster)
@@ -57,11 +54,20 @@ fn shown(cx: &Context, request: &ListGroupsRequest, group: &Listed) -> bool {
     state && kind && allowed
 }
 
+/// As Kafka names them.
+fn kind_and_state(group: &Listed) -> (&'static str, String) {
+    match group.state {
+        ListedState::Classic(state) => ("classic", state.to_string()),
+        ListedState::Consumer(state) => ("consumer", state.to_string()),
+    }
+}
+
 fn told(group: Listed) -> ListedGroup {
+    let (kind, state) = kind_and_state(&group);
     ListedGroup {
         group_id: group.group,
         protocol_type: group.protocol_type,
-        group_state: group.state.to_string().into(),
-        group_type: CLASSIC.into(),
+        group_state: state.into(),
+        group_type: kind.into(),
     }
 }

@@ -10,6 +10,8 @@ pub(crate) mod alter_partition_reassignments;
 pub(crate) mod alter_replica_log_dirs;
 pub(crate) mod api_versions;
 mod configs;
+pub(crate) mod consumer_group_describe;
+pub(crate) mod consumer_group_heartbeat;
 mod coordination;
 pub(crate) mod create_partitions;
 pub(crate) mod create_topics;
@@ -160,6 +162,12 @@ async fn dispatch(cx: Context, version: i16, request: AnyRequest) -> Outcome {
         AnyRequest::ListGroups(request) => list_groups::call(cx, version, request),
         AnyRequest::DeleteGroups(request) => delete_groups::call(cx, version, request),
         AnyRequest::OffsetDelete(request) => offset_delete::call(cx, version, request),
+        AnyRequest::ConsumerGroupHeartbeat(request) => {
+            consumer_group_heartbeat::call(cx, version, request)
+        }
+        AnyRequest::ConsumerGroupDescribe(request) => {
+            consumer_group_describe::call(cx, version, request)
+        }
         AnyRequest::FindCoordinator(request) => {
             later(cx, version, request, find_coordinator::handle)
         }

@@ -78,7 +78,13 @@ fn ask(
     let topics = group.topics.as_ref().map(|topics| {
         topics.iter().filter_map(|topic| admit(cx, &image, version, topic, &mut refused)).collect()
     });
-    let fetch = Fetch { group: group.group_id.clone(), topics, stable };
+    let fetch = Fetch {
+        group: group.group_id.clone(),
+        member_id: group.member_id.clone(),
+        member_epoch: group.member_epoch,
+        topics,
+        stable,
+    };
     let asked =
         (!denied).then(|| coordination::ask(cx, &group.group_id, GroupRequest::Fetch(fetch)));
     async move {

@@ -10,13 +10,14 @@ use storage::units::TopicId;
 use storage::{CleanerOptions, Durability, ScrubOptions};
 
 use super::broker::{Config, MetadataLog};
-use super::groups::Groups;
+use super::groups::{ConsumerGroups, Groups};
 use super::key::{InvalidValue, Value};
 use super::listeners::{Fault, ListenerKeys, endpoints};
 use super::memory::{Memory, SHARD_BYTES_MIN, parse_size};
 use super::settings::{Settings, Source};
 use super::table::BROKER_KEYS;
 use super::topic::TopicConfig;
+use crate::group::consumer::assign::Assignor;
 
 /// All that is wrong is told, not only the first.
 pub(super) fn build(settings: Settings) -> Result<Config, Vec<Fault>> {
@@ -111,6 +112,7 @@ pub(super) fn changed(config: &Config, settings: Settings) -> Config {
         max_connections: number.size("max.connections"),
         producer_id_expiration_ms: number.long("producer.id.expiration.ms"),
         cleaner: cleaner(&settings),
+        groups: groups(&number),
         topic_defaults: Arc::new(TopicConfig::of_broker(&settings)),
         settings,
         ..config.clone()
@@ -162,6 +164,38 @@ fn groups(number: &Numbers<'_>) -> Groups {
         replication_factor: i16::try_from(number.int("offsets.topic.replication.factor"))
             .unwrap_or(i16::MAX),
         segment_bytes: number.int("offsets.topic.segment.bytes"),
+        consumer: consumer_groups(number),
+    }
+}
+
+fn consumer_groups(number: &Numbers<'_>) -> ConsumerGroups {
+    let list = |name: &str| number.0.list(name).unwrap_or_default();
+    let policy = number.0.string("group.consumer.migration.policy").unwrap_or_default();
+    let policy = policy.to_ascii_lowercase();
+    let limit = |key: &'static str| {
+        let (least, most) = super::group::bounds(key);
+        (key, (number.int(&least), number.int(&most)))
+    };
+    ConsumerGroups {
+        served: list("group.coordinator.rebalance.protocols").iter().any(|p| p == "consumer"),
+        session_ms: number.int("group.consumer.session.timeout.ms"),
+        heartbeat_ms: number.int("group.consumer.heartbeat.interval.ms"),
+        assignment_interval_ms: number.int("group.consumer.assignment.interval.ms"),
+        limits: [
+            "consumer.session.timeout.ms",
+            "consumer.heartbeat.interval.ms",
+            "consumer.assignment.interval.ms",
+        ]
+        .map(limit)
+        .into(),
+        size_max: number.size("group.consumer.max.size"),
+        assignors: list("group.consumer.assignors")
+            .iter()
+            .filter_map(|name| Assignor::named(name))
+            .collect(),
+        upgrade: matches!(policy.as_str(), "upgrade" | "bidirectional"),
+        downgrade: matches!(policy.as_str(), "downgrade" | "bidirectional"),
+        regex_refresh_ms: number.long("group.consumer.regex.refresh.interval.ms"),
     }
 }
 

@@ -104,7 +104,7 @@ impl Together<'_> {
 }
 
 /// The broker's keys with the least and the greatest value of a group's key.
-fn bounds(name: &str) -> (String, String) {
+pub(super) fn bounds(name: &str) -> (String, String) {
     let (protocol, rest) = name.split_once('.').unwrap_or((name, ""));
     if rest == "num.standby.replicas" {
         return (String::new(), format!("group.{protocol}.max.standby.replicas"));

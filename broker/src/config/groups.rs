@@ -1,8 +1,11 @@
-//! What the configuration says of groups: the classic protocol, and the topic in which they are kept.
+//! What the configuration says of groups: the classic and the consumer protocol, and the topic in which they are kept.
+
+use std::collections::BTreeMap;
 
 use storage::batch::Codec;
 
-use crate::group::Rules;
+use crate::group::consumer::assign::Assignor;
+use crate::group::{ConsumerRules, Rules};
 
 /// `group.*` and `offsets.*`. Times in milliseconds.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -25,6 +28,25 @@ pub struct Groups {
     /// As far as there are brokers.
     pub replication_factor: i16,
     pub segment_bytes: i32,
+    pub consumer: ConsumerGroups,
+}
+
+/// `group.consumer.*`. Times in milliseconds.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ConsumerGroups {
+    /// The protocol is among `group.coordinator.rebalance.protocols`.
+    pub served: bool,
+    pub session_ms: i32,
+    pub heartbeat_ms: i32,
+    pub assignment_interval_ms: i32,
+    /// The least and the most that a group may have for itself, by its key.
+    pub limits: BTreeMap<&'static str, (i32, i32)>,
+    pub size_max: usize,
+    /// The first is the default.
+    pub assignors: Vec<Assignor>,
+    pub upgrade: bool,
+    pub downgrade: bool,
+    pub regex_refresh_ms: i64,
 }
 
 impl Groups {
@@ -35,6 +57,17 @@ impl Groups {
             metadata_max: self.metadata_max,
             retention_ms: self.retention_ms,
             expiry_every_ms: self.expiry_every_ms,
+            consumer: ConsumerRules {
+                session_ms: self.consumer.session_ms,
+                heartbeat_ms: self.consumer.heartbeat_ms,
+                assignment_interval_ms: self.consumer.assignment_interval_ms,
+                limits: self.consumer.limits.clone(),
+                size_max: self.consumer.size_max,
+                assignors: self.consumer.assignors.clone(),
+                upgrade: self.consumer.upgrade,
+                downgrade: self.consumer.downgrade,
+                regex_refresh_ms: self.consumer.regex_refresh_ms,
+            },
         }
     }
 }

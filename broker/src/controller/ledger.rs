@@ -21,7 +21,9 @@ use uuid::Uuid;
 use super::refusal::Unwritten;
 use crate::metadata::batch::{self, Entry, UnreadableLog};
 use crate::metadata::directory::{DirectoryError, MetadataDirectory};
-use crate::metadata::image::{Image, METADATA_VERSION, Position, Replay, ReplayError};
+use crate::metadata::image::{
+    GROUP_VERSION, Image, METADATA_VERSION, Position, Replay, ReplayError,
+};
 use crate::metadata::log::MetadataLog;
 use crate::metadata::records::control::{KRaftVersionFeature, VoterEndpoint, VotersRecord};
 use crate::metadata::records::{
@@ -32,6 +34,8 @@ use crate::metadata::snapshot::{self, Snapshot, SnapshotId};
 
 /// The `metadata.version` that is written and served: 4.3-IV0.
 pub const SERVED_METADATA_VERSION: i16 = 30;
+/// The highest level of `group.version` that is served, and the one of a new cluster.
+pub const SERVED_GROUP_VERSION: i16 = 1;
 /// The feature that numbers the quorum's own protocol, and its level here: voter sets stand in the log (KIP-853).
 pub const KRAFT_VERSION: (&str, i16) = ("kraft.version", 1);
 /// Bytes of the log that are read at once.
@@ -402,12 +406,11 @@ fn quorum(
 }
 
 /// The features that a new cluster has: only those that are served.
-pub fn bootstrap_records() -> [Record; 1] {
-    let version = FeatureLevelRecord {
-        name: METADATA_VERSION.into(),
-        feature_level: SERVED_METADATA_VERSION,
+pub fn bootstrap_records() -> [Record; 2] {
+    let level = |name: &'static str, feature_level| {
+        FeatureLevelRecord { name: name.into(), feature_level }.into()
     };
-    [version.into()]
+    [level(METADATA_VERSION, SERVED_METADATA_VERSION), level(GROUP_VERSION, SERVED_GROUP_VERSION)]
 }
 
 /// Alone, this node is the voter.

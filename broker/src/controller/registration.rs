@@ -16,9 +16,9 @@ use std::collections::BTreeSet;
 use storage::units::{Offset, PartitionId};
 use uuid::Uuid;
 
-use super::ledger::{KRAFT_VERSION, SERVED_METADATA_VERSION, Site};
+use super::ledger::{KRAFT_VERSION, SERVED_GROUP_VERSION, SERVED_METADATA_VERSION, Site};
 use crate::metadata::image::{
-    Broker, Endpoint, Feature, Image, METADATA_VERSION, NO_LEADER, Partition,
+    Broker, Endpoint, Feature, GROUP_VERSION, Image, METADATA_VERSION, NO_LEADER, Partition,
 };
 use crate::metadata::records::control::VoterEndpoint;
 use crate::metadata::records::{
@@ -171,6 +171,7 @@ fn election(
 pub(crate) fn features() -> Vec<Feature> {
     let feature = |name: &'static str, min, max| Feature { name: name.into(), min, max };
     vec![
+        feature(GROUP_VERSION, 0, SERVED_GROUP_VERSION),
         feature(KRAFT_VERSION.0, 0, KRAFT_VERSION.1),
         feature(METADATA_VERSION, SERVED_METADATA_VERSION, SERVED_METADATA_VERSION),
     ]

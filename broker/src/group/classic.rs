@@ -46,7 +46,7 @@ pub(crate) struct InitialDelay {
     pub(crate) more: bool,
 }
 
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(crate) struct Group {
     pub(crate) id: ByteString,
     state: State,
@@ -58,6 +58,8 @@ pub(crate) struct Group {
     /// The protocol of the generation.
     pub(crate) protocol: Option<ByteString>,
     pub(crate) leader: Option<ByteString>,
+    /// Its record names no leader: what its members have is left from a consumer group, and nobody has assigned it. Known after a load.
+    pub(crate) owes_rebalance: bool,
     members: BTreeMap<ByteString, Member>,
     /// Instance to member.
     instances: BTreeMap<ByteString, ByteString>,
@@ -85,6 +87,7 @@ impl Group {
             protocol_type: None,
             protocol: None,
             leader: None,
+            owes_rebalance: false,
             members: BTreeMap::new(),
             instances: BTreeMap::new(),
             pending: BTreeSet::new(),
@@ -110,9 +113,29 @@ impl Group {
             leader: value.leader.as_ref().map(owned),
             ..Group::new(id, 0)
         };
+        group.owes_rebalance = value.leader.is_none() && !value.members.is_empty();
         for member in &value.members {
             group.insert(Member::of(member, value.protocol.as_ref()));
         }
+        group.subscribed = group.subscriptions();
+        group
+    }
+
+    /// A stable group of consumers with these members.
+    pub(crate) fn stable(
+        id: ByteString,
+        generation: i32,
+        members: Vec<Member>,
+        now_ms: i64,
+    ) -> Group {
+        let mut group = Group {
+            state: State::Stable,
+            generation,
+            protocol_type: Some(ByteString::from_static(CONSUMER)),
+            ..Group::new(id, now_ms)
+        };
+        members.into_iter().for_each(|member| group.insert(member));
+        group.protocol = group.choose_protocol();
         group.subscribed = group.subscriptions();
         group
     }
@@ -136,6 +159,11 @@ impl Group {
 
     pub(crate) fn is(&self, state: State) -> bool {
         self.state == state
+    }
+
+    /// Whether its members are not told yet what is theirs.
+    pub(crate) fn rebalances(&self) -> bool {
+        matches!(self.state, State::PreparingRebalance | State::CompletingRebalance)
     }
 
     pub(crate) fn enter(&mut self, state: State, now_ms: i64) {

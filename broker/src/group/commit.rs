@@ -12,14 +12,19 @@ use super::message::{
 };
 use super::offsets::Committed;
 use super::planted::Bug;
-use super::records::{OffsetKey, OffsetValue, OtherKind, Record};
+use super::records::{OffsetKey, OffsetValue, Record};
 use super::{Refusal, Waiter};
 
 impl Coordinator {
     pub(super) fn commit(&mut self, now: Now, commit: Commit, waiter: Waiter, out: &mut Effects) {
-        if let Err(refusal) = self.may_commit(&commit) {
-            return out.answer(waiter, GroupAnswer::Commit(Err(refusal)));
-        }
+        let may = match self.consumers.get(&commit.group) {
+            Some(group) => self.may_commit_as_consumer(group, &commit),
+            None => self.may_commit(&commit).map(|()| None),
+        };
+        let older = match may {
+            Ok(older) => older.cloned(),
+            Err(refusal) => return out.answer(waiter, GroupAnswer::Commit(Err(refusal))),
+        };
         let state = self.groups.get(&commit.group).map(Group::state);
         if matches!(state, Some(State::Stable | State::PreparingRebalance)) {
             self.renew(now, &commit.group, &commit.member_id);
@@ -29,10 +34,21 @@ impl Coordinator {
         for topic in &commit.topics {
             let one = |partition: &CommitPartition| {
                 let record = self.record(now, &commit, topic, partition)?;
+                if let Some(member) = &older {
+                    Self::may_commit_partition(member, &commit, topic, partition.partition)?;
+                }
                 records.push(record);
                 Ok(())
             };
-            results.push(topic.partitions.iter().map(one).collect());
+            let of_topic: Vec<Result<(), Refusal>> = topic.partitions.iter().map(one).collect();
+            let foreign = |result: &&Result<(), Refusal>| {
+                matches!(result, Err(Refusal::StaleMemberEpoch | Refusal::IllegalGeneration))
+            };
+            // A partition that is not the member's any more refuses all.
+            if let Some(Err(refusal)) = of_topic.iter().find(foreign) {
+                return out.answer(waiter, GroupAnswer::Commit(Err(*refusal)));
+            }
+            results.push(of_topic);
         }
         let answer = GroupAnswer::Commit(Ok(results));
         if self.has(Bug::CommittedAtAppend) {
@@ -44,11 +60,8 @@ impl Coordinator {
 
     fn may_commit(&self, commit: &Commit) -> Result<(), Refusal> {
         let Some(group) = self.groups.get(&commit.group) else {
-            let other = self.others.get(&commit.group);
             return match commit.generation {
-                _ if other.is_some_and(|o| o.kind == OtherKind::ShareOrStreams) => {
-                    Err(Refusal::GroupNotFound)
-                }
+                _ if self.others.contains_key(&commit.group) => Err(Refusal::GroupNotFound),
                 ..0 => Ok(()),
                 _ if commit.may_miss_group => Err(Refusal::GroupNotFound),
                 _ => Err(Refusal::IllegalGeneration),
@@ -140,20 +153,23 @@ impl Coordinator {
         waiter: Waiter,
         out: &mut Effects,
     ) {
-        let group = self.groups.get(&delete.group).ok_or(Refusal::GroupNotFound);
-        let may = |group: &Group| match group.state() {
-            State::Empty => true,
-            _ => group.is_consumers(),
+        let classic = self.groups.get(&delete.group);
+        let consumer = self.consumers.get(&delete.group);
+        let refusal = match (classic, consumer) {
+            (None, None) => Some(Refusal::GroupNotFound),
+            (Some(group), _) if !group.is(State::Empty) && !group.is_consumers() => {
+                Some(Refusal::NonEmpty)
+            }
+            _ => None,
         };
-        let group = group.and_then(|g| may(g).then_some(g).ok_or(Refusal::NonEmpty));
-        let group = match group {
-            Ok(group) => group,
-            Err(refusal) => return out.answer(waiter, GroupAnswer::DeleteOffsets(Err(refusal))),
-        };
+        if let Some(refusal) = refusal {
+            return out.answer(waiter, GroupAnswer::DeleteOffsets(Err(refusal)));
+        }
         let mut records = Vec::new();
         let mut results = Vec::with_capacity(delete.topics.len());
         for (topic, partitions) in &delete.topics {
-            let subscribed = group.is_subscribed(topic);
+            let subscribed = classic.is_some_and(|group| group.is_subscribed(topic))
+                || consumer.is_some_and(|group| group.is_subscribed(topic));
             let answer = if subscribed { Err(Refusal::Subscribed) } else { Ok(()) };
             results.push(vec![answer; partitions.len()]);
             let there = |p: &&i32| {

@@ -5,18 +5,22 @@
 //! before it got its offset is told to `written` as well, with the reason.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::sync::Arc;
 
 use bytes::Bytes;
 use bytestring::ByteString;
 
 use super::classic::Group;
+use super::consumer::ConsumerGroup;
+use super::consumer::assign::Assignor;
 use super::member::Member;
 use super::message::{GroupAnswer, GroupRequest};
 use super::offsets::Offsets;
 use super::planted::Bug;
-use super::records::{OtherKind, Record};
+use super::records::Record;
 use super::timers::{Timer, Timers};
 use super::{Refusal, Waiter};
+use crate::metadata::image::{Delta, Image};
 
 /// The time of a call.
 #[derive(Clone, Copy, Debug)]
@@ -36,6 +40,25 @@ pub(crate) struct Rules {
     pub(crate) metadata_max: usize,
     pub(crate) retention_ms: i64,
     pub(crate) expiry_every_ms: u64,
+    pub(crate) consumer: ConsumerRules,
+}
+
+/// What it says of consumer groups; a group's own configuration is in the image.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct ConsumerRules {
+    pub(crate) session_ms: i32,
+    pub(crate) heartbeat_ms: i32,
+    pub(crate) assignment_interval_ms: i32,
+    /// The least and the most of what groups may have for themselves, by the group's key.
+    pub(crate) limits: BTreeMap<&'static str, (i32, i32)>,
+    pub(crate) size_max: usize,
+    /// Those that are allowed, the default first.
+    pub(crate) assignors: Vec<Assignor>,
+    /// Classic groups may become consumer groups.
+    pub(crate) upgrade: bool,
+    /// And the other way around.
+    pub(crate) downgrade: bool,
+    pub(crate) regex_refresh_ms: i64,
 }
 
 /// What is to be done after a call.
@@ -67,15 +90,18 @@ pub(crate) enum Then {
     },
     /// A static member came back under another id.
     Replaced(Box<super::join::Replaced>),
+    /// If it fails, the timer goes off again.
+    Again(Timer),
+    /// A consumer group becomes this classic one.
+    Downgraded {
+        group: Box<Group>,
+        rebalance: bool,
+        then: Box<Then>,
+    },
 }
 
-/// Records of groups of other protocols, which a directory that was taken over may hold.
-#[derive(Debug)]
-pub(super) struct Other {
-    pub(crate) kind: OtherKind,
-    /// Keys that are in force.
-    pub(crate) keys: BTreeSet<Bytes>,
-}
+/// How long after a failed write it is tried again, in ticks.
+const AGAIN_MS: u64 = 500;
 
 /// See the module.
 #[derive(Debug)]
@@ -83,21 +109,29 @@ pub(crate) struct Coordinator {
     pub(super) rules: Rules,
     pub(super) groups: HashMap<ByteString, Group>,
     pub(super) offsets: Offsets,
-    pub(super) others: HashMap<ByteString, Other>,
+    pub(super) consumers: HashMap<ByteString, ConsumerGroup>,
+    /// Share and streams groups, which a directory that was taken over may hold: the keys of their records that are in force.
+    pub(super) others: HashMap<ByteString, BTreeSet<Bytes>>,
     pub(super) timers: Timers,
+    pub(super) image: Arc<Image>,
+    /// The image in which topics were created last.
+    pub(super) topics_created_at: i64,
     #[cfg(test)]
     pub(super) planted: Option<super::planted::Bug>,
 }
 
 impl Coordinator {
     /// Without groups: [`Coordinator::replay`] brings those of the log, [`Coordinator::loaded`] ends it.
-    pub(crate) fn new(rules: Rules) -> Coordinator {
+    pub(crate) fn new(rules: Rules, image: Arc<Image>) -> Coordinator {
         Coordinator {
             rules,
             groups: HashMap::new(),
             offsets: Offsets::default(),
+            consumers: HashMap::new(),
             others: HashMap::new(),
             timers: Timers::default(),
+            topics_created_at: 0,
+            image,
             #[cfg(test)]
             planted: None,
         }
@@ -115,13 +149,19 @@ impl Coordinator {
             GroupRequest::Join(join) => self.join(now, *join, waiter, out),
             GroupRequest::Sync(sync) => self.sync(now, *sync, waiter, out),
             GroupRequest::Heartbeat(heartbeat) => {
-                let answer = GroupAnswer::Heartbeat(self.heartbeat(now, &heartbeat));
+                let answer = match self.consumers.contains_key(&heartbeat.group) {
+                    true => self.heartbeat_consumer(now, &heartbeat, out),
+                    false => self.heartbeat(now, &heartbeat),
+                };
+                let answer = GroupAnswer::Heartbeat(answer);
                 out.answer(waiter, answer);
             }
             GroupRequest::Leave(leave) => self.leave(now, &leave, waiter, out),
             GroupRequest::Commit(commit) => self.commit(now, commit, waiter, out),
+            GroupRequest::Report(report) => self.report(now, &report, waiter, out),
             GroupRequest::Fetch(fetch) => {
-                let answer = GroupAnswer::Fetch(Ok(self.fetch(&fetch)));
+                let may = self.may_fetch(&fetch);
+                let answer = GroupAnswer::Fetch(may.map(|()| self.fetch(&fetch)));
                 if self.has(Bug::ShownAtAppend) {
                     return out.answer(waiter, answer);
                 }
@@ -133,14 +173,20 @@ impl Coordinator {
                 let described = groups.iter().map(|group| self.describe(group)).collect();
                 out.answer(waiter, GroupAnswer::Describe(described));
             }
+            GroupRequest::DescribeConsumers(groups) => {
+                let described = groups.iter().map(|group| self.describe_consumer(group)).collect();
+                let answer = GroupAnswer::DescribeConsumers(described);
+                // What is told of a group is in the log.
+                out.write(Vec::new(), Then::Answer(waiter, answer));
+            }
             GroupRequest::Delete(groups) => self.delete(&groups, waiter, out),
             GroupRequest::List => out.answer(waiter, GroupAnswer::List(Ok(self.list()))),
         }
     }
 
     /// The write got its offset: its records are in force for what is asked from now on. Records of classic groups are not looked at,
-    /// since the group has done what they tell.
-    pub(crate) fn appended(&mut self, now: Now, write: &Write) {
+    /// since the group has done what they tell; those of consumer groups are replayed.
+    pub(crate) fn appended(&mut self, now: Now, write: &Write, out: &mut Effects) {
         for record in &write.records {
             match record {
                 Record::Offset(key, Some(value)) => {
@@ -150,9 +196,12 @@ impl Coordinator {
                 Record::Offset(..) if self.has(Bug::TombstonesIgnored) => {}
                 Record::Offset(key, None) => self.offsets.remove(key),
                 Record::Group(group, None) => self.forget(group),
-                Record::Other { group, .. } => drop(self.others.remove(group)),
-                Record::Group(_, Some(_)) | Record::Unknown(_) => {}
+                Record::Consumer(group, record) => self.replay_consumer(group, record),
+                Record::Group(_, Some(_)) | Record::Other { .. } | Record::Unknown(_) => {}
             }
+        }
+        if let Then::Downgraded { group, rebalance, .. } = &write.then {
+            self.downgraded(now, group, *rebalance, out);
         }
     }
 
@@ -165,20 +214,25 @@ impl Coordinator {
         out: &mut Effects,
     ) {
         match (then, outcome) {
-            (Then::Nothing, _) | (Then::Created(_), Ok(())) => {}
+            (Then::Nothing, _) | (Then::Created(_) | Then::Again(_), Ok(())) => {}
+            (Then::Again(timer), Err(_)) => self.timers.set(timer, now.ticks + AGAIN_MS),
             (Then::Answer(waiter, answer), Ok(())) => out.answer(waiter, answer),
             (Then::Answer(waiter, answer), Err(refusal)) => {
                 out.answer(waiter, answer.unwritten(refusal));
             }
-            (Then::Created(group), Err(_)) => {
-                if self.groups.get(&group).is_some_and(|group| group.size() == 0) {
-                    self.forget(&group);
+            (Then::Created(group), Err(refusal)) => {
+                if let Some(created) = self.groups.get_mut(&group) {
+                    for id in created.member_ids() {
+                        answer_join(created, &id, Err((refusal, ByteString::new())), out);
+                    }
                 }
+                self.forget(&group);
             }
             (Then::Assigned { group, generation, assignments }, outcome) => {
                 self.assigned(now, &group, generation, &assignments, outcome, out);
             }
             (Then::Replaced(replaced), outcome) => self.replaced(now, *replaced, outcome, out),
+            (Then::Downgraded { then, .. }, outcome) => self.written(now, *then, outcome, out),
         }
     }
 
@@ -187,13 +241,20 @@ impl Coordinator {
         self.timers.next()
     }
 
-    /// Does what is due.
+    /// Does what is due, up to the first thing that is to be written: what comes after it counts on that. The rest stays due.
     pub(crate) fn fire(&mut self, now: Now, out: &mut Effects) {
-        while let Some(timer) = self.timers.pop(now.ticks) {
+        while out.writes.is_empty()
+            && let Some(timer) = self.timers.pop(now.ticks)
+        {
             match timer {
                 Timer::Join(group) => self.join_phase_over(now, &group, out),
                 Timer::Sync(group) => self.sync_phase_over(now, &group, out),
                 Timer::Session(group, member) => self.session_over(now, &group, &member, out),
+                Timer::Member(..)
+                | Timer::Revocation(..)
+                | Timer::ClassicJoin(..)
+                | Timer::ClassicSync(..) => self.member_over(now, timer, out),
+                Timer::Regexes(group) => self.resolve(now, &group, out),
                 Timer::Expiry => self.expire(now, out),
             }
         }
@@ -211,12 +272,33 @@ impl Coordinator {
 
     /// How many groups and offsets there are.
     pub(crate) fn counts(&self) -> (usize, usize) {
-        (self.groups.len(), self.offsets.count())
+        (self.groups.len() + self.consumers.len(), self.offsets.count())
+    }
+
+    /// The topics, and what is configured, are these from now on. Groups look again at topics that have changed with their members' next
+    /// heartbeat.
+    pub(crate) fn configured(&mut self, rules: Rules, image: Arc<Image>, delta: &Delta) {
+        self.rules = rules;
+        self.image = image;
+        if !delta.created.is_empty() {
+            self.topics_created_at = self.image.position().offset.0;
+        }
+        if self.has(Bug::TopicsUnwatched) {
+            return;
+        }
+        let changed = delta.partitions.iter().filter_map(|(id, _)| self.image.topic(*id));
+        let mut names: BTreeSet<&ByteString> = changed.map(|topic| &topic.name).collect();
+        names.extend(delta.created.iter().chain(&delta.deleted).map(|topic| &topic.name));
+        for group in self.consumers.values_mut() {
+            if names.iter().any(|name| group.is_subscribed(name)) {
+                group.refresh = super::consumer::Refresh::default();
+            }
+        }
     }
 
     /// A group that keeps offsets exists, if only for that.
     pub(super) fn keeps_offsets(&mut self, now: Now, id: &ByteString) {
-        if !self.groups.contains_key(id) {
+        if !self.groups.contains_key(id) && !self.consumers.contains_key(id) {
             self.groups.insert(id.clone(), Group::new(id.clone(), now.wall_ms));
         }
     }

@@ -22,33 +22,45 @@ impl Coordinator {
     pub(super) fn expire(&mut self, now: Now, out: &mut Effects) {
         let mut records = Vec::new();
         for group in self.groups.values() {
-            let (expired, all) = self.expired(now, group);
+            let reads = |topic: &str| group.is_subscribed(topic);
+            let (expired, all) = self.expired(now, &group.id, |c| since(group, c), reads);
             records.extend(expired);
             if all && group.is(State::Empty) {
-                records.extend(self.tombstones_of_other(&group.id));
                 records.push(Record::Group(group.id.clone(), None));
+            }
+        }
+        for group in self.consumers.values() {
+            let reads = |topic: &str| group.is_subscribed(topic);
+            let (expired, all) = self.expired(now, &group.id, |c| Some(c.committed_at), reads);
+            records.extend(expired);
+            if all && group.is_empty() {
+                records.extend(self.tombstones_of_consumers(&group.id));
             }
         }
         write_all(records, out);
         self.timers.set(Timer::Expiry, now.ticks + self.rules.expiry_every_ms);
     }
 
-    /// Tombstones of what has expired, and whether nothing is left then.
-    fn expired(&self, now: Now, group: &Group) -> (Vec<Record>, bool) {
+    /// Tombstones of what has expired, and whether nothing is left then. `since` is from when an offset's retention counts, milliseconds
+    /// since 1970, or `None` while it does not; what the group reads does not expire.
+    fn expired(
+        &self,
+        now: Now,
+        id: &ByteString,
+        since: impl Fn(&Committed) -> Option<i64>,
+        reads: impl Fn(&str) -> bool,
+    ) -> (Vec<Record>, bool) {
         let mut records = Vec::new();
-        let mut all = self.offsets.pending_of(&group.id).next().is_none();
-        let Some(topics) = self.offsets.of_group(&group.id) else { return (records, all) };
+        let mut all = self.offsets.pending_of(id).next().is_none();
+        let Some(topics) = self.offsets.of_group(id) else { return (records, all) };
         for (topic, partitions) in topics {
             for (partition, committed) in partitions {
-                let expired = since(group, committed).is_some_and(|since| {
+                let expired = since(committed).is_some_and(|since| {
                     let until = committed.expires_at;
                     now.wall_ms >= until.unwrap_or(since.saturating_add(self.rules.retention_ms))
                 });
-                if expired
-                    && !group.is_subscribed(topic)
-                    && !self.offsets.is_pending(&group.id, topic, *partition)
-                {
-                    records.push(tombstone(&group.id, topic, *partition));
+                if expired && !reads(topic) && !self.offsets.is_pending(id, topic, *partition) {
+                    records.push(tombstone(id, topic, *partition));
                 } else {
                     all = false;
                 }

@@ -23,6 +23,7 @@ use super::message::{GroupAnswer, GroupRequest};
 use super::records::Record;
 use super::{Coordinator, Effects, Now, Refusal, Then, Waiter, Write};
 use crate::clock;
+use crate::metadata::image::Delta;
 use crate::partition::{AppendRefusal, Partition};
 use crate::shard::Shard;
 
@@ -98,6 +99,12 @@ impl Host {
         self.partition.directory()
     }
 
+    /// The metadata image, or the configuration that is in force, has changed.
+    pub(crate) fn configured(self: &Rc<Self>, shard: &Rc<Shard>, delta: &Delta) {
+        let rules = shard.in_force().groups.rules();
+        self.with(shard, |coordinator, _, _| coordinator.configured(rules, shard.image(), delta));
+    }
+
     /// Topics are no more.
     pub(crate) fn topics_deleted(
         self: &Rc<Self>,
@@ -133,7 +140,9 @@ impl Host {
     pub(crate) async fn load(self: Rc<Self>, shard: Rc<Shard>) {
         let (start, end) = (self.partition.log().log_start(), self.partition.log().end());
         match self.replay(&shard, start, end).await {
-            Ok(coordinator) => {
+            Ok(mut coordinator) => {
+                let rules = shard.in_force().groups.rules();
+                coordinator.configured(rules, shard.image(), &Delta::default());
                 if matches!(*self.state.borrow(), State::Loading) {
                     *self.state.borrow_mut() = State::Active(Box::new(coordinator));
                     self.keep_time(&shard);
@@ -157,7 +166,7 @@ impl Host {
         start: Offset,
         end: Offset,
     ) -> Result<Coordinator, String> {
-        let mut coordinator = Coordinator::new(shard.config.groups.rules());
+        let mut coordinator = Coordinator::new(shard.in_force().groups.rules(), shard.image());
         let mut next = start;
         while next < end {
             let log = self.partition.log();
@@ -232,7 +241,7 @@ impl Host {
         }
         match self.append_records(&write.records, now) {
             Ok(ticket) => {
-                coordinator.appended(now, &write);
+                coordinator.appended(now, &write, out);
                 self.appended.borrow_mut().push_back((Some(ticket), write.then));
                 self.confirm(shard);
             }

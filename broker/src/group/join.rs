@@ -13,7 +13,7 @@ use super::coordinator::{Coordinator, Effects, Now, Then, answer_join, answer_sy
 use super::member::{Member, Protocols};
 use super::message::{GroupAnswer, Join, JoinRefused, Joined};
 use super::planted::Bug;
-use super::records::{GroupValue, OtherKind, Record};
+use super::records::{GroupValue, Record};
 use super::timers::Timer;
 use super::{Refusal, Waiter};
 
@@ -37,8 +37,11 @@ pub(crate) struct Replaced {
 impl Coordinator {
     pub(super) fn join(&mut self, now: Now, join: Join, waiter: Waiter, out: &mut Effects) {
         let unknown = join.member_id.is_empty();
-        if self.others.get(&join.group).is_some_and(|other| other.kind != OtherKind::Consumer) {
+        if self.others.contains_key(&join.group) {
             return refuse(waiter, Refusal::InconsistentProtocol, ByteString::new(), out);
+        }
+        if self.consumers.get(&join.group).is_some_and(|group| !group.is_empty()) {
+            return self.join_consumer(now, join, waiter, out);
         }
         let created = !self.groups.contains_key(&join.group);
         if created && !unknown {
@@ -63,11 +66,11 @@ impl Coordinator {
         }
     }
 
-    /// A new group is written as an empty one; members follow with its first generation. What is left in the log of a group of
-    /// that name, from members of the consumer protocol that are no more, is taken back first.
+    /// A new group is written as an empty one; members follow with its first generation. A consumer group of that name, which has no
+    /// members, is taken back first.
     fn record_created(&mut self, id: &ByteString, out: &mut Effects) {
         let Some(group) = self.groups.get(id) else { return };
-        let mut records = self.tombstones_of_other(id);
+        let mut records = self.tombstones_of_consumers(id);
         let value = GroupValue {
             current_state_timestamp: group.state_since.unwrap_or(-1),
             ..GroupValue::default()

@@ -27,6 +27,9 @@ impl Coordinator {
 
     pub(super) fn leave(&mut self, now: Now, leave: &Leave, waiter: Waiter, out: &mut Effects) {
         let id = &leave.group;
+        if self.consumers.contains_key(id) {
+            return self.leave_as_classic(now, leave, waiter, out);
+        }
         if !self.groups.contains_key(id) {
             let nobody = leave.members.iter().map(|_| Err(Refusal::UnknownMember)).collect();
             return out.answer(waiter, GroupAnswer::Leave(Ok(nobody)));

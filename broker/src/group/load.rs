@@ -1,7 +1,7 @@
 //! How a coordinator comes to know its groups: the partition's records, from the first to the last.
 
 use super::classic::Group;
-use super::coordinator::{Coordinator, Effects, Now, Other};
+use super::coordinator::{Coordinator, Effects, Now};
 use super::planted::Bug;
 use super::records::{OffsetKey, OffsetValue, Record};
 use super::timers::Timer;
@@ -16,19 +16,18 @@ impl Coordinator {
             Record::Offset(key, None) => self.offsets.remove(&key),
             Record::Group(id, Some(value)) => {
                 let group = Group::of(id.clone(), &value);
+                self.forget_consumer(&id);
                 self.groups.insert(id, group);
             }
             Record::Group(id, None) => drop(self.groups.remove(&id)),
-            Record::Other { group, kind, key, live: true } => {
-                let new = || Other { kind, keys: std::collections::BTreeSet::new() };
-                let other = self.others.entry(group).or_insert_with(new);
-                other.kind = kind;
-                other.keys.insert(key);
+            Record::Consumer(id, record) => self.replay_consumer(&id, &record),
+            Record::Other { group, key, live: true } => {
+                self.others.entry(group).or_default().insert(key);
             }
-            Record::Other { group, key, live: false, .. } => {
-                if let Some(other) = self.others.get_mut(&group) {
-                    other.keys.remove(&key);
-                    if other.keys.is_empty() {
+            Record::Other { group, key, live: false } => {
+                if let Some(keys) = self.others.get_mut(&group) {
+                    keys.remove(&key);
+                    if keys.is_empty() {
                         self.others.remove(&group);
                     }
                 }
@@ -58,19 +57,24 @@ impl Coordinator {
     }
 
     /// The log has been read: members have their session to report, and a group that is larger than allowed rebalances, so that those
-    /// who find no place can commit before they go.
+    /// who find no place can commit before they go. So does one that was about to when it became a classic group.
     pub(crate) fn loaded(&mut self, now: Now, out: &mut Effects) {
         let members = |group: &Group| -> Vec<_> {
             let session = |m: &super::member::Member| (m.id.clone(), m.session_timeout_ms);
             group.members().map(session).map(|(id, ms)| (group.id.clone(), id, ms)).collect()
         };
         let sessions: Vec<_> = self.groups.values().flat_map(members).collect();
+        self.topics_created_at = self.image.position().offset.0;
         if !self.has(Bug::NoSessionsAfterLoad) {
             sessions.iter().for_each(|(group, member, ms)| self.session(now, group, member, *ms));
         }
-        let full = |group: &&Group| group.size() > self.rules.size_max;
-        let full: Vec<_> = self.groups.values().filter(full).map(|g| g.id.clone()).collect();
-        full.iter().for_each(|group| self.prepare_rebalance(now, group, out));
+        self.load_consumers(now);
+        let must = |group: &&Group| {
+            let owes = group.owes_rebalance && !self.has(Bug::RebalanceForgotten);
+            group.size() > self.rules.size_max || owes
+        };
+        let must: Vec<_> = self.groups.values().filter(must).map(|g| g.id.clone()).collect();
+        must.iter().for_each(|group| self.prepare_rebalance(now, group, out));
         self.timers.set(Timer::Expiry, now.ticks + self.rules.expiry_every_ms);
     }
 }

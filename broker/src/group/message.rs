@@ -5,8 +5,9 @@ use bytestring::ByteString;
 use uuid::Uuid;
 
 use super::classic::State;
+use super::consumer::ConsumerState;
 use super::member::Protocols;
-use super::{Committed, Refusal};
+use super::{Committed, Refusal, Refused};
 
 /// A request, of one group unless it says otherwise.
 #[derive(Debug, Clone)]
@@ -15,11 +16,15 @@ pub enum GroupRequest {
     Sync(Box<Sync>),
     Heartbeat(Heartbeat),
     Leave(Leave),
+    /// ConsumerGroupHeartbeat.
+    Report(Box<Report>),
     Commit(Commit),
     Fetch(Fetch),
     DeleteOffsets(DeleteOffsets),
     /// Groups of the partition.
     Describe(Vec<ByteString>),
+    /// Consumer groups of the partition.
+    DescribeConsumers(Vec<ByteString>),
     /// Groups of the partition.
     Delete(Vec<ByteString>),
     /// All groups of the partition.
@@ -34,6 +39,7 @@ pub enum GroupAnswer {
     Heartbeat(Result<(), Refusal>),
     /// One for each member of the request.
     Leave(Result<Vec<Result<(), Refusal>>, Refusal>),
+    Report(Result<Reported, Refused>),
     /// One for each partition of each topic of the request.
     Commit(Result<Vec<Vec<Result<(), Refusal>>>, Refusal>),
     Fetch(Result<Vec<FetchedTopic>, Refusal>),
@@ -41,6 +47,8 @@ pub enum GroupAnswer {
     DeleteOffsets(Result<Vec<Vec<Result<(), Refusal>>>, Refusal>),
     /// One for each group of the request; `GroupNotFound` for none.
     Describe(Vec<Result<Described, Refusal>>),
+    /// One for each group of the request.
+    DescribeConsumers(Vec<Result<ConsumerDescribed, Refused>>),
     /// One for each group of the request.
     Delete(Vec<Result<(), Refusal>>),
     List(Result<Vec<Listed>, Refusal>),
@@ -56,11 +64,16 @@ impl GroupRequest {
             GroupRequest::Sync(_) => GroupAnswer::Sync(Err(refusal)),
             GroupRequest::Heartbeat(_) => GroupAnswer::Heartbeat(Err(refusal)),
             GroupRequest::Leave(_) => GroupAnswer::Leave(Err(refusal)),
+            GroupRequest::Report(_) => GroupAnswer::Report(Err(Refused::new(refusal, ""))),
             GroupRequest::Commit(_) => GroupAnswer::Commit(Err(refusal)),
             GroupRequest::Fetch(_) => GroupAnswer::Fetch(Err(refusal)),
             GroupRequest::DeleteOffsets(_) => GroupAnswer::DeleteOffsets(Err(refusal)),
             GroupRequest::Describe(groups) => {
                 GroupAnswer::Describe(groups.iter().map(|_| Err(refusal)).collect())
+            }
+            GroupRequest::DescribeConsumers(groups) => {
+                let refused = || Err(Refused::new(refusal, ""));
+                GroupAnswer::DescribeConsumers(groups.iter().map(|_| refused()).collect())
             }
             GroupRequest::Delete(groups) => {
                 GroupAnswer::Delete(groups.iter().map(|_| Err(refusal)).collect())
@@ -85,11 +98,16 @@ impl GroupAnswer {
             GroupAnswer::Sync(_) => GroupAnswer::Sync(Err(refusal)),
             GroupAnswer::Heartbeat(_) => GroupAnswer::Heartbeat(Err(refusal)),
             GroupAnswer::Leave(_) => GroupAnswer::Leave(Err(refusal)),
+            GroupAnswer::Report(_) => GroupAnswer::Report(Err(Refused::new(refusal, ""))),
             GroupAnswer::Commit(_) => GroupAnswer::Commit(Err(refusal)),
             GroupAnswer::Fetch(_) => GroupAnswer::Fetch(Err(refusal)),
             GroupAnswer::DeleteOffsets(_) => GroupAnswer::DeleteOffsets(Err(refusal)),
             GroupAnswer::Describe(all) => {
                 GroupAnswer::Describe(all.iter().map(|_| Err(refusal)).collect())
+            }
+            GroupAnswer::DescribeConsumers(all) => {
+                let refused = || Err(Refused::new(refusal, ""));
+                GroupAnswer::DescribeConsumers(all.iter().map(|_| refused()).collect())
             }
             GroupAnswer::Delete(all) => {
                 GroupAnswer::Delete(all.iter().map(|_| Err(refusal)).collect())
@@ -174,6 +192,37 @@ pub struct Leave {
     pub members: Vec<(ByteString, Option<ByteString>)>,
 }
 
+/// What a member of a consumer group says; `None` (-1) where it has not changed.
+#[derive(Debug, Clone)]
+pub struct Report {
+    pub group: ByteString,
+    /// Empty from who has none.
+    pub member_id: ByteString,
+    /// The id of a member that has none.
+    pub new_member_id: ByteString,
+    pub member_epoch: i32,
+    pub instance: Option<ByteString>,
+    pub rack: Option<ByteString>,
+    pub client_id: ByteString,
+    pub client_host: ByteString,
+    pub rebalance_timeout_ms: i32,
+    pub names: Option<Vec<ByteString>>,
+    pub regex: Option<ByteString>,
+    pub assignor: Option<ByteString>,
+    /// Partitions by topic.
+    pub owns: Option<Vec<(Uuid, Vec<i32>)>>,
+}
+
+/// What it is told.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Reported {
+    pub member_id: ByteString,
+    pub member_epoch: i32,
+    pub heartbeat_ms: i32,
+    /// `None` if it has not changed.
+    pub assignment: Option<Vec<(Uuid, Vec<i32>)>>,
+}
+
 #[derive(Debug, Clone)]
 pub struct Commit {
     pub group: ByteString,
@@ -208,6 +257,9 @@ pub struct CommitPartition {
 #[derive(Debug, Clone)]
 pub struct Fetch {
     pub group: ByteString,
+    /// From a member of a consumer group, which is to be in this epoch; `None` and -1 from others.
+    pub member_id: Option<ByteString>,
+    pub member_epoch: i32,
     /// `None` for all that was committed.
     pub topics: Option<Vec<FetchTopic>>,
     /// Offsets that an open transaction commits are refused.
@@ -257,8 +309,46 @@ pub struct DescribedMember {
 }
 
 #[derive(Debug, Clone, PartialEq)]
+pub struct ConsumerDescribed {
+    pub state: ConsumerState,
+    pub epoch: i32,
+    pub target_epoch: i32,
+    pub assignor: ByteString,
+    pub members: Vec<ConsumerMemberDescribed>,
+}
+
+#[derive(Debug, Clone, PartialEq)]
+pub struct ConsumerMemberDescribed {
+    pub id: ByteString,
+    pub instance: Option<ByteString>,
+    pub rack: Option<ByteString>,
+    pub epoch: i32,
+    pub client_id: ByteString,
+    pub client_host: ByteString,
+    pub names: Vec<ByteString>,
+    pub regex: Option<ByteString>,
+    pub assigned: Vec<PartitionsDescribed>,
+    pub target: Vec<PartitionsDescribed>,
+    pub classic: bool,
+}
+
+#[derive(Debug, Clone, PartialEq)]
+pub struct PartitionsDescribed {
+    pub id: Uuid,
+    pub name: ByteString,
+    pub partitions: Vec<i32>,
+}
+
+/// A group's state, and with it its protocol.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ListedState {
+    Classic(State),
+    Consumer(ConsumerState),
+}
+
+#[derive(Debug, Clone, PartialEq)]
 pub struct Listed {
     pub group: ByteString,
     pub protocol_type: ByteString,
-    pub state: State,
+    pub state: ListedState,
 }

@@ -1,4 +1,4 @@
-//! Group coordination: the classic protocol, and what groups have committed.
+//! Group coordination: the classic protocol, the consumer protocol (KIP-848), and what groups have committed.
 //!
 //! A group belongs to one partition of `__consumer_offsets`, by the hash of its id, and lives on the shard that owns it. There a
 //! [`Coordinator`] keeps the groups of the partition: a state machine without I/O, clock or randomness. Each call brings the time
@@ -6,12 +6,14 @@
 //! when they are durable. Loading is the same machine, given the partition's records from the start.
 //!
 //! Read in this order: this file (what crosses), `classic` and `member` (a group), `records` (what is stored), `offsets` (what was
-//! committed), `coordinator` (the machine), `join`, `sync`, `leave` (its life), `commit`, `questions`, `expiry`, `load`; then `host`,
-//! where the machine meets its partition and the clock.
+//! committed), `coordinator` (the machine), `join`, `sync`, `leave` (its life), `commit`, `questions`, `expiry`, `load`; `consumer` (groups of the
+//! consumer protocol); then `host`, where the machine meets its partition and the clock.
 //!
 //! # Not obvious
 //! - A group's members are in the log as of its last finished rebalance. A rebalance that is under way at a crash is forgotten: members
 //!   find the generation before, and join again.
+//! - A consumer group is what its records say: they are replayed when they are appended, and nothing has happened if they cannot be.
+//! - A group is classic or a consumer group, never both: the maps of the coordinator are disjoint.
 //! - Offsets are in force for later commits as soon as they are appended, but are shown only when they are durable.
 //! - A JoinGroup waits for the other members, minutes perhaps: its answer is a message of its own, so that it does not hold one of
 //!   the places that questions between shards have.
@@ -19,6 +21,7 @@
 mod alarm;
 mod classic;
 mod commit;
+pub mod consumer;
 mod coordinator;
 mod expiry;
 pub(crate) mod host;
@@ -37,7 +40,7 @@ mod simulation;
 mod sync;
 mod timers;
 
-pub(crate) use coordinator::{Coordinator, Effects, Now, Rules, Then, Write};
+pub(crate) use coordinator::{ConsumerRules, Coordinator, Effects, Now, Rules, Then, Write};
 pub use offsets::Committed;
 
 /// The topic in which groups are kept.
@@ -81,6 +84,35 @@ pub enum Refusal {
     NotAvailable,
     #[error("what was to be recorded is too large for the log")]
     TooLarge,
+    #[error("the group speaks the consumer protocol, or another one")]
+    NotClassicGroup,
+    #[error("the group does not speak the consumer protocol")]
+    NotConsumerGroup,
+    #[error("the member is in another epoch, and must begin again")]
+    FencedMemberEpoch,
+    #[error("the member is in another epoch by now")]
+    StaleMemberEpoch,
+    #[error("the instance belongs to another member still")]
+    UnreleasedInstance,
+    #[error("a regular expression that is none")]
+    InvalidRegex,
+    #[error("members of this protocol use a later version")]
+    UnsupportedVersion,
+    #[error("what the member says of itself cannot be read")]
+    Malformed,
+}
+
+/// A refusal with Kafka's text for the client; empty if it has none of its own.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Refused {
+    pub refusal: Refusal,
+    pub message: String,
+}
+
+impl Refused {
+    pub(crate) fn new(refusal: Refusal, message: impl Into<String>) -> Refused {
+        Refused { refusal, message: message.into() }
+    }
 }
 
 /// The partition of `__consumer_offsets`, of `partitions`, to which a group belongs: Java's `hashCode` of its id.

@@ -21,6 +21,24 @@ pub(crate) enum Bug {
     SameGeneration,
     /// The end of a session is not looked for after a load.
     NoSessionsAfterLoad,
+    /// A partition is given to the next member of a consumer group while another owns it.
+    GivenWhileOwned,
+    /// A member of a consumer group is told its epoch before it is durable.
+    ReportedAtAppend,
+    /// A member of a consumer group commits in any epoch.
+    AnyEpochCommits,
+    /// New topics and partitions are not looked at.
+    TopicsUnwatched,
+    /// The record of a classic group stays in the log when it becomes a consumer group.
+    UpgradeKeepsRecord,
+    /// The records of a consumer group stay in the log when it becomes a classic one.
+    DowngradeKeepsRecords,
+    /// A group that has just become a classic one, and is to rebalance, does not after a load.
+    RebalanceForgotten,
+    /// Members of a group that becomes a classic one are taken to have what they were to have.
+    DowngradeTakesTargets,
+    /// A member of a consumer group that is gone is never missed.
+    NobodyIsMissed,
 }
 
 impl super::Coordinator {

@@ -3,16 +3,18 @@
 use bytes::Bytes;
 use bytestring::ByteString;
 
-use super::classic::{Group, State};
+use super::classic::{CONSUMER, Group, State};
 use super::coordinator::{Coordinator, Effects, Then};
 use super::member::Member;
-use super::message::{Described, DescribedMember, GroupAnswer, Listed};
+use super::message::{Described, DescribedMember, GroupAnswer, Listed, ListedState};
 use super::records::{OffsetKey, Record};
 use super::{Refusal, Waiter};
 
 impl Coordinator {
     pub(super) fn describe(&self, id: &ByteString) -> Result<Described, Refusal> {
-        let group = self.groups.get(id).ok_or(Refusal::GroupNotFound)?;
+        let other = self.consumers.contains_key(id) || self.others.contains_key(id);
+        let none = if other { Refusal::NotClassicGroup } else { Refusal::GroupNotFound };
+        let group = self.groups.get(id).ok_or(none)?;
         let stable = group.is(State::Stable);
         let protocol = group.protocol.clone().filter(|_| stable).unwrap_or_default();
         let member = |member: &Member| DescribedMember {
@@ -35,21 +37,34 @@ impl Coordinator {
         let listed = |group: &Group| Listed {
             group: group.id.clone(),
             protocol_type: group.protocol_type.clone().unwrap_or_default(),
-            state: group.state(),
+            state: ListedState::Classic(group.state()),
         };
-        self.groups.values().map(listed).collect()
+        let consumers = self.consumers.values().map(|group| Listed {
+            group: group.id.clone(),
+            protocol_type: ByteString::from_static(CONSUMER),
+            state: ListedState::Consumer(group.state()),
+        });
+        self.groups.values().map(listed).chain(consumers).collect()
     }
 
     pub(super) fn delete(&mut self, ids: &[ByteString], waiter: Waiter, out: &mut Effects) {
         let mut records = Vec::new();
         let mut one = |id: &ByteString| {
-            let group = self.groups.get(id).ok_or(Refusal::GroupNotFound)?;
-            if !group.is(State::Empty) {
+            let classic = self.groups.get(id);
+            let consumer = self.consumers.get(id);
+            if classic.is_none() && consumer.is_none() {
+                return Err(Refusal::GroupNotFound);
+            }
+            if classic.is_some_and(|group| !group.is(State::Empty))
+                || consumer.is_some_and(|group| !group.is_empty())
+            {
                 return Err(Refusal::NonEmpty);
             }
             records.extend(self.tombstones_of_offsets(id));
-            records.extend(self.tombstones_of_other(id));
-            records.push(Record::Group(id.clone(), None));
+            records.extend(self.tombstones_of_consumers(id));
+            if classic.is_some() {
+                records.push(Record::Group(id.clone(), None));
+            }
             Ok(())
         };
         let results = ids.iter().map(&mut one).collect();
@@ -68,17 +83,5 @@ impl Coordinator {
             Record::Offset(key, None)
         };
         committed.chain(pending).map(tombstone).collect()
-    }
-
-    /// Of records that a group of that name has from another protocol.
-    pub(super) fn tombstones_of_other(&self, id: &ByteString) -> Vec<Record> {
-        let Some(other) = self.others.get(id) else { return Vec::new() };
-        let tombstone = |key: &Bytes| Record::Other {
-            group: id.clone(),
-            kind: other.kind,
-            key: key.clone(),
-            live: false,
-        };
-        other.keys.iter().map(tombstone).collect()
     }
 }

@@ -9,7 +9,8 @@
 //! |---|---|---|
 //! | 0, 1 | group, topic, partition | the offset that the group has committed there |
 //! | 2 | group | a classic group: its generation, its members and what each was assigned |
-//! | 3-8, 10-23 | group, more | groups of the other protocols (KIP-848, KIP-932, KIP-1071): not read, but known by their group |
+//! | 3-8, 16 | group, more | consumer groups (KIP-848): `records/consumer.rs` |
+//! | 10-15, 17-23 | group, more | groups of the other protocols (KIP-932, KIP-1071): not read, but known by their group |
 //!
 //! We write offsets in version 4 (1 where the client says itself when they expire) and groups in version 3, as Kafka 4.3 does.
 
@@ -18,11 +19,13 @@ use bytestring::ByteString;
 use net::wire::{DecodeError, Decoder, EncodeError, Wire, from_bytes, to_bytes};
 use uuid::Uuid;
 
+pub use consumer::ConsumerRecord;
+
+pub mod consumer;
+
 const LEGACY_OFFSET_COMMIT: i16 = 0;
 const OFFSET_COMMIT: i16 = 1;
 const GROUP_METADATA: i16 = 2;
-/// Types of the groups of other protocols. The key of each begins with the group.
-const CONSUMER_GROUP: [i16; 7] = [3, 4, 5, 6, 7, 8, 16];
 /// The last type that Kafka 4.3 has.
 const LAST_TYPE: i16 = 23;
 
@@ -104,17 +107,15 @@ pub enum Record {
     Offset(OffsetKey, Option<OffsetValue>),
     /// `None` deletes the group.
     Group(ByteString, Option<GroupValue>),
-    /// A record of a group of another protocol. `live` is false for a tombstone.
-    Other { group: ByteString, kind: OtherKind, key: Bytes, live: bool },
+    Consumer(ByteString, ConsumerRecord),
+    /// A record of a share or a streams group. `live` is false for a tombstone.
+    Other {
+        group: ByteString,
+        key: Bytes,
+        live: bool,
+    },
     /// A type that Kafka 4.3 does not have: left by a later release that was gone back from. Kafka's loader ignores it too.
     Unknown(i16),
-}
-
-/// Which protocol a group that is not classic speaks.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum OtherKind {
-    Consumer,
-    ShareOrStreams,
 }
 
 /// Why a record cannot be read. Kafka's coordinator does not load a partition with such a record.
@@ -151,7 +152,8 @@ impl Record {
                     |value| with_prefix(GROUP_VERSION, &to_bytes(value, GROUP_VERSION)?);
                 (with_prefix(GROUP_METADATA, &key)?, value.as_ref().map(versioned).transpose()?)
             }
-            // Only ever taken back.
+            Record::Consumer(group, record) => record.encode(group)?,
+            // Never written by us.
             Record::Other { key, .. } => (key.clone(), None),
             Record::Unknown(kind) => (with_prefix(*kind, &[])?, None),
         })
@@ -175,13 +177,13 @@ impl Record {
                 let value = value.map(|value| versioned(value, 4)).transpose()?;
                 Record::Group(owned(&key.group), value)
             }
+            kind if ConsumerRecord::has(kind) => {
+                let (group, record) = ConsumerRecord::decode(kind, body, value)?;
+                Record::Consumer(group, record)
+            }
             3..=LAST_TYPE => {
                 let group = ByteString::decode(&mut Decoder::new(body), 0)?;
-                let kind = match CONSUMER_GROUP.contains(&kind) {
-                    true => OtherKind::Consumer,
-                    false => OtherKind::ShareOrStreams,
-                };
-                Record::Other { group: owned(&group), kind, key: whole, live: value.is_some() }
+                Record::Other { group: owned(&group), key: whole, live: value.is_some() }
             }
             other => Record::Unknown(other),
         })

@@ -15,6 +15,9 @@ use super::{Refusal, Waiter};
 
 impl Coordinator {
     pub(super) fn sync(&mut self, now: Now, sync: Sync, waiter: Waiter, out: &mut Effects) {
+        if self.consumers.contains_key(&sync.group) {
+            return self.sync_consumer(now, &sync, waiter, out);
+        }
         let mut refuse = |refusal| out.answer(waiter, GroupAnswer::Sync(Err(refusal)));
         let Some(group) = self.groups.get_mut(&sync.group) else {
             return refuse(Refusal::UnknownMember);

@@ -13,6 +13,16 @@ pub(crate) enum Timer {
     Sync(ByteString),
     /// A member (or an id that was given out) has been silent for too long.
     Session(ByteString, ByteString),
+    /// A member of a consumer group has been silent for too long.
+    Member(ByteString, ByteString),
+    /// It has not given up in time what it is to give up.
+    Revocation(ByteString, ByteString),
+    /// A classic one has not joined in time.
+    ClassicJoin(ByteString, ByteString),
+    /// Nor asked for its assignment.
+    ClassicSync(ByteString, ByteString),
+    /// The topics that a group's regular expressions match are to be looked up.
+    Regexes(ByteString),
     /// Expired offsets are looked for.
     Expiry,
 }
@@ -37,6 +47,10 @@ impl Timers {
         if let Some(at) = self.at.remove(timer) {
             self.due.remove(&(at, timer.clone()));
         }
+    }
+
+    pub(crate) fn is_set(&self, timer: &Timer) -> bool {
+        self.at.contains_key(timer)
     }
 
     /// When the first one is due.

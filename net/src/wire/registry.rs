@@ -4,14 +4,15 @@ use std::ops::RangeInclusive;
 
 use super::{
     DecodeError, Decoder, Request, RequestHeader, Wire, alter_client_quotas, alter_configs,
-    alter_partition_reassignments, alter_replica_log_dirs, api_versions, create_partitions,
-    create_topics, delete_groups, delete_records, delete_topics, describe_client_quotas,
-    describe_cluster, describe_configs, describe_groups, describe_log_dirs, describe_producers,
-    describe_quorum, describe_topic_partitions, elect_leaders, fetch, find_coordinator,
-    get_telemetry_subscriptions, heartbeat, incremental_alter_configs, init_producer_id,
-    join_group, leave_group, list_config_resources, list_groups, list_offsets,
-    list_partition_reassignments, metadata, offset_commit, offset_delete, offset_fetch,
-    offset_for_leader_epoch, produce, push_telemetry, sync_group, update_features,
+    alter_partition_reassignments, alter_replica_log_dirs, api_versions, consumer_group_describe,
+    consumer_group_heartbeat, create_partitions, create_topics, delete_groups, delete_records,
+    delete_topics, describe_client_quotas, describe_cluster, describe_configs, describe_groups,
+    describe_log_dirs, describe_producers, describe_quorum, describe_topic_partitions,
+    elect_leaders, fetch, find_coordinator, get_telemetry_subscriptions, heartbeat,
+    incremental_alter_configs, init_producer_id, join_group, leave_group, list_config_resources,
+    list_groups, list_offsets, list_partition_reassignments, metadata, offset_commit,
+    offset_delete, offset_fetch, offset_for_leader_epoch, produce, push_telemetry, sync_group,
+    update_features,
 };
 
 macro_rules! apis {
@@ -82,6 +83,8 @@ apis! {
     UpdateFeatures = update_features::UpdateFeaturesRequest;
     DescribeCluster = describe_cluster::DescribeClusterRequest;
     DescribeProducers = describe_producers::DescribeProducersRequest;
+    ConsumerGroupHeartbeat = consumer_group_heartbeat::ConsumerGroupHeartbeatRequest;
+    ConsumerGroupDescribe = consumer_group_describe::ConsumerGroupDescribeRequest;
     GetTelemetrySubscriptions = get_telemetry_subscriptions::GetTelemetrySubscriptionsRequest;
     PushTelemetry = push_telemetry::PushTelemetryRequest;
     ListConfigResources = list_config_resources::ListConfigResourcesRequest;

@@ -129,3 +129,43 @@ pub(super) fn offset_delete() -> Sample<offset_delete::OffsetDeleteRequest> {
     let topics = vec![OffsetDeleteResponseTopic { name: "topic".into(), partitions: some() }];
     (request, OffsetDeleteResponse { topics, ..Default::default() })
 }
+
+pub(super) fn consumer_group_heartbeat(
+    version: i16,
+) -> Sample<consumer_group_heartbeat::ConsumerGroupHeartbeatRequest> {
+    use consumer_group_heartbeat::*;
+    let topic_partitions = vec![TopicPartitions { partitions: vec![1, 2], ..Default::default() }];
+    let request = ConsumerGroupHeartbeatRequest {
+        group_id: "group".into(),
+        member_id: "member".into(),
+        instance_id: Some("instance".into()),
+        subscribed_topic_names: Some(vec!["topic".into()]),
+        subscribed_topic_regex: (version >= 1).then(|| "t.*".into()),
+        topic_partitions: Some(topic_partitions.clone()),
+        ..Default::default()
+    };
+    let assignment = Some(Assignment { topic_partitions });
+    (request, ConsumerGroupHeartbeatResponse { assignment, ..Default::default() })
+}
+
+pub(super) fn consumer_group_describe()
+-> Sample<consumer_group_describe::ConsumerGroupDescribeRequest> {
+    use consumer_group_describe::*;
+    let request =
+        ConsumerGroupDescribeRequest { group_ids: vec!["group".into()], ..Default::default() };
+    let assignment = Assignment {
+        topic_partitions: vec![TopicPartitions {
+            topic_name: "topic".into(),
+            partitions: vec![1, 2],
+            ..Default::default()
+        }],
+    };
+    let member = Member {
+        subscribed_topic_names: vec!["topic".into()],
+        target_assignment: assignment.clone(),
+        assignment,
+        ..Default::default()
+    };
+    let groups = vec![DescribedGroup { members: vec![member], ..Default::default() }];
+    (request, ConsumerGroupDescribeResponse { groups, ..Default::default() })
+}

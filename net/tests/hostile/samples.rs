@@ -37,6 +37,8 @@ pub(super) fn attack(api: &Api, version: i16, rounds: u64) -> Tally {
         "ListGroups" => run(version, groups::list_groups(version), rounds),
         "DeleteGroups" => run(version, groups::delete_groups(), rounds),
         "OffsetDelete" => run(version, groups::offset_delete(), rounds),
+        "ConsumerGroupHeartbeat" => run(version, groups::consumer_group_heartbeat(version), rounds),
+        "ConsumerGroupDescribe" => run(version, groups::consumer_group_describe(), rounds),
         "AlterConfigs" => run(version, alter_configs(), rounds),
         "IncrementalAlterConfigs" => run(version, incremental_alter_configs(), rounds),
         "CreatePartitions" => run(version, create_partitions(), rounds),

@@ -48,6 +48,8 @@ checks! {
     describe_groups DescribeGroupsRequest;
     list_groups ListGroupsRequest;
     delete_groups DeleteGroupsRequest;
+    consumer_group_heartbeat ConsumerGroupHeartbeatRequest;
+    consumer_group_describe ConsumerGroupDescribeRequest;
     offset_delete OffsetDeleteRequest;
     api_versions ApiVersionsRequest;
     create_topics CreateTopicsRequest;

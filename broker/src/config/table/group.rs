@@ -3,11 +3,11 @@
 use super::*;
 
 keys! { pub(crate) GROUP:
-    "consumer.assignment.interval.ms", Int = "1000", AtLeast(0), Medium, ClusterWide, Public, Later;
+    "consumer.assignment.interval.ms", Int = "1000", AtLeast(0), Medium, ClusterWide, Public, Used;
         "The least time between two assignments of the consumer group."
-    "consumer.heartbeat.interval.ms", Int = "5000", AtLeast(1), Medium, ClusterWide, Public, Later;
+    "consumer.heartbeat.interval.ms", Int = "5000", AtLeast(1), Medium, ClusterWide, Public, Used;
         "How often members of the consumer group report."
-    "consumer.session.timeout.ms", Int = "45000", AtLeast(1), Medium, ClusterWide, Public, Later;
+    "consumer.session.timeout.ms", Int = "45000", AtLeast(1), Medium, ClusterWide, Public, Used;
         "How long a silent member of the consumer group is waited for."
     "share.assignment.interval.ms", Int = "1000", AtLeast(0), Medium, ClusterWide, Public, Later;
         "The least time between two assignments of the share group."

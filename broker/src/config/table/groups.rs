@@ -2,36 +2,44 @@
 
 use super::*;
 
+/// By their names, or by Kafka's classes.
+const ASSIGNORS: &[&str] = &[
+    "uniform",
+    "range",
+    "org.apache.kafka.coordinator.group.assignor.UniformAssignor",
+    "org.apache.kafka.coordinator.group.assignor.RangeAssignor",
+];
+
 keys! { pub(crate) GROUPS:
     "add.partitions.to.txn.retry.backoff.max.ms", Int = "100", AtLeast(0), High, ReadOnly, Public, Later;
         "The most that a broker waits before it verifies a transaction's partition again."
     "add.partitions.to.txn.retry.backoff.ms", Int = "20", AtLeast(1), High, ReadOnly, Public, Later;
         "How long a broker waits before it verifies a transaction's partition again."
-    "group.consumer.assignment.interval.ms", Int = "1000", AtLeast(0), Medium, ClusterWide, Public, Later;
+    "group.consumer.assignment.interval.ms", Int = "1000", AtLeast(0), Medium, ClusterWide, Public, Used;
         "The least time between two assignments of a consumer group."
-    "group.consumer.assignors", List = "uniform,range", SOME_ENTRIES, Medium, ReadOnly, Public, Later;
+    "group.consumer.assignors", List = "uniform,range", SomeEntriesOf(ASSIGNORS), Medium, ReadOnly, Public, Used;
         "The assignors that consumer groups may use, the first by default."
-    "group.consumer.heartbeat.interval.ms", Int = "5000", AtLeast(1), Medium, ReadOnly, Public, Later;
+    "group.consumer.heartbeat.interval.ms", Int = "5000", AtLeast(1), Medium, ReadOnly, Public, Used;
         "How often members of a consumer group report."
-    "group.consumer.max.assignment.interval.ms", Int = "15000", AtLeast(0), Medium, ReadOnly, Public, Later;
+    "group.consumer.max.assignment.interval.ms", Int = "15000", AtLeast(0), Medium, ReadOnly, Public, Used;
         "The largest assignment interval that a consumer group may ask for."
-    "group.consumer.max.heartbeat.interval.ms", Int = "15000", AtLeast(1), Medium, ReadOnly, Public, Later;
+    "group.consumer.max.heartbeat.interval.ms", Int = "15000", AtLeast(1), Medium, ReadOnly, Public, Used;
         "The largest heartbeat interval that a consumer group may ask for."
-    "group.consumer.max.session.timeout.ms", Int = "60000", AtLeast(1), Medium, ReadOnly, Public, Later;
+    "group.consumer.max.session.timeout.ms", Int = "60000", AtLeast(1), Medium, ReadOnly, Public, Used;
         "The largest session timeout that a consumer group may ask for."
-    "group.consumer.max.size", Int = "2147483647", AtLeast(1), Medium, ReadOnly, Public, Later;
+    "group.consumer.max.size", Int = "2147483647", AtLeast(1), Medium, ReadOnly, Public, Used;
         "The most members of a consumer group."
-    "group.consumer.migration.policy", String = "bidirectional", OneOfAnyCase(&["DISABLED", "DOWNGRADE", "UPGRADE", "BIDIRECTIONAL"]), Medium, ReadOnly, Public, Later;
+    "group.consumer.migration.policy", String = "bidirectional", OneOfAnyCase(&["DISABLED", "DOWNGRADE", "UPGRADE", "BIDIRECTIONAL"]), Medium, ReadOnly, Public, Used;
         "Which way groups may move between the classic and the consumer protocol."
-    "group.consumer.min.assignment.interval.ms", Int = "0", AtLeast(0), Medium, ReadOnly, Public, Later;
+    "group.consumer.min.assignment.interval.ms", Int = "0", AtLeast(0), Medium, ReadOnly, Public, Used;
         "The smallest assignment interval that a consumer group may ask for."
-    "group.consumer.min.heartbeat.interval.ms", Int = "5000", AtLeast(1), Medium, ReadOnly, Public, Later;
+    "group.consumer.min.heartbeat.interval.ms", Int = "5000", AtLeast(1), Medium, ReadOnly, Public, Used;
         "The smallest heartbeat interval that a consumer group may ask for."
-    "group.consumer.min.session.timeout.ms", Int = "45000", AtLeast(1), Medium, ReadOnly, Public, Later;
+    "group.consumer.min.session.timeout.ms", Int = "45000", AtLeast(1), Medium, ReadOnly, Public, Used;
         "The smallest session timeout that a consumer group may ask for."
-    "group.consumer.regex.refresh.interval.ms", Int = "600000", AtLeast(10_000), Medium, ReadOnly, Internal, Later;
+    "group.consumer.regex.refresh.interval.ms", Int = "600000", AtLeast(10_000), Medium, ReadOnly, Internal, Used;
         "How often a regular subscription is matched against the topics again."
-    "group.consumer.session.timeout.ms", Int = "45000", AtLeast(1), Medium, ReadOnly, Public, Later;
+    "group.consumer.session.timeout.ms", Int = "45000", AtLeast(1), Medium, ReadOnly, Public, Used;
         "How long a silent member of a consumer group is waited for."
     "group.coordinator.append.linger.ms", Int = "-1", AtLeast(-1), Medium, ReadOnly, Public, Later;
         "How long the coordinator gathers records before it writes them; -1 adapts."
@@ -39,7 +47,7 @@ keys! { pub(crate) GROUPS:
         "Threads for the coordinator's background work in Kafka."
     "group.coordinator.cached.buffer.max.bytes", Int = "1048588", AtLeast(524_288), Medium, ClusterWide, Public, Later;
         "The largest buffer that the coordinator keeps for its next batch."
-    "group.coordinator.rebalance.protocols", List = "classic,consumer,streams", SomeEntriesOf(&["consumer", "classic", "share", "streams"]), Medium, ReadOnly, Public, Later;
+    "group.coordinator.rebalance.protocols", List = "classic,consumer,streams", SomeEntriesOf(&["consumer", "classic", "share", "streams"]), Medium, ReadOnly, Public, Used;
         "The group protocols that are served."
     "group.coordinator.threads", Int = "4", AtLeast(1), High, ReadOnly, Public, Unneeded;
         "Threads of the group coordinator in Kafka."

@@ -62,18 +62,66 @@ fn bytes_are_kafkas() {
 }
 
 #[test]
-fn other_protocols_are_known_by_their_group() {
-    // ConsumerGroupMemberMetadataKey: group, member.
-    let key = bytes("0005 0001 67 0001 6d");
-    let record = Record::decode(Some(&key), Some(&bytes("0000 00"))).unwrap();
-    let Record::Other { group, kind: OtherKind::Consumer, live: true, key: kept } = &record else {
-        panic!("{record:?}")
+fn records_of_consumer_groups_are_read_back() {
+    use super::consumer::*;
+    let (member, topic_id) = (ByteString::from("m"), Uuid::from_u128(7));
+    let metadata = MemberMetadataValue {
+        subscribed_topic_names: vec!["t".into()],
+        classic_member_metadata: ClassicMember(None),
+        ..MemberMetadataValue::default()
     };
+    let classic = ClassicMetadata {
+        session_timeout_ms: 5,
+        supported_protocols: vec![ClassicProtocol { name: "range".into(), ..Default::default() }],
+    };
+    let classic = MemberMetadataValue {
+        classic_member_metadata: ClassicMember(Some(classic)),
+        ..metadata.clone()
+    };
+    let partitions =
+        TopicPartitions { topic_id, partitions: vec![1, 2], assignment_epochs: Some(vec![3, 4]) };
+    let current = CurrentValue {
+        member_epoch: 5,
+        assigned_partitions: vec![partitions],
+        ..CurrentValue::default()
+    };
+    let target =
+        TargetValue { topic_partitions: vec![TopicPartition { topic_id, partitions: vec![1] }] };
+    let regex = RegexValue { topics: vec!["t".into()], version: 1, timestamp: 2 };
+    for record in [
+        ConsumerRecord::Epoch(Some(EpochValue { epoch: 3, metadata_hash: -4 })),
+        ConsumerRecord::Epoch(None),
+        ConsumerRecord::Topics { live: false },
+        ConsumerRecord::Member(member.clone(), Some(metadata)),
+        ConsumerRecord::Member(member.clone(), Some(classic)),
+        ConsumerRecord::Member(member.clone(), None),
+        ConsumerRecord::TargetEpoch(Some(TargetEpochValue {
+            assignment_epoch: 3,
+            assignment_timestamp: 9,
+        })),
+        ConsumerRecord::TargetEpoch(None),
+        ConsumerRecord::Target(member.clone(), Some(target)),
+        ConsumerRecord::Target(member.clone(), None),
+        ConsumerRecord::Current(member.clone(), Some(current)),
+        ConsumerRecord::Current(member, None),
+        ConsumerRecord::Regex("t.*".into(), Some(regex)),
+        ConsumerRecord::Regex("t.*".into(), None),
+    ] {
+        there_and_back(&Record::Consumer("g".into(), record));
+    }
+}
+
+#[test]
+fn other_protocols_are_known_by_their_group() {
+    // ShareGroupMemberMetadataKey: group, member.
+    let key = bytes("000a 0001 67 0001 6d");
+    let record = Record::decode(Some(&key), Some(&bytes("0000 00"))).unwrap();
+    let Record::Other { group, live: true, key: kept } = &record else { panic!("{record:?}") };
     assert_eq!((&**group, kept.to_vec()), ("g", key.clone()));
     let (tombstone, value) = record.encode().unwrap();
     assert_eq!((tombstone.to_vec(), value), (key, None));
-    let share = Record::decode(Some(&bytes("000b 0001 67")), None).unwrap();
-    assert!(matches!(share, Record::Other { kind: OtherKind::ShareOrStreams, live: false, .. }));
+    let streams = Record::decode(Some(&bytes("0011 0001 67")), None).unwrap();
+    assert!(matches!(streams, Record::Other { live: false, .. }));
     assert_eq!(Record::decode(Some(&bytes("00ff 1234")), None).unwrap(), Record::Unknown(255));
 }
 

@@ -6,6 +6,7 @@ use bytestring::ByteString;
 
 use super::client::{Place, places};
 use crate::group::classic::{Group, State};
+use crate::group::consumer::Refresh;
 use crate::group::message::GroupAnswer;
 use crate::group::records::{GroupValue, OffsetKey, Record};
 use crate::group::{Coordinator, Now, Then};
@@ -17,6 +18,8 @@ pub(super) struct Promises {
     owners: HashMap<(ByteString, usize, i32, Place), ByteString>,
     /// The largest offset that was acknowledged or shown.
     promised: HashMap<OffsetKey, i64>,
+    /// Who was told last, of the members of consumer groups, that it has a partition, and has not said that it gave it up.
+    holders: HashMap<(ByteString, Place), ByteString>,
 }
 
 impl Promises {
@@ -36,6 +39,37 @@ impl Promises {
             {
                 return Err(format!(
                     "{place:?} of {group} has two owners in generation {generation}: {other}, {owner}"
+                ));
+            }
+        }
+        Ok(())
+    }
+
+    /// A member says what it has; nothing, as it joins.
+    pub(super) fn has(&mut self, group: &ByteString, member: &ByteString, places: &[Place]) {
+        let gave_up = |of: &ByteString, place: &Place, holder: &ByteString| {
+            of == group && holder == member && !places.contains(place)
+        };
+        self.holders.retain(|(of, place), holder| !gave_up(of, place, holder));
+    }
+
+    /// A member of a consumer group was told what it has. Nobody has a part of it who is a member still.
+    pub(super) fn told(
+        &mut self,
+        coordinator: &Coordinator,
+        group: &ByteString,
+        member: &ByteString,
+        places: &[Place],
+    ) -> Result<(), String> {
+        let Some(consumers) = coordinator.consumers.get(group) else { return Ok(()) };
+        for place in places {
+            let key = (group.clone(), *place);
+            if let Some(holder) = self.holders.insert(key, member.clone())
+                && holder != *member
+                && consumers.member(&holder).is_some()
+            {
+                return Err(format!(
+                    "{place:?} of {group} is told to {member}, and {holder} has it"
                 ));
             }
         }
@@ -74,6 +108,55 @@ impl Promises {
         }
         Ok(())
     }
+}
+
+/// In a consumer group a partition is one member's, until it has given it up.
+pub(super) fn one_owner(coordinator: &Coordinator) -> Result<(), String> {
+    for group in coordinator.consumers.values() {
+        let mut owners = HashMap::new();
+        for member in group.members() {
+            for (topic, partitions) in member.assigned.iter().chain(&member.revoking) {
+                for partition in partitions.keys() {
+                    if let Some(other) = owners.insert((topic, partition), &member.id) {
+                        let (group, id) = (&group.id, &member.id);
+                        return Err(format!(
+                            "{topic}/{partition} of {group} is {id}'s and {other}'s"
+                        ));
+                    }
+                }
+            }
+        }
+    }
+    Ok(())
+}
+
+/// What compaction leaves of a log: the last record of each key, if it is no tombstone.
+pub(super) fn compacted(log: &[Record]) -> Vec<Record> {
+    let key = |record: &Record| record.encode().unwrap().0;
+    let last: HashMap<_, _> =
+        log.iter().enumerate().map(|(at, record)| (key(record), at)).collect();
+    let stays = |(at, record): &(usize, &Record)| {
+        last[&key(record)] == *at && record.encode().unwrap().1.is_some()
+    };
+    log.iter().enumerate().filter(stays).map(|(_, record)| record.clone()).collect()
+}
+
+/// Whether Kafka loads the log: it refuses records of a consumer group over those of a classic one, and tombstones out of order.
+pub(super) fn is_kafkas(mut fresh: Coordinator, log: &[Record], now: Now) -> Result<(), String> {
+    for (offset, record) in (0_i64..).zip(log) {
+        if let Record::Consumer(id, of_consumer) = record {
+            let classic = fresh.groups.get(id).is_some_and(|group| group.protocol_type.is_some());
+            if classic && of_consumer.is_live() {
+                return Err(format!("{id} is a classic group still at {record:?}"));
+            }
+            let group = fresh.consumers.get(id);
+            if group.is_some_and(|group| !group.is_in_kafkas_order(of_consumer)) {
+                return Err(format!("{record:?} is out of order: {group:?}"));
+            }
+        }
+        fresh.replay(now, record.clone(), None, offset);
+    }
+    Ok(())
 }
 
 /// A coordinator as the log tells it.
@@ -119,6 +202,20 @@ pub(super) fn equal(
             return Err(format!("{id} differs: live {ours:?}, replayed {theirs:?}"));
         }
     }
+    for (id, group) in &live.consumers {
+        let mut ours = group.clone();
+        ours.refresh = Refresh::default();
+        if replayed.consumers.get(id) != Some(&ours) {
+            return Err(format!(
+                "{id} differs: live {ours:?}, replayed {:?}",
+                replayed.consumers.get(id)
+            ));
+        }
+    }
+    let gone = replayed.consumers.keys().find(|id| !live.consumers.contains_key(*id));
+    if let Some(id) = gone {
+        return Err(format!("{id} is a consumer group in the log, and not live"));
+    }
     let gone = replayed.groups.keys().find(|id| !live.groups.contains_key(*id) && !under_way(id));
     gone.map_or(Ok(()), |id| Err(format!("{id} is in the log, and not live")))
 }
@@ -133,12 +230,14 @@ fn told(group: &Group) -> GroupValue {
 pub(super) fn group_of(then: &Then, records: &[Record]) -> Option<ByteString> {
     match then {
         Then::Created(group) | Then::Assigned { group, .. } => Some(group.clone()),
-        Then::Replaced(_) | Then::Nothing | Then::Answer(..) => {
-            records.iter().find_map(|record| match record {
-                Record::Group(group, _) => Some(group.clone()),
-                _ => None,
-            })
-        }
+        Then::Replaced(_)
+        | Then::Nothing
+        | Then::Answer(..)
+        | Then::Again(_)
+        | Then::Downgraded { .. } => records.iter().find_map(|record| match record {
+            Record::Group(group, _) => Some(group.clone()),
+            _ => None,
+        }),
     }
 }
 

@@ -1,11 +1,14 @@
-//! A consumer as the classic protocol has it: joins, syncs, takes up its partitions where they were committed, commits what it has read.
+//! A consumer: it gets its partitions by the classic protocol (joins, syncs) or by the consumer protocol (`modern`), takes them up where they
+//! were committed, and commits what it has read. When its process starts anew it may speak the other protocol.
 
 use std::collections::BTreeMap;
 
-use bytes::{BufMut, Bytes, BytesMut};
+use bytes::Bytes;
 use bytestring::ByteString;
 
+use super::modern::Member;
 use crate::group::Refusal;
+use crate::group::consumer::protocol::{self, Assigned, OfTopic, Subscription};
 use crate::group::message::{
     Commit, CommitPartition, CommitTopic, Fetch, FetchTopic, GroupAnswer, GroupRequest, Heartbeat,
     Join, Joined, Leave, Sync,
@@ -35,8 +38,12 @@ pub(super) enum Phase {
         generation: i32,
         positions: BTreeMap<Place, i64>,
     },
+    /// It is, or wants to be, a member by the consumer protocol.
+    Modern(Member),
     /// It fell silent, or was fenced.
     Gone,
+    /// It left, and does not come back.
+    Away,
 }
 
 pub(super) struct Client {
@@ -44,6 +51,10 @@ pub(super) struct Client {
     pub group: ByteString,
     pub instance: Option<ByteString>,
     pub member_id: ByteString,
+    /// It speaks the consumer protocol.
+    pub is_modern: bool,
+    /// It reads by a regular expression where it can.
+    pub by_regex: bool,
     /// How many of `TOPICS` it reads.
     pub reads: usize,
     /// How many it last joined with, and when it last got an assignment.
@@ -58,7 +69,18 @@ impl Client {
     /// Whether it holds a place in a finished generation, and in which.
     pub(super) fn settled(&self) -> Option<i32> {
         match &self.phase {
-            Phase::Reading { generation, .. } if !self.waits => Some(*generation),
+            _ if self.waits => None,
+            Phase::Reading { generation, .. } => Some(*generation),
+            Phase::Modern(member) => member.settled(),
+            _ => None,
+        }
+    }
+
+    /// From where it reads.
+    pub(super) fn positions(&self) -> Option<&BTreeMap<Place, i64>> {
+        match &self.phase {
+            Phase::Reading { positions, .. } => Some(positions),
+            Phase::Modern(member) => Some(&member.positions),
             _ => None,
         }
     }
@@ -67,7 +89,8 @@ impl Client {
     /// a generation that it has.
     pub(super) fn next(&self, new_id: ByteString, commits: bool) -> Option<GroupRequest> {
         Some(match &self.phase {
-            Phase::Gone => return None,
+            Phase::Gone | Phase::Away => return None,
+            Phase::Modern(member) => member.next(self, new_id, commits),
             Phase::Reading { .. } if self.joined_with != self.reads => {
                 GroupRequest::Join(Box::new(self.join(new_id)))
             }
@@ -87,13 +110,12 @@ impl Client {
     }
 
     fn join(&self, new_member_id: ByteString) -> Join {
-        let mut subscription = BytesMut::new();
-        subscription.put_i16(0);
-        subscription.put_i32(i32::try_from(self.reads).unwrap());
-        for topic in &TOPICS[..self.reads] {
-            subscription.put_i16(i16::try_from(topic.len()).unwrap());
-            subscription.put_slice(topic.as_bytes());
-        }
+        // It has given up what it had: its members are of the eager kind.
+        let subscription = Subscription {
+            topics: TOPICS[..self.reads].iter().map(|topic| (*topic).into()).collect(),
+            ..Subscription::default()
+        };
+        let subscription = protocol::written(&subscription, 1);
         Join {
             group: self.group.clone(),
             member_id: self.member_id.clone(),
@@ -105,8 +127,8 @@ impl Client {
             rebalance_timeout_ms: REBALANCE_MS,
             protocol_type: "consumer".into(),
             protocols: vec![
-                ("range".into(), subscription.clone().freeze()),
-                ("sticky".into(), subscription.freeze()),
+                ("range".into(), subscription.clone()),
+                ("sticky".into(), subscription),
             ],
             known_id_required: self.number.is_multiple_of(2),
             may_skip_assignment: self.number.is_multiple_of(3),
@@ -125,7 +147,7 @@ impl Client {
         }
     }
 
-    fn fetch(&self, places: &[Place]) -> Fetch {
+    pub(super) fn fetch(&self, places: &[Place]) -> Fetch {
         let topic = |(topic, partition): &Place| FetchTopic {
             name: (*topic).into(),
             id: uuid::Uuid::nil(),
@@ -133,15 +155,17 @@ impl Client {
         };
         Fetch {
             group: self.group.clone(),
+            member_id: None,
+            member_epoch: -1,
             topics: Some(places.iter().map(topic).collect()),
             stable: true,
         }
     }
 
-    fn commit(&self, generation: i32, positions: &BTreeMap<Place, i64>) -> Commit {
+    pub(super) fn commit(&self, generation: i32, positions: &BTreeMap<Place, i64>) -> Commit {
         let topic = |((topic, partition), offset): (&Place, &i64)| CommitTopic {
             name: (*topic).into(),
-            id: uuid::Uuid::nil(),
+            id: super::world::id_of(topic),
             partitions: vec![CommitPartition {
                 partition: *partition,
                 offset: *offset,
@@ -161,6 +185,11 @@ impl Client {
     }
 
     pub(super) fn leave(&self) -> GroupRequest {
+        if let Phase::Modern(member) = &self.phase {
+            // A static one may say that it will be back.
+            let back = self.instance.is_some() && self.number.is_multiple_of(2);
+            return GroupRequest::Report(member.leaves(self, if back { -2 } else { -1 }));
+        }
         let members = vec![(self.member_id.clone(), self.instance.clone())];
         GroupRequest::Leave(Leave { group: self.group.clone(), members })
     }
@@ -171,21 +200,41 @@ impl Client {
         if self.instance.is_some() && self.assigned_with > 0 {
             self.reads = self.assigned_with;
         }
-        self.phase = Phase::Out;
         self.member_id = ByteString::new();
+        self.phase = if self.is_modern { Phase::Modern(Member::default()) } else { Phase::Out };
         self.waits = false;
+    }
+
+    /// Nobody will hear the answer to its request.
+    pub(super) fn lose_patience(&mut self) {
+        self.waits = false;
+        if let Phase::Modern(member) = &mut self.phase {
+            member.lose_patience();
+        }
     }
 
     /// It reads on: what it commits next.
     pub(super) fn read_on(&mut self) {
-        if let Phase::Reading { positions, .. } = &mut self.phase {
-            positions.values_mut().for_each(|position| *position += 1);
-        }
+        let positions = match &mut self.phase {
+            Phase::Reading { positions, .. } => positions,
+            Phase::Modern(member) => &mut member.positions,
+            _ => return,
+        };
+        positions.values_mut().for_each(|position| *position += 1);
     }
 
     /// What an answer does to it.
     pub(super) fn answered(&mut self, answer: &GroupAnswer) {
         self.waits = false;
+        if let Phase::Modern(member) = &mut self.phase {
+            if let Some(id) = member.answered(answer) {
+                self.member_id = id;
+            }
+            if member.is_fenced {
+                self.phase = Phase::Gone;
+            }
+            return;
+        }
         match answer {
             GroupAnswer::Join(Ok(joined)) => {
                 self.member_id = joined.member_id.clone();
@@ -238,24 +287,38 @@ impl Client {
 
 /// Each partition to one member that reads its topic: round robin, by the leader's order.
 fn assign(joined: &Joined) -> Vec<(ByteString, Bytes)> {
-    let mut given: BTreeMap<&ByteString, BytesMut> = BTreeMap::new();
-    for (number, topic) in (0_u8..).zip(TOPICS) {
-        let reads = |metadata: &Bytes| metadata.windows(2).any(|pair| pair == topic.as_bytes());
+    let mut given: BTreeMap<&ByteString, Vec<OfTopic>> = BTreeMap::new();
+    for topic in TOPICS {
+        let reads = |metadata: &Bytes| {
+            let read: Subscription = protocol::read(metadata).unwrap();
+            read.topics.iter().any(|name| *name == topic)
+        };
         let readers: Vec<_> = joined.members.iter().filter(|(_, _, m)| reads(m)).collect();
         for partition in 0..PARTITIONS {
             let turn = usize::try_from(partition + joined.generation).unwrap();
             if let Some((member, ..)) = readers.get(turn % readers.len().max(1)) {
-                let assignment = given.entry(member).or_default();
-                assignment.put_u8(number);
-                assignment.put_u8(u8::try_from(partition).unwrap());
+                let partitions = vec![partition];
+                given.entry(member).or_default().push(OfTopic { topic: topic.into(), partitions });
             }
         }
     }
-    given.into_iter().map(|(member, bytes)| (member.clone(), bytes.freeze())).collect()
+    let written = |of: Vec<OfTopic>| {
+        // A topic stands in it once.
+        let mut topics: BTreeMap<ByteString, Vec<i32>> = BTreeMap::new();
+        of.into_iter().for_each(|o| topics.entry(o.topic).or_default().extend(o.partitions));
+        let of = |(topic, partitions)| OfTopic { topic, partitions };
+        let assigned_partitions = topics.into_iter().map(of).collect();
+        protocol::written(&Assigned { assigned_partitions, user_data: None }, 1)
+    };
+    given.into_iter().map(|(member, of)| (member.clone(), written(of))).collect()
 }
 
 /// The partitions of an assignment.
 pub(super) fn places(assignment: &Bytes) -> Vec<Place> {
-    let place = |pair: &[u8]| (TOPICS[usize::from(pair[0])], i32::from(pair[1]));
-    assignment.chunks_exact(2).map(place).collect()
+    let assigned: Assigned = protocol::read(assignment).unwrap_or_default();
+    let of = |of: OfTopic| {
+        let topic = TOPICS.into_iter().find(|topic| of.topic == *topic).unwrap();
+        of.partitions.into_iter().map(move |partition| (topic, partition))
+    };
+    assigned.assigned_partitions.into_iter().flat_map(of).collect()
 }

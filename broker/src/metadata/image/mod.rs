@@ -33,6 +33,8 @@ use super::records::{
 
 /// The feature that numbers the format of the metadata log itself.
 pub const METADATA_VERSION: &str = "metadata.version";
+/// The feature that, at level 1, is the consumer protocol of groups (KIP-848).
+pub const GROUP_VERSION: &str = "group.version";
 
 /// The configs of one resource that differ from the defaults.
 pub type Overrides = Arc<BTreeMap<ByteString, ByteString>>;

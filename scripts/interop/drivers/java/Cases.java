@@ -45,6 +45,7 @@ import org.apache.kafka.clients.consumer.KafkaConsumer;
 import org.apache.kafka.clients.consumer.NoOffsetForPartitionException;
 import org.apache.kafka.clients.consumer.OffsetAndMetadata;
 import org.apache.kafka.clients.consumer.OffsetOutOfRangeException;
+import org.apache.kafka.clients.consumer.SubscriptionPattern;
 import org.apache.kafka.clients.producer.KafkaProducer;
 import org.apache.kafka.clients.producer.Partitioner;
 import org.apache.kafka.clients.producer.ProducerRecord;
@@ -52,6 +53,7 @@ import org.apache.kafka.clients.producer.RecordMetadata;
 import org.apache.kafka.common.Cluster;
 import org.apache.kafka.common.ElectionType;
 import org.apache.kafka.common.GroupState;
+import org.apache.kafka.common.GroupType;
 import org.apache.kafka.common.TopicCollection;
 import org.apache.kafka.common.TopicPartition;
 import org.apache.kafka.common.TopicPartitionReplica;
@@ -146,6 +148,8 @@ public class Cases {
         Map<String, Object> all = new HashMap<>(Map.of("enable.auto.commit", false, "auto.offset.reset", "earliest", "fetch.max.wait.ms", 100, "session.timeout.ms", 6000,
             "heartbeat.interval.ms", 300));
         all.putAll(settings(settings));
+        // In the consumer protocol these are the broker's.
+        if ("consumer".equals(all.get("group.protocol"))) all.keySet().removeAll(Set.of("session.timeout.ms", "heartbeat.interval.ms"));
         return new KafkaConsumer<>(all, new StringDeserializer(), new StringDeserializer());
     }
 
@@ -465,6 +469,72 @@ public class Cases {
         refused(GroupIdNotFoundException.class, () -> admin.describeConsumerGroups(List.of("nobody")).all().get(), "describing no group");
         refused(GroupIdNotFoundException.class, () -> admin.describeClassicGroups(List.of("nobody")).all().get(), "describing no classic group");
         refused(GroupIdNotFoundException.class, () -> admin.deleteConsumerGroups(List.of("nobody")).all().get(), "deleting no group");
+    }
+
+    static void groups_of_the_consumer_protocol_are_described() throws Exception {
+        create("assigned", 2);
+        try (KafkaConsumer<String, String> member = consumer("group.id", "modern", "client.id", "the-client", "group.instance.id", "the-instance", "group.protocol", "consumer",
+            "group.remote.assignor", "range")) {
+            member.subscribe(List.of("assigned"));
+            joined(member, 2);
+            // It has them before it has said so.
+            until(() -> {
+                member.poll(Duration.ofMillis(50));
+                return admin.describeConsumerGroups(List.of("modern")).all().get().get("modern").groupState() == GroupState.STABLE;
+            }, "the group is stable");
+            var group = admin.describeConsumerGroups(List.of("modern")).all().get().get("modern");
+            equal(List.of(group.type(), group.partitionAssignor(), group.groupEpoch(), group.targetAssignmentEpoch(), group.isSimpleConsumerGroup()),
+                List.of(GroupType.CONSUMER, "range", Optional.of(2), Optional.of(2), false), "described");
+            var only = group.members().iterator().next();
+            var both = Set.of(at("assigned", 0), at("assigned", 1));
+            equal(List.of(only.clientId(), only.groupInstanceId().get(), only.memberEpoch(), only.upgraded(), only.assignment().topicPartitions(), only.targetAssignment().get().topicPartitions()),
+                List.of("the-client", "the-instance", Optional.of(2), Optional.of(true), both, both), "its member");
+            refused(GroupIdNotFoundException.class, () -> admin.describeClassicGroups(List.of("modern")).all().get(), "describing it as a classic group");
+            var listed = admin.listGroups(new ListGroupsOptions().withTypes(Set.of(GroupType.CONSUMER))).all().get();
+            equal(listed.stream().filter(g -> g.groupId().equals("modern")).map(g -> g.type().get()).toList(), List.of(GroupType.CONSUMER), "listed by its type");
+            equal(admin.listGroups(new ListGroupsOptions().withTypes(Set.of(GroupType.CLASSIC))).all().get().stream().filter(g -> g.groupId().equals("modern")).count(), 0L,
+                "listed by the other type");
+            refused(GroupNotEmptyException.class, () -> admin.deleteConsumerGroups(List.of("modern")).all().get(), "deleting it");
+            member.commitSync(Map.of(at("assigned", 0), new OffsetAndMetadata(0)));
+            refused(GroupSubscribedToTopicException.class, () -> admin.deleteConsumerGroupOffsets("modern", Set.of(at("assigned", 0))).partitionResult(at("assigned", 0)).get(),
+                "deleting an offset of what it reads");
+            admin.removeMembersFromConsumerGroup("modern", new RemoveMembersFromConsumerGroupOptions(List.of(new MemberToRemove("the-instance")))).all().get();
+            until(() -> admin.describeConsumerGroups(List.of("modern")).all().get().get("modern").members().isEmpty(), "removed by its instance");
+        } catch (FencedInstanceIdException | UnknownMemberIdException removed) {
+            // The member finds out when it closes.
+        }
+    }
+
+    static void the_server_matches_a_regular_expression() throws Exception {
+        create("matched-a", 1);
+        create("unmatched", 1);
+        try (KafkaConsumer<String, String> member = consumer("group.id", "matching", "group.protocol", "consumer")) {
+            member.subscribe(new SubscriptionPattern("matched-[ab]"));
+            joined(member, 1);
+            create("matched-b", 2);
+            joined(member, 3);
+            equal(member.assignment(), Set.of(at("matched-a", 0), at("matched-b", 0), at("matched-b", 1)), "assigned");
+        }
+        try (KafkaConsumer<String, String> member = consumer("group.id", "mismatching", "group.protocol", "consumer")) {
+            member.subscribe(new SubscriptionPattern("(unclosed"));
+            refused(InvalidRegularExpression.class, () -> {
+                for (long end = System.currentTimeMillis() + 30_000; System.currentTimeMillis() < end;) member.poll(Duration.ofMillis(100));
+                return "nothing";
+            }, "an expression that is none");
+        }
+    }
+
+    static void a_groups_own_configs() throws Exception {
+        alter(ConfigResource.Type.GROUP, "tuned", OpType.SET, "consumer.session.timeout.ms", "50000");
+        ConfigEntry found = configs(ConfigResource.Type.GROUP, "tuned", new DescribeConfigsOptions()).get("consumer.session.timeout.ms");
+        equal(List.of(found.value(), found.source().toString()), List.of("50000", "DYNAMIC_GROUP_CONFIG"), "the config");
+        refused(InvalidConfigurationException.class, () -> {
+            alter(ConfigResource.Type.GROUP, "tuned", OpType.SET, "consumer.session.timeout.ms", "1000");
+            return null;
+        }, "less than the broker allows");
+        alter(ConfigResource.Type.GROUP, "tuned", OpType.DELETE, "consumer.session.timeout.ms", "");
+        found = configs(ConfigResource.Type.GROUP, "tuned", new DescribeConfigsOptions()).get("consumer.session.timeout.ms");
+        equal(found.value(), "6000", "what the broker has");
     }
 
     static void all_members_are_removed() throws Exception {

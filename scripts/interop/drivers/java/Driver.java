@@ -71,7 +71,7 @@ public class Driver {
         operations.put("take", r -> member(r).take(r.get("count").asInt()));
         operations.put("commit", r -> member(r).commit());
         operations.put("leave", r -> member(r).leave());
-        Serve.main(operations, List.of("none", "gzip", "snappy", "lz4", "zstd", "idempotent", "static", "cooperative", "empty"));
+        Serve.main(operations, List.of("none", "gzip", "snappy", "lz4", "zstd", "idempotent", "static", "cooperative", "consumer", "empty"));
     }
 
     static String topic(JsonNode r) {
@@ -205,9 +205,14 @@ public class Driver {
 
         Member(JsonNode r) {
             topic = topic(r);
-            Map<String, Object> settings = new HashMap<>(Map.of("group.id", group(r), "auto.offset.reset", "earliest", "session.timeout.ms", r.get("session_ms").asInt(),
-                "heartbeat.interval.ms", 300, "max.poll.interval.ms", 10_000, "fetch.max.wait.ms", 100));
-            settings.put("partition.assignment.strategy", (r.get("strategy").isNull() ? RangeAssignor.class : CooperativeStickyAssignor.class).getName());
+            Map<String, Object> settings = new HashMap<>(Map.of("group.id", group(r), "auto.offset.reset", "earliest", "max.poll.interval.ms", 10_000, "fetch.max.wait.ms", 100));
+            if (r.path("protocol").asText().equals("consumer")) {
+                settings.put("group.protocol", "consumer");
+                if (!r.get("strategy").isNull()) settings.put("group.remote.assignor", r.get("strategy").asText());
+            } else {
+                settings.putAll(Map.of("session.timeout.ms", r.get("session_ms").asInt(), "heartbeat.interval.ms", 300));
+                settings.put("partition.assignment.strategy", (r.get("strategy").isNull() ? RangeAssignor.class : CooperativeStickyAssignor.class).getName());
+            }
             if (!r.get("instance").isNull()) settings.put("group.instance.id", r.get("instance").asText());
             consumer = consumer(settings);
             consumer.subscribe(List.of(topic), this);

@@ -202,7 +202,8 @@ func (w *world) join(address, group string, number int) (*member, error) {
 		kgo.OnPartitionsLost(func(_ context.Context, _ *kgo.Client, all map[string][]int32) { w.gone(m, mine(all), true) }),
 	}
 	if !w.classic {
-		options = append(options, kgo.ServerSideBalancer())
+		// With any other balancer the client would speak the classic protocol all the same.
+		options = append(options, kgo.Balancers(kgo.StickyBalancer()), kgo.ServerSideBalancer())
 	}
 	client, err := kgo.NewClient(options...)
 	if err != nil {

@@ -31,6 +31,7 @@ type Request struct {
 	Acks       int               `json:"acks"`
 	Idempotent bool              `json:"idempotent"`
 	SessionMs  int64             `json:"session_ms"`
+	Protocol   string            `json:"protocol"`
 	Member     int               `json:"member"`
 	At         any               `json:"at"`
 	Records    []Record          `json:"records"`

@@ -41,7 +41,7 @@ func main() {
 			"configs": configs, "alter_config": alterConfig, "delete_records": deleteRecords, "produce": produce, "read": read, "offset": offset,
 			"committed": committed, "groups": groups, "describe_group": describeGroup, "delete_group": deleteGroup, "delete_offsets": deleteOffsets,
 		},
-		Abilities: []string{"none", "gzip", "snappy", "lz4", "zstd", "idempotent", "static", "cooperative", "empty"},
+		Abilities: []string{"none", "gzip", "snappy", "lz4", "zstd", "idempotent", "static", "cooperative", "consumer", "empty"},
 		Join:      join,
 		Code: func(err error) (int16, bool) {
 			var kafka *kerr.Error
@@ -238,6 +238,12 @@ func join(r *driver.Request, queue *driver.Queue) (driver.Member, error) {
 		kgo.ConsumerGroup(r.Group), kgo.ConsumeTopics(r.Topic), kgo.DisableAutoCommit(), kgo.SessionTimeout(r.Session()), kgo.HeartbeatInterval(300 * time.Millisecond),
 		kgo.Balancers(balancer), kgo.ConsumeResetOffset(kgo.NewOffset().AtStart()), kgo.OnPartitionsRevoked(take), kgo.OnPartitionsLost(take),
 		kgo.OnPartitionsAssigned(func(_ context.Context, _ *kgo.Client, now map[string][]int32) { m.Give(now[r.Topic]...) }),
+	}
+	if r.Protocol == "consumer" {
+		if r.Strategy != "range" {
+			balancer = kgo.StickyBalancer()
+		}
+		options = append(options, kgo.Balancers(balancer), kgo.ServerSideBalancer())
 	}
 	if r.Instance != "" {
 		options = append(options, kgo.InstanceID(r.Instance))
