@@ -11,6 +11,7 @@ use crate::commit_log::group::GroupHeader;
 use crate::config::{Durability, LogConfig, StoreName, StoreOptions};
 use crate::given_up::GivenUp;
 use crate::log::Stamp;
+use crate::planted::{Bug, plant};
 use crate::producer::SequenceCheck;
 use crate::runtime::simulated::Disk;
 use crate::runtime::{BLOCK, Runtime};
@@ -255,6 +256,36 @@ fn a_truncation_takes_the_files_that_an_earlier_life_made() {
         store.close().await.unwrap();
     });
     assert_eq!(disk.length(&file(0)), None);
+}
+
+/// A start that has replayed a truncation leaves it behind before it writes a manifest. The simulation meets what is wrong otherwise
+/// (`TruncationReplayedAgain`) once in some thousand seeds only.
+#[test]
+fn what_a_replayed_truncation_has_cut_is_not_replayed_again() {
+    for bug in [None, Some(Bug::TruncationReplayedAgain)] {
+        let disk = disk();
+        let life = run(15, &disk, async move |runtime| {
+            let (store, log) = open(&runtime).await;
+            for _ in 0..2 {
+                append(&store, &log, 10).await.ticket.await.unwrap();
+            }
+            assert_eq!(log.truncate_to(Offset(1)).await.unwrap(), Offset(1));
+        });
+        life.kill();
+        plant(bug);
+        let life = run(16, &disk, async move |runtime| {
+            let (_store, log) = open(&runtime).await;
+            crate::recycle::record(log.core(), None).await.unwrap();
+        });
+        plant(None);
+        life.kill();
+        run(17, &disk, async move |runtime| {
+            let placed = vec![(id(1), "t".to_owned(), Arc::new(LogConfig::default()))];
+            let opened = Store::open(runtime.clone(), options(0, Durability::Sync), placed).await;
+            let end = opened.ok().and_then(|(store, _)| store.log(id(1))).map(|log| log.end());
+            assert_eq!(end, bug.is_none().then_some(Offset(1)));
+        });
+    }
 }
 
 /// Another store in the directory knows nothing of the deletion: it must find the name free.
