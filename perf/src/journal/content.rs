@@ -3,7 +3,7 @@
 //! ```text
 //! value   topic hash u32 | partition i32 | counter u64 | record index u32 | random bytes
 //! ```
-//! Many batches are small, many of a thousand small records, some fill blocks, a few are as large as Kafka allows by default, so that they
+//! Most batches are small, a few of a thousand small records, some fill blocks, a few are as large as Kafka allows by default, so that they
 //! take every path of the log.
 
 use anyhow::{Context as _, Result, ensure};
@@ -20,8 +20,8 @@ pub fn values(seed: u64, topic: &str, partition: i32, counter: u64) -> Vec<Vec<u
         ^ counter.wrapping_mul(0x9e37_79b9_7f4a_7c15);
     let mut random = SmallRng::seed_from_u64(mixed);
     let (count, bytes) = match random.random_range(0..100) {
-        0..42 => (random.random_range(1..12), random.random_range(1..1500)),
-        42..72 => (random.random_range(200..1600), random.random_range(1..40)),
+        0..70 => (random.random_range(1..12), random.random_range(1..1500)),
+        70..72 => (random.random_range(200..1600), random.random_range(1..40)),
         72..94 => (random.random_range(1..4), random.random_range(4000..20_000)),
         94..98 => (1, random.random_range(60_000..250_000)),
         _ => (1, random.random_range(260_000..900_000)),
