@@ -41,6 +41,7 @@ final class Masks {
             "not asked: Produce of a plain record whose offset delta is out of order: Kafka appends it, ours is INVALID_RECORD",
             "not asked: AlterConfigs that names a resource twice, to which Kafka never answers",
             "not asked: Fetch with a negative limit of bytes, on which Kafka stumbles",
+            "not asked: a static member that comes back as a classic one while another waits for what it had: Kafka gives that to the other without telling it, ours lets both join again",
             "finalizedFeaturesEpoch of ApiVersions: whether it is known",
             "ApiVersions: APIs and features that only Kafka serves, and the lowest level of a feature",
             "DescribeConfigs of a broker: values that name a place or a port, and keys that only one of both has");

@@ -7,12 +7,11 @@ import sys, pathlib
 import time
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "lib"))
 
-from confluent_kafka import Consumer, TopicPartition
 from confluent_kafka.admin import NewPartitions
 
 from broker import QUICK_GROUPS, ROOT, SCRATCH, Broker, kafka
 from check import absent, case, contains, equal, main
-from members import Member, create, produce, shared, until
+from members import Member, committed, create, one_then_three_then_two, produce, shared, until
 
 CONSUMER = {"group.protocol": "consumer"}
 
@@ -32,13 +31,6 @@ def groups(broker, *options, check=True):
     return kafka("consumer-groups", "--bootstrap-server", broker.address, *options, check=check)
 
 
-def committed(broker, group, topic, partitions):
-    check = Consumer({"bootstrap.servers": broker.address, "group.id": group})
-    found = check.committed([TopicPartition(topic, p) for p in range(partitions)], timeout=30)
-    check.close()
-    return [p.offset for p in found]
-
-
 def close(members):
     for member in members:
         member.close()
@@ -49,25 +41,13 @@ def members_come_and_go(context):
     broker = quick(context)
     for assignor in ("uniform", "range"):
         topic = f"cg-shared-{assignor}"
-        create(broker, topic, 6)
-        produce(broker, topic, 6, 50)
-        settings = {**CONSUMER, "group.remote.assignor": assignor}
-        members = [Member(broker, topic, topic, **settings)]
-        until(members, lambda: shared(members, 6), "one member has all")
-        members += [Member(broker, topic, topic, **settings) for _ in range(2)]
-        until(members, lambda: shared(members, 6), "three members share")
-        equal(sorted(len(member.given) for member in members), [2, 2, 2], "partitions of each")
-        described = groups(broker, "--describe", "--group", topic, "--state").stdout
-        assert re.search(rf" {assignor} +Stable +3 *$", described, re.M), described
-        members.pop(0).close()
-        until(members, lambda: shared(members, 6), "two members are left")
-        produce(broker, topic, 6, 50, 50)
-        last = {b"%d 99" % p for p in range(6)}
-        until(members, lambda: last <= {value for m in members for value in m.read}, "what came later is read")
-        for member in members:
-            member.commit()
-        close(members)
-        equal(committed(broker, topic, topic, 6), [100] * 6, "committed at the end")
+
+        def with_three(members):
+            equal(sorted(len(member.given) for member in members), [2, 2, 2], "partitions of each")
+            described = groups(broker, "--describe", "--group", topic, "--state").stdout
+            assert re.search(rf" {assignor} +Stable +3 *$", described, re.M), described
+
+        one_then_three_then_two(broker, topic, {**CONSUMER, "group.remote.assignor": assignor}, with_three)
 
 
 @case

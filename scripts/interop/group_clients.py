@@ -8,32 +8,13 @@ from confluent_kafka import Consumer, TopicPartition
 from confluent_kafka.admin import NewPartitions
 
 from check import case, equal, main
-from members import Member, create, produce, shared, until
+from members import Member, create, one_then_three_then_two, produce, shared, until
 
 @case
 def members_come_and_go(context):
     broker = context.shared
     for strategy in ("range", "cooperative-sticky"):
-        topic = f"shared-{strategy}"
-        create(broker, topic, 6)
-        produce(broker, topic, 6, 50)
-        settings = {"partition.assignment.strategy": strategy}
-        members = [Member(broker, topic, topic, **settings)]
-        until(members, lambda: shared(members, 6), "one member has all")
-        members += [Member(broker, topic, topic, **settings) for _ in range(2)]
-        until(members, lambda: shared(members, 6), "three members share")
-        members.pop(0).close()
-        until(members, lambda: shared(members, 6), "two members are left")
-        produce(broker, topic, 6, 50, 50)
-        last = {b"%d 99" % p for p in range(6)}
-        until(members, lambda: last <= {value for m in members for value in m.read}, "what came later is read")
-        for member in members:
-            member.commit()
-            member.close()
-        check = Consumer({"bootstrap.servers": broker.address, "group.id": topic})
-        found = check.committed([TopicPartition(topic, p) for p in range(6)], timeout=30)
-        equal([p.offset for p in found], [100] * 6, "committed at the end")
-        check.close()
+        one_then_three_then_two(broker, f"shared-{strategy}", {"partition.assignment.strategy": strategy})
 
 
 @case

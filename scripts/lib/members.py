@@ -2,7 +2,7 @@
 
 import time
 
-from confluent_kafka import Consumer, KafkaError, KafkaException, Producer
+from confluent_kafka import Consumer, KafkaError, KafkaException, Producer, TopicPartition
 from confluent_kafka.admin import AdminClient, NewTopic
 
 from check import equal
@@ -76,3 +76,30 @@ def shared(members, partitions):
     """Each partition has one owner, and everybody has some."""
     given = [p for m in members for p in m.given]
     return sorted(given) == list(range(partitions)) and all(m.given for m in members)
+
+
+def committed(broker, group, topic, partitions):
+    check = Consumer({"bootstrap.servers": broker.address, "group.id": group})
+    found = check.committed([TopicPartition(topic, p) for p in range(partitions)], timeout=30)
+    check.close()
+    return [p.offset for p in found]
+
+
+def one_then_three_then_two(broker, topic, settings, with_three=lambda members: None):
+    """A group of one member, of three, of two: each time all six partitions are shared; what comes later is read, and committed."""
+    create(broker, topic, 6)
+    produce(broker, topic, 6, 50)
+    members = [Member(broker, topic, topic, **settings)]
+    until(members, lambda: shared(members, 6), "one member has all")
+    members += [Member(broker, topic, topic, **settings) for _ in range(2)]
+    until(members, lambda: shared(members, 6), "three members share")
+    with_three(members)
+    members.pop(0).close()
+    until(members, lambda: shared(members, 6), "two members are left")
+    produce(broker, topic, 6, 50, 50)
+    last = {b"%d 99" % p for p in range(6)}
+    until(members, lambda: last <= {value for m in members for value in m.read}, "what came later is read")
+    for member in members:
+        member.commit()
+        member.close()
+    equal(committed(broker, topic, topic, 6), [100] * 6, "committed at the end")

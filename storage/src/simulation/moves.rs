@@ -45,7 +45,7 @@ const COMMIT_NUMBER: usize = 2;
 /// Simulated machines know no `meta.properties`.
 const IDS: [TopicId; 2] = [TopicId(Uuid::from_u128(0xd0)), TopicId(Uuid::from_u128(0xd1))];
 /// Seeds of the ordinary run, and within which every planted bug is found.
-const SEEDS: u64 = 400;
+const SEEDS: u64 = 450;
 const SEEDS_PLANTED: u64 = 3_000;
 const EPOCH: Epoch = Epoch(3);
 const STEPS_TO_STOP: u64 = 300_000;
@@ -612,7 +612,7 @@ fn a_move_loses_nothing() {
         logs_moved.get()
     );
     assert_eq!(failures, 0, "seeds that failed");
-    assert!(seeds < SEEDS || logs_failed.get() > 5);
+    assert!(seeds < SEEDS || logs_failed.get() > 10);
     assert!(
         seeds < SEEDS || [moves, resumed, failed, logs_moved].iter().all(|count| count.get() > 100)
     );

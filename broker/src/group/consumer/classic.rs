@@ -16,7 +16,7 @@ use super::super::timers::Timer;
 use super::super::{Refusal, Refused, Waiter};
 use super::heartbeat::{RegexChange, Step, dynamic, is_not_fenced, unknown};
 use super::member::{Classic, ConsumerMember, MemberState};
-use super::migrate::PROTOCOL_TYPE;
+use super::migrate::{Downgrade, PROTOCOL_TYPE};
 use super::protocol::{self, Subscription};
 use super::{ConsumerGroup, Plan};
 
@@ -79,7 +79,8 @@ impl Coordinator {
         let (member, downgrade) = done.map_err(|cannot| refused(cannot.refusal))?;
         let answer = GroupAnswer::Join(Ok(Joined {
             member_id: member.id.clone(),
-            generation: member.epoch,
+            // Where a rebalance is owed the member has no epoch yet, and is told at its next request to join again.
+            generation: downgrade.as_ref().map_or(member.epoch, Downgrade::generation),
             protocol_type: Some(ByteString::from_static(PROTOCOL_TYPE)),
             protocol: Some(first.0),
             leader: ByteString::new(),
@@ -106,7 +107,7 @@ impl Coordinator {
         group: &ConsumerGroup,
         step: Step<'_>,
         plan: &mut Plan,
-    ) -> Result<(ConsumerMember, Option<super::migrate::Downgrade>), Refused> {
+    ) -> Result<(ConsumerMember, Option<Downgrade>), Refused> {
         Self::said(&step, plan);
         let regex = self.regex_change(now, group, &step, plan)?;
         let another = regex != RegexChange::Same;

@@ -33,6 +33,10 @@ pub(super) struct Downgrade {
 }
 
 impl Downgrade {
+    pub(super) fn generation(&self) -> i32 {
+        self.group.generation
+    }
+
     pub(super) fn then(self, then: Then) -> Then {
         let group = Box::new(self.group);
         Then::Downgraded { group, rebalance: self.rebalance, then: Box::new(then) }
