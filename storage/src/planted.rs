@@ -1,5 +1,5 @@
-//! Bugs that the simulation must catch, planted one at a time in its runs. Outside of tests, and without the
-//! feature `planted`, [`is`] is the constant `false`, and what it guards is not compiled.
+//! Bugs that the simulation must catch, planted one at a time in its runs. In a release build without the feature `planted`, [`is`] is
+//! the constant `false`, and what it guards is not compiled.
 
 /// One bug: what is done wrong.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -148,8 +148,8 @@ pub(crate) fn is(bug: Bug) -> bool {
     PLANTED.get() == Some(bug)
 }
 
-/// With the feature `planted`, for the harnesses that kill a real broker or cut its power: `ODRADEK_PLANTED` names the bug.
-#[cfg(all(not(test), feature = "planted"))]
+/// In debug builds, and with the feature `planted`, for the harnesses that kill a real broker or cut its power: `ODRADEK_PLANTED` names the bug.
+#[cfg(all(not(test), any(feature = "planted", debug_assertions)))]
 pub(crate) fn is(bug: Bug) -> bool {
     static NAMED: std::sync::OnceLock<Option<Bug>> = std::sync::OnceLock::new();
     let named = NAMED.get_or_init(|| {
@@ -162,7 +162,7 @@ pub(crate) fn is(bug: Bug) -> bool {
 }
 
 /// The bugs that a kill or a power cut of a real broker can show.
-#[cfg(all(not(test), feature = "planted"))]
+#[cfg(all(not(test), any(feature = "planted", debug_assertions)))]
 const NAMES: &[(&str, Bug)] = &[
     ("acknowledge-at-append", Bug::AcknowledgedAtAppend),
     ("acknowledge-at-submission", Bug::AcknowledgedAtSubmission),
@@ -177,7 +177,7 @@ const NAMES: &[(&str, Bug)] = &[
     ("link-not-durable", Bug::LinkNotDurable),
 ];
 
-#[cfg(all(not(test), not(feature = "planted")))]
+#[cfg(all(not(test), not(any(feature = "planted", debug_assertions))))]
 #[inline(always)]
 pub(crate) const fn is(_: Bug) -> bool {
     false
