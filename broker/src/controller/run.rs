@@ -7,43 +7,43 @@
 //! Stop (`Ask::Stop`): the shards stop and drain; the fence is written; the store is drained; the directories' markers are written;
 //! every store seals its manifest under its own.
 
-use std::collections::{BTreeSet, HashMap};
+mod directories;
+mod shards;
+mod stop;
+
+use std::collections::BTreeSet;
 use std::net::SocketAddr;
-use std::path::Path;
 use std::rc::Rc;
 use std::sync::Arc;
 
 use futures::StreamExt;
 use futures::channel::mpsc;
-use futures::future::join_all;
 use net::mesh::Endpoint;
 use ring::Ring;
-use storage::runtime::Runtime;
+use storage::Store;
 use storage::runtime::ring::RingRuntime;
-use storage::units::{PartitionId, TopicId};
-use storage::{CheckpointLine, LogDir, Marker, OpenError, Store};
 use uuid::Uuid;
 
-use super::desk::{Desk, Followers};
+use self::directories::{online, open_store};
+use self::shards::Shards;
+use super::desk::Desk;
 use super::dice::Dice;
 use super::kafka_log::KafkaLog;
 use super::ledger::{Ledger, Site, SnapshotRules};
-use super::places;
 use super::registration::{self, Registration};
 use super::servable;
-use super::store_log::{self, StoreLog};
+use super::store_log::StoreLog;
 use super::{ControllerAnswer, ControllerRequest};
 use crate::calls::Calls;
 use crate::clock;
 use crate::config::Config;
-use crate::directories::{Directories, InUse, LogDirectory};
+use crate::directories::{Directories, InUse};
 use crate::guard::Pulse;
-use crate::message::{Answer, Ask, Message, Opened};
-use crate::metadata::directory::{MetadataDirectory, TOPIC};
+use crate::message::{Answer, Ask, Message};
+use crate::metadata::directory::MetadataDirectory;
 use crate::metadata::image;
 use crate::metadata::records::control::VoterEndpoint;
 use crate::metrics::Sample;
-use crate::placement::shard_of;
 
 /// What the executor is given by the node.
 pub struct Own {
@@ -250,218 +250,6 @@ impl Worker {
         Ok(())
     }
 
-    fn runtime(&self, directory: &LogDirectory) -> RingRuntime {
-        RingRuntime::new(self.ring.clone(), &directory.lock)
-    }
-
-    /// The log directories beside the metadata's are made ready for their stores. Those that cannot be read or written are offline.
-    async fn open_directories(
-        &self,
-        ledger: &Ledger<StoreLog<RingRuntime>>,
-    ) -> Result<(InUse, BTreeSet<usize>), String> {
-        let me = self.own.config.node_id();
-        let registered = ledger.image().broker(me).map(|broker| broker.directories.clone());
-        let partitions = ledger.image().topics().flat_map(|topic| topic.partitions.iter());
-        let holding: Vec<Uuid> = partitions
-            .filter_map(|partition| partition.directory(me))
-            .chain(registered.into_iter().flatten())
-            .collect();
-        let found = self.own.directories.clone();
-        let in_use = found.complete(me, holding).map_err(text)?;
-        let mut failed = BTreeSet::new();
-        for (number, directory) in in_use.iter().enumerate() {
-            let ready = match directory {
-                Ok(directory) if directory.id == self.own.directories.metadata.id => Ok(()),
-                Ok(directory) => self.open_directory(directory).await,
-                Err((path, why)) => Err((true, format!("{}: {why}", path.display()))),
-            };
-            match ready {
-                Ok(()) => {}
-                Err((true, why)) => {
-                    tracing::error!(why, "a log directory is offline, with the partitions in it");
-                    failed.insert(number);
-                }
-                Err((false, why)) => return Err(why),
-            }
-        }
-        Ok((in_use, failed))
-    }
-
-    /// An error says whether the others can do without the directory.
-    async fn open_directory(&self, directory: &LogDirectory) -> Result<(), (bool, String)> {
-        let runtime = self.runtime(directory);
-        let failed = |error: std::io::Error| (true, error.to_string());
-        runtime.lock(&directory.path).await.map_err(failed)?;
-        let ready = async {
-            self.settle_commit_logs(&runtime, directory).await?;
-            self.take_over(&runtime, directory.whole()).await?;
-            self.prepare(&runtime, directory.whole()).await
-        };
-        ready.await.map_err(|error| (is_io(&error), error.to_string()))
-    }
-
-    /// The commit logs of the directory's shards are where the configuration wants them from here on.
-    async fn settle_commit_logs(
-        &self,
-        runtime: &RingRuntime,
-        directory: &LogDirectory,
-    ) -> Result<(), OpenError> {
-        let root = self.own.directories.commit.as_ref().map(|commit| &commit.root);
-        let wanted = root.filter(|_| directory.commit_apart.is_some());
-        let place = storage::settle(runtime, &directory.path, TopicId(directory.id), wanted);
-        let place = place.await?;
-        debug_assert_eq!(place, directory.whole().commit);
-        Ok(())
-    }
-
-    /// Says in the metadata where each partition is, before it is opened there.
-    async fn settle(
-        &self,
-        ledger: &mut Ledger<StoreLog<RingRuntime>>,
-        in_use: &InUse,
-        failed: &BTreeSet<usize>,
-    ) -> Result<(), String> {
-        let (me, online) = (self.own.config.node_id(), online(in_use, failed));
-        if places::is_settled(ledger.image(), me, &online) {
-            return Ok(());
-        }
-        let looked = Arc::clone(in_use);
-        let found = glommio::executor().spawn_blocking(move || {
-            let all = looked.iter().flatten();
-            all.flat_map(|directory| {
-                places::look(&directory.path).into_iter().map(|id| (id, directory.id))
-            })
-            .filter(|(_, id)| online.contains(id))
-            .collect::<HashMap<_, _>>()
-        });
-        let found = found.await;
-        let online = self::online(in_use, failed);
-        let records = places::settle(ledger.image(), me, &online, &found);
-        if !records.is_empty() {
-            ledger.commit(&records, clock::wall()).await.map_err(text)?;
-        }
-        Ok(())
-    }
-
-    /// Every store is open: from here on no directory is as the clean stop left it.
-    async fn begin_serving(
-        &self,
-        image: &image::Image,
-        elsewhere: &[(usize, PartitionId)],
-        in_use: &InUse,
-        failed: &mut BTreeSet<usize>,
-    ) -> Result<(), String> {
-        let me = self.own.config.node_id();
-        let topics: BTreeSet<TopicId> = image.topics().map(|topic| topic.id).collect();
-        let metadata = &self.own.directories.metadata;
-        let own = (store_log::ID, TOPIC);
-        let is_beside = in_use.iter().flatten().all(|directory| directory.id != metadata.id);
-        if is_beside {
-            let runtime = self.runtime(metadata);
-            let begun = storage::begin_serving(&runtime, &metadata.path, [own], &topics).await;
-            begun.map_err(text)?;
-        }
-        for (number, directory) in in_use.iter().enumerate() {
-            let Ok(directory) = directory else { continue };
-            if failed.contains(&number) {
-                continue;
-            }
-            let is_metadatas = directory.id == metadata.id;
-            let left = elsewhere.iter().filter(|(place, _)| *place == number);
-            let left = left.filter_map(|(_, id)| Some((*id, &*image.topic(id.topic)?.name)));
-            let known = partitions_in(image, me, directory.id);
-            let known = known.chain(left).chain(is_metadatas.then_some(own));
-            let runtime = self.runtime(directory);
-            let begun = storage::begin_serving(&runtime, &directory.path, known, &topics).await;
-            if let Err(error) = begun {
-                tracing::error!(%error, "a log directory is offline, with the partitions in it");
-                failed.insert(number);
-            }
-        }
-        Ok(())
-    }
-
-    async fn take_over(
-        &self,
-        runtime: &RingRuntime,
-        directory: LogDir<'_>,
-    ) -> Result<(), OpenError> {
-        let shards = self.own.config.shards();
-        let owner = |id| u16::try_from(shard_of(id, shards)).unwrap_or(0);
-        let holds_metadata = directory.path == self.own.config.metadata_directory();
-        let adopted = storage::adopt(runtime, directory, shards, owner, holds_metadata).await?;
-        if let Some(partitions) = adopted {
-            tracing::info!(directory = %directory.path.display(), partitions, "what Kafka has written was taken over");
-        }
-        Ok(())
-    }
-
-    /// What was decided of the directory is carried out, and it is made one of as many shards as there are now. No store of it is open yet.
-    async fn prepare(&self, runtime: &RingRuntime, directory: LogDir<'_>) -> Result<(), OpenError> {
-        let shards = self.own.config.shards();
-        let owner = |id| u16::try_from(shard_of(id, shards)).unwrap_or(0);
-        let old = storage::reshard(runtime, directory, shards, owner).await?;
-        if let Some(old) = old {
-            tracing::info!(
-                from = old,
-                to = shards,
-                "partitions were dealt out to another number of shards"
-            );
-        }
-        Ok(())
-    }
-
-    async fn stop(&mut self) -> Result<(), String> {
-        let count = usize::from(self.own.config.shards());
-        let shards = Shards { calls: Rc::clone(&self.calls), count };
-        let stopped = shards.stop().await;
-        let State::Serving(served) = std::mem::replace(&mut self.state, State::Stopped) else {
-            return stopped.map(drop);
-        };
-        let Served { mut desk, store, site, in_use, .. } = *served;
-        // The shards have stopped: nobody is left to follow.
-        let records = registration::stop(desk.ledger.image(), &site, desk.broker_epoch());
-        desk.ledger.commit(&records, clock::wall()).await.map_err(text)?;
-        let epoch = desk.broker_epoch();
-        drop(desk);
-        let closed = store.close().await.map_err(text)?;
-        // Where a shard could not drain, the directory is not marked: the next start recovers it.
-        let mut lines = stopped?;
-        let metadata = self.own.directories.metadata.clone();
-        let places = |number: usize| in_use.get(number).and_then(|place| place.as_ref().ok());
-        let own = (0..in_use.len())
-            .find(|number| places(*number).is_some_and(|directory| directory.id == metadata.id));
-        let mut markers = Vec::with_capacity(lines.len());
-        for (number, lines) in
-            lines.iter_mut().enumerate().filter(|(number, _)| Some(*number) != own)
-        {
-            let marked = match (places(number), lines.take()) {
-                (Some(directory), Some(lines)) => Some(mark(&directory.path, epoch, lines).await),
-                _ => None,
-            };
-            markers.push((number, marked.transpose()?));
-        }
-        // The metadata's directory may be none of log.dirs. Its marker says that all of it was drained.
-        let own_lines = match own {
-            Some(number) => lines.get_mut(number).and_then(Option::take),
-            None => Some(Vec::new()),
-        };
-        let marker = match own_lines {
-            Some(lines) => Some(mark(&metadata.path, epoch, lines).await?),
-            None => None,
-        };
-        markers.extend(own.map(|number| (number, marker.clone())));
-        markers.sort_by_key(|(number, _)| *number);
-        shards.seal(markers.into_iter().map(|(_, marker)| marker).collect()).await?;
-        match marker {
-            Some(marker) => closed.seal(marker).await.map_err(text),
-            None => Err(format!(
-                "{} could not be drained: the next start recovers it",
-                metadata.path.display()
-            )),
-        }
-    }
-
     fn samples(&self) -> Vec<Sample> {
         let rescues = "Wakes by the guard that found an executor with work that had not turned.";
         let rescues =
@@ -479,54 +267,6 @@ impl Worker {
         }
         samples
     }
-}
-
-async fn open_store(
-    runtime: RingRuntime,
-    config: &Config,
-    directory: LogDir<'_>,
-) -> Result<(Store<RingRuntime>, storage::Log<RingRuntime>), String> {
-    let log_config = store_log::log_config(config);
-    let placed = vec![(store_log::ID, TOPIC.to_owned(), Arc::clone(&log_config))];
-    let opened = Store::open(runtime, store_log::options(config, directory), placed).await;
-    let (store, report) = opened.map_err(text)?;
-    tracing::debug!(%report, "the metadata log's directory is open");
-    let log = match store.log(store_log::ID) {
-        Some(log) => log,
-        None => store.create(store_log::ID, TOPIC, log_config).await.map_err(text)?,
-    };
-    Ok((store, log))
-}
-
-/// Every partition that this node has in a directory, with its topic's name.
-fn partitions_in(
-    image: &image::Image,
-    me: i32,
-    directory: Uuid,
-) -> impl Iterator<Item = (PartitionId, &str)> {
-    image.topics().flat_map(move |topic| {
-        let here =
-            topic.partitions().filter(move |(_, state)| state.directory(me) == Some(directory));
-        here.map(|(partition, _)| (PartitionId { topic: topic.id, partition }, &*topic.name))
-    })
-}
-
-/// The ids of the directories that are online, in the order of `log.dirs`.
-fn online(in_use: &InUse, failed: &BTreeSet<usize>) -> Vec<Uuid> {
-    let all = in_use.iter().enumerate().filter(|(number, _)| !failed.contains(number));
-    all.filter_map(|(_, directory)| Some(directory.as_ref().ok()?.id)).collect()
-}
-
-fn is_io(error: &OpenError) -> bool {
-    matches!(error, OpenError::Io { .. })
-}
-
-/// Writes a directory's checkpoints and the marker of its clean stop.
-async fn mark(path: &Path, epoch: i64, lines: Vec<CheckpointLine>) -> Result<Marker, String> {
-    let path = path.to_owned();
-    let marked =
-        glommio::executor().spawn_blocking(move || storage::write_marker(&path, epoch, &lines));
-    marked.await.map_err(text)
 }
 
 fn lost_metadata(why: &str) -> String {
@@ -608,104 +348,5 @@ fn registration(own: &Own, directories: Vec<Uuid>) -> Registration {
         rack: own.config.rack.clone(),
         directories,
         incarnation: Dice::new().id(),
-    }
-}
-
-/// The shards, all of them asked at once.
-struct Shards {
-    calls: Rc<Calls>,
-    count: usize,
-}
-
-impl Shards {
-    async fn ask_all(&self, ask: impl Fn() -> Ask) -> Result<Vec<Answer>, String> {
-        let asked: Vec<_> = (0..self.count).map(|shard| self.calls.ask(shard, ask())).collect();
-        join_all(asked).await.into_iter().collect::<Result<_, _>>().map_err(text)
-    }
-
-    /// Returns the partitions whose logs were stopped uncleanly. Directories that some shard could not open have failed.
-    async fn open(
-        &self,
-        image: Arc<image::Image>,
-        in_use: &InUse,
-        failed: &mut BTreeSet<usize>,
-    ) -> Result<Opened, String> {
-        // Those that have failed already are not tried.
-        let tried = in_use.iter().enumerate().map(|(number, directory)| match directory {
-            Ok(directory) if failed.contains(&number) => {
-                Err((directory.path.clone(), "it is offline".to_owned()))
-            }
-            other => other.clone(),
-        });
-        let tried: InUse = tried.collect();
-        let mut all = Opened::default();
-        for answer in self.ask_all(|| Ask::Open(Arc::clone(&image), Arc::clone(&tried))).await? {
-            let Answer::Opened(opened) = answer else { return Err(OTHER.to_owned()) };
-            let opened = opened?;
-            all.raise_epochs.extend(opened.raise_epochs);
-            all.elsewhere.extend(opened.elsewhere);
-            for (number, why) in opened.failed {
-                tracing::error!(why, "a log directory is offline, with the partitions in it");
-                failed.insert(number);
-            }
-        }
-        Ok(all)
-    }
-
-    /// Every shard leaves a directory.
-    async fn fail(&self, number: usize, why: &str) -> Result<(), String> {
-        for answer in self.ask_all(|| Ask::Fail(number, why.to_owned())).await? {
-            let Answer::Failed = answer else { return Err(OTHER.to_owned()) };
-        }
-        Ok(())
-    }
-
-    async fn serve(&self) -> Result<(), String> {
-        for answer in self.ask_all(|| Ask::Serve).await? {
-            match answer {
-                Answer::Serving(serving) => serving?,
-                _ => return Err(OTHER.to_owned()),
-            }
-        }
-        Ok(())
-    }
-
-    /// The lines for each directory that every shard has drained.
-    async fn stop(&self) -> Result<Vec<Option<Vec<CheckpointLine>>>, String> {
-        let mut lines: Option<Vec<Option<Vec<CheckpointLine>>>> = None;
-        for answer in self.ask_all(|| Ask::Stop).await? {
-            let Answer::Stopped(stopped) = answer else { return Err(OTHER.to_owned()) };
-            lines = Some(match lines {
-                None => stopped,
-                Some(lines) => lines
-                    .into_iter()
-                    .zip(stopped)
-                    .map(|(lines, more)| {
-                        lines.zip(more).map(|(lines, more)| [lines, more].concat())
-                    })
-                    .collect(),
-            });
-        }
-        Ok(lines.unwrap_or_default())
-    }
-
-    async fn seal(&self, markers: Vec<Option<Marker>>) -> Result<(), String> {
-        for answer in self.ask_all(|| Ask::Seal(markers.clone())).await? {
-            match answer {
-                Answer::Sealed(sealed) => sealed?,
-                _ => return Err(OTHER.to_owned()),
-            }
-        }
-        Ok(())
-    }
-}
-
-const OTHER: &str = "a shard gave another answer than was asked";
-
-impl Followers for Shards {
-    async fn follow(&self, image: Arc<image::Image>) {
-        if let Err(error) = self.ask_all(|| Ask::Apply(Arc::clone(&image))).await {
-            tracing::error!(error, "a shard does not follow the metadata");
-        }
     }
 }
