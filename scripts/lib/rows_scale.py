@@ -58,7 +58,7 @@ def _life_of_many(broker, each):
             code = create_topic(connection, name, each)
             assert code == 0, f"creating {name}: error {code}"
     found["create, s"] = time.monotonic() - began
-    produced += until_led(broker, names[-1], each)
+    produced += until_led(broker, names[-1], each, STOP_S)
     per_partition = lambda: (_settled(broker) - empty) / count / 1024
     found["created"] = per_partition()
     found["to all, s"] = to_all(1)
@@ -70,11 +70,11 @@ def _life_of_many(broker, each):
     found["clean"] = broker.start().started_ms
     found["restarted"] = per_partition()
     open_now.append(_descriptors(broker))
-    produced += until_led(broker, names[-1], each)
+    produced += until_led(broker, names[-1], each, STOP_S)
     to_all(5)
     broker.kill()
     found["killed"] = broker.start().started_ms
-    produced += until_led(broker, names[-1], each)
+    produced += until_led(broker, names[-1], each, STOP_S)
     open_now.append(_descriptors(broker))
     if broker.kind != "kafka":
         to_all(1)

@@ -161,8 +161,8 @@ def until_led(broker, name, partitions, seconds=120):
     while True:
         try:
             return send(broker, name, partitions, 200, 100, 1, connections=1, together=partitions)["records"]
-        except AssertionError:
-            assert time.monotonic() < until, f"{name} is not led"
+        except AssertionError as error:
+            assert time.monotonic() < until, f"{broker.kind}: {name} is not led after {seconds} s: {error}"
             time.sleep(0.2)
 
 
