@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use net::connection::Limits;
-use net::connections::Connections;
+use net::connections::{Connections, Rules};
 use net::listener::Listener;
 
 use crate::api::Api;
@@ -54,9 +54,9 @@ pub(crate) fn open(shard: &Rc<Shard>) -> Result<(), String> {
     Ok(())
 }
 
-/// From now on the node takes so many connections; those that there are stay.
-pub(crate) fn limit(shard: &Shard, connections_max: usize) {
-    shard.doors.borrow().connections.set_max(connections_max);
+/// From now on the node takes these connections; those that there are stay.
+pub(crate) fn limit(shard: &Shard, rules: Rules) {
+    shard.doors.borrow().connections.set(rules);
 }
 
 /// Stops accepting, then lets the connections end.

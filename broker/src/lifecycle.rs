@@ -223,7 +223,7 @@ impl Shard {
             place.store.set_cleaner(config.store_cleaner());
             place.store.set_producer_expiration(config.producer_id_expiration_ms);
         }
-        doors::limit(self, config.connections_max());
+        doors::limit(self, config.connections.clone());
         image.topics().for_each(|topic| self.reconfigure(image, topic));
     }
 

@@ -75,7 +75,7 @@ impl Node {
         let (Some(outside), Some(control)) = (ends.pop(), ends.pop()) else {
             bail!("the mesh has too few ends");
         };
-        let connections = Connections::new(config.connections_max());
+        let connections = Connections::new(config.connections.clone());
         let mut threads = Vec::with_capacity(count + 1);
         let (born, births) = mpsc::channel();
         for (number, (end, ports)) in ends.into_iter().zip(bound.by_shard).enumerate() {

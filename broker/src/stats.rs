@@ -215,8 +215,13 @@ fn net_samples(net: &NetStats, shard: usize) -> Vec<Sample> {
         ),
         counter(
             "odradek_connections_delayed_total",
-            "Connections served only when another had ended",
+            "Connections served only when another had ended, or later than they came too fast",
             &net.connections_delayed,
+        ),
+        counter(
+            "odradek_connections_refused_total",
+            "Connections closed at once, since their address had as many as it may have",
+            &net.connections_refused,
         ),
         counter("odradek_accept_errors_total", "Errors of accepting", &net.accept_errors),
         counter("odradek_received_bytes_total", "Bytes of requests", &net.received_bytes),

@@ -18,15 +18,13 @@ use nix::sys::socket::{
 use crate::{
     connection::{self, CloseReason, Limits, Peer, Service, State},
     connections::{Connections, Counted},
-    shared::Net,
+    shared::{Net, clock},
 };
 
 /// Connections that the kernel completes for us and that we have not accepted.
 const BACKLOG: i32 = 1024;
 /// After an error of accepting (descriptors have run out, as a rule), before the next attempt.
 const RETRY: Duration = Duration::from_millis(100);
-/// How often a listener that has a connection too many looks whether another has ended, perhaps on another shard.
-const ROOM: Duration = Duration::from_millis(20);
 
 /// A bound socket that several listeners of this process, one a shard, may share its address with. It does not listen yet:
 /// a connection is given to one of those that do.
@@ -159,25 +157,32 @@ async fn accept<S: Service>(shared: Rc<Shared>, socket: Arc<OwnedFd>, service: R
 
 /// Waits until there may be one more connection. Meanwhile nothing is accepted: peers wait in the kernel's queue.
 async fn room(shared: &Shared) -> Counted {
-    if let Some(counted) = shared.connections.try_count() {
-        return counted;
-    }
-    shared.net.stats.connections_delayed.add(1);
+    let mut delayed = false;
     loop {
-        glommio::timer::sleep(ROOM).await;
-        if let Some(counted) = shared.connections.try_count() {
-            return counted;
+        match shared.connections.try_count(clock()) {
+            Ok(counted) => return counted,
+            Err(wait) => {
+                if !std::mem::replace(&mut delayed, true) {
+                    shared.net.stats.connections_delayed.add(1);
+                }
+                glommio::timer::sleep(wait).await;
+            }
         }
     }
 }
 
 /// Spawns the task of a new connection.
-fn serve<S: Service>(shared: &Rc<Shared>, socket: OwnedFd, counted: Counted, service: &Rc<S>) {
+fn serve<S: Service>(shared: &Rc<Shared>, socket: OwnedFd, mut counted: Counted, service: &Rc<S>) {
     let remote = getpeername::<SockaddrStorage>(socket.as_raw_fd());
     let local = getsockname::<SockaddrStorage>(socket.as_raw_fd());
     let addresses = (remote.map_err(io::Error::from).and_then(|it| socket_address(&it)), local);
     // A peer that is gone already has no address.
     let (Ok(remote), Ok(local)) = addresses else { return };
+    if !counted.is_from(remote.ip()) {
+        shared.net.stats.connections_refused.add(1);
+        tracing::debug!(listener = %shared.name, peer = %remote, "closed at once: its address has as many connections as it may have");
+        return;
+    }
     let local = socket_address(&local).unwrap_or(shared.local);
     let peer = Peer::new(local, remote, Rc::clone(&shared.name), shared.net.next_id());
     let state =

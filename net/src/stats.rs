@@ -27,8 +27,10 @@ pub struct NetStats {
     /// Connections that are open.
     pub connections: Count,
     pub connections_opened: Count,
-    /// Accepted while there were as many as there may be: each was served when another had ended.
+    /// Accepted while there were as many as there may be, or more in a second: each was served later.
     pub connections_delayed: Count,
+    /// Closed at once, since their address had as many as it may have.
+    pub connections_refused: Count,
     /// By reason, in the order of `CloseReason::ALL`.
     closed: [Count; CloseReason::ALL.len()],
     pub accept_errors: Count,

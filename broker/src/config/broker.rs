@@ -6,6 +6,7 @@ use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use net::connections::Rules;
 use storage::{CleanerOptions, Durability, ScrubOptions};
 
 use super::groups::Groups;
@@ -49,7 +50,8 @@ pub struct Config {
     /// `None` leaves the buffer to the system.
     pub socket_send_buffer_bytes: Option<usize>,
     pub socket_receive_buffer_bytes: Option<usize>,
-    pub max_connections: usize,
+    /// Which connections the node takes, over all its listeners.
+    pub connections: Rules,
     /// `None` never closes an idle connection.
     pub connections_max_idle_ms: Option<u64>,
     pub(super) fetch_bytes_max: usize,
@@ -117,11 +119,6 @@ impl Config {
     /// The listeners for clients and brokers, in the order given; the controller's are not among them.
     pub fn listeners(&self) -> &[Listener] {
         &self.listeners
-    }
-
-    /// How many connections the node takes, over all its listeners.
-    pub fn connections_max(&self) -> usize {
-        self.max_connections
     }
 
     /// The longest request that is read.

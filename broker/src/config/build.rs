@@ -10,6 +10,7 @@ use storage::units::TopicId;
 use storage::{CleanerOptions, Durability, ScrubOptions};
 
 use super::broker::{Config, MetadataLog};
+use super::connections;
 use super::groups::{ConsumerGroups, Groups};
 use super::key::{InvalidValue, Value};
 use super::listeners::{Fault, ListenerKeys, endpoints};
@@ -25,12 +26,12 @@ pub(super) fn build(settings: Settings) -> Result<Config, Vec<Fault>> {
         roles,
         quorum,
         times,
-        connections,
+        queued_requests,
         directories,
         commit_log_directory,
         offsets_codec,
         session_timeouts,
-        per_ip,
+        connections::check,
     ]
     .iter()
     .filter_map(|check| check(&settings).err())
@@ -85,7 +86,7 @@ fn config(
         request_bytes_max: number.size("socket.request.max.bytes"),
         socket_send_buffer_bytes: buffer(&settings, "socket.send.buffer.bytes"),
         socket_receive_buffer_bytes: buffer(&settings, "socket.receive.buffer.bytes"),
-        max_connections: number.size("max.connections"),
+        connections: connections::rules(&settings),
         connections_max_idle_ms: number.time_unless_negative("connections.max.idle.ms"),
         fetch_bytes_max: number.size("fetch.max.bytes"),
         fetch_session_slots: number.size("max.incremental.fetch.session.cache.slots"),
@@ -109,7 +110,7 @@ fn config(
 pub(super) fn changed(config: &Config, settings: Settings) -> Config {
     let number = Numbers(&settings);
     Config {
-        max_connections: number.size("max.connections"),
+        connections: connections::changed(&settings, &config.connections),
         producer_id_expiration_ms: number.long("producer.id.expiration.ms"),
         cleaner: cleaner(&settings),
         groups: groups(&number),
@@ -389,18 +390,12 @@ fn session_timeouts(settings: &Settings) -> Result<(), Fault> {
     }
 }
 
-fn connections(settings: &Settings) -> Result<(), Fault> {
+fn queued_requests(settings: &Settings) -> Result<(), Fault> {
     let int = |name: &str| settings.int(name).unwrap_or_default();
     let queued = int("queued.max.request.bytes");
     if queued > 0 && queued < int("socket.request.max.bytes") {
         let text = "queued.max.request.bytes must be larger or equal to socket.request.max.bytes";
         return Err(("queued.max.request.bytes", text.into()));
-    }
-    if int("max.connections.per.ip") == 0
-        && settings.string("max.connections.per.ip.overrides").is_none_or(|o| o.is_empty())
-    {
-        let text = "max.connections.per.ip can be set to zero only if max.connections.per.ip.overrides property is set.";
-        return Err(("max.connections.per.ip", text.into()));
     }
     Ok(())
 }
@@ -506,20 +501,4 @@ fn admin(settings: &Settings) -> Result<Option<SocketAddr>, Fault> {
         .to_socket_addrs()
         .map_err(|error| (KEY, format!("{text:?} is not host:port: {error}")))?;
     Ok(found.next())
-}
-
-/// Not in force yet, but what is wrong with it is said now.
-fn per_ip(settings: &Settings) -> Result<(), Fault> {
-    const KEY: &str = "max.connections.per.ip.overrides";
-    let text = settings.string(KEY).unwrap_or_default();
-    for pair in text.split(',').map(str::trim).filter(|pair| !pair.is_empty()) {
-        let wrong = || (KEY, format!("{pair:?} is not address:count"));
-        let (host, count) = pair.rsplit_once(':').ok_or_else(wrong)?;
-        count.trim().parse::<i32>().map_err(|_| wrong())?;
-        let host = host.trim().trim_matches(['[', ']']);
-        (host, 0)
-            .to_socket_addrs()
-            .map_err(|error| (KEY, format!("{host:?} has no address: {error}")))?;
-    }
-    Ok(())
 }

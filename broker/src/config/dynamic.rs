@@ -5,6 +5,7 @@
 //! refused where ignoring it would be wrong, and warned of elsewhere.
 
 use super::broker::Config;
+use super::connections;
 use super::key::{Effect, InvalidValue, Key, Update, Value};
 use super::settings::{Layer, Settings};
 use super::table::{BROKER_KEYS, of_one_listener};
@@ -145,6 +146,10 @@ fn effect(settings: &Settings, name: &str, text: &str) -> Result<(), InvalidValu
     if AT_THE_START.contains(&name) {
         let why = "it cannot be changed while this broker runs: change its file and restart it";
         return Err(InvalidValue::new(name, asked, why));
+    }
+    if name == connections::OVERRIDES {
+        connections::check_of_addresses(text)
+            .map_err(|why| InvalidValue::new(name, &asked, &why))?;
     }
     match key.effect {
         Effect::Used => Ok(()),

@@ -8,6 +8,7 @@ mod broker;
 mod build;
 pub mod client_metrics;
 pub mod command_line;
+mod connections;
 pub mod describe;
 mod duration;
 pub mod dynamic;

@@ -472,6 +472,35 @@ fn the_limit_of_connections_changes() {
     wait_until("the default", || opens_within(30.0));
 }
 
+#[test]
+fn the_limit_of_one_address_changes() {
+    let node = TestNode::start(1, &[]);
+    let mut client = node.connect();
+    // One too many is closed at once; who may stay waits for our request.
+    let is_served = || {
+        let mut other = node.connect().stream;
+        other.set_read_timeout(Some(Duration::from_secs_f64(0.3))).unwrap();
+        let read = std::io::Read::read(&mut other, &mut [0]);
+        read.is_err_and(|error| error.kind() == std::io::ErrorKind::WouldBlock)
+    };
+    assert!(is_served());
+    let mut set =
+        |key, value| assert_eq!(client.alter(4, "", &[(key, value)]), (ErrorCode::NONE, None));
+    set("max.connections.per.ip", Some("1"));
+    wait_until("max.connections.per.ip", || !is_served());
+    set("max.connections.per.ip.overrides", Some("127.0.0.1:2"));
+    wait_until("the override", is_served);
+    set("max.connections.per.ip.overrides", Some("127.0.0.1:0"));
+    wait_until("an override of nobody", || !is_served());
+    set("max.connections.per.ip.overrides", None);
+    set("max.connections.per.ip", None);
+    wait_until("the default", is_served);
+    let (code, why) =
+        client.alter(4, "", &[("max.connections.per.ip.overrides", Some("localhost:1"))]);
+    assert_eq!(code, ErrorCode::INVALID_REQUEST);
+    assert!(why.is_some_and(|why| why.contains("a name is looked up only at the start")));
+}
+
 /// The cleaner sleeps for an hour until it is told not to.
 #[test]
 fn the_cleaner_obeys_at_once() {

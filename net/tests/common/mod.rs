@@ -25,7 +25,7 @@ use glommio::{LocalExecutorBuilder, Placement};
 use net::{
     Net,
     connection::{CloseReason, Limits, Outcome, Peer, Service},
-    connections::Connections,
+    connections::{Connections, Rules},
     listener::{self, Listener},
     send::{FilePath, FileRange, Part, Parts},
 };
@@ -143,7 +143,7 @@ async fn shard(
 ) -> Report {
     let file = setup.file.map(|path| Arc::new(OwnedFd::from(File::open(path).unwrap())));
     let service = Rc::new(Told { file });
-    let connections = Connections::new(setup.connections_max);
+    let connections = Connections::new(Rules { max: setup.connections_max, ..Rules::unlimited() });
     let listener =
         Listener::new(net, socket, "test".into(), setup.limits, connections, service).unwrap();
     ready();

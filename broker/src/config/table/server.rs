@@ -59,11 +59,11 @@ keys! { pub(crate) SERVER:
         "Which security protocol each listener name speaks."
     "listeners", List = "PLAINTEXT://:9092", SOME_ENTRIES, High, PerBroker, Public, Used;
         "The listeners to open, as name://host:port; an empty host means every interface."
-    "max.connection.creation.rate", Int = "2147483647", AtLeast(0), Medium, ClusterWide, Public, Later;
+    "max.connection.creation.rate", Int = "2147483647", AtLeast(0), Medium, ClusterWide, Public, Used;
         "The most new connections per second."
-    "max.connections.per.ip.overrides", String = "", Any, Medium, ClusterWide, Public, Later;
+    "max.connections.per.ip.overrides", String = "", Any, Medium, ClusterWide, Public, Used;
         "Other limits for single addresses, as address:count, comma separated."
-    "max.connections.per.ip", Int = "2147483647", AtLeast(0), Medium, ClusterWide, Public, Later;
+    "max.connections.per.ip", Int = "2147483647", AtLeast(0), Medium, ClusterWide, Public, Used;
         "The most connections from one address."
     "max.connections", Int = "2147483647", AtLeast(0), Medium, ClusterWide, Public, Used;
         "The most connections that are open at once."
