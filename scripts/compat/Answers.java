@@ -34,6 +34,10 @@ final class Answers {
         all.put("Offsets", new OffsetCases());
         all.put("ConsumerGroups", new ConsumerGroupCases());
         List<String> chosen = args.length > 2 && !args[2].isEmpty() ? List.of(args[2].split(",")) : List.copyOf(all.keySet());
+        if (!all.keySet().containsAll(chosen)) {
+            System.err.println("CASES may name " + String.join(", ", all.keySet()));
+            System.exit(2);
+        }
 
         try (Peer kafka = new Peer("kafka", Integer.parseInt(args[0])); Peer ours = new Peer("ours", Integer.parseInt(args[1]))) {
             Suite suite = new Suite(kafka, ours, args.length > 3 ? args[3] : "");
