@@ -69,14 +69,3 @@ impl Drop for Memory {
         unsafe { dealloc(self.start.as_ptr(), self.layout) };
     }
 }
-
-/// Tells the C library's allocator to keep what is freed for what is allocated next, up to some MiB a thread: by itself it
-/// maps and unmaps large blocks, and a fresh page costs a fault. Once, before the shards start.
-pub fn keep_freed_memory() {
-    #[cfg(target_env = "gnu")]
-    // SAFETY: it sets two numbers of the allocator, which takes its own lock.
-    unsafe {
-        libc::mallopt(libc::M_MMAP_THRESHOLD, 4 << 20);
-        libc::mallopt(libc::M_TRIM_THRESHOLD, 16 << 20);
-    }
-}

@@ -8,7 +8,6 @@ mod memory;
 pub use aligned::Aligned;
 pub use append::{AppendBuffer, Hole};
 pub use growing::Growing;
-pub use memory::keep_freed_memory;
 
 /// Direct I/O asks for addresses, lengths and positions that are multiples of this.
 pub const ALIGNMENT: usize = 4096;
