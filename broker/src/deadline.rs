@@ -10,6 +10,8 @@ use std::rc::Rc;
 use std::task::{Context, Poll, Waker};
 use std::time::{Duration, Instant};
 
+use pin_project_lite::pin_project;
+
 /// The timer's granularity: what it sleeps at least.
 const TICK: Duration = Duration::from_millis(1);
 
@@ -25,6 +27,18 @@ pub(crate) struct Deadlines {
 pub(crate) struct Until {
     deadlines: Rc<Deadlines>,
     key: Option<(Instant, u64)>,
+}
+
+pin_project! {
+    /// See [`Deadlines::limit`]. An async function would hold the future twice, as its argument and as what it waits for.
+    pub(crate) struct Limited<F> {
+        deadlines: Rc<Deadlines>,
+        at: Instant,
+        // From the first time on that the future was not ready.
+        until: Option<Until>,
+        #[pin]
+        future: F,
+    }
 }
 
 /// The time was up first.
@@ -44,21 +58,8 @@ impl Deadlines {
     }
 
     /// `future`, or [`Elapsed`] at `at`.
-    pub(crate) async fn limit<F: Future>(
-        self: &Rc<Self>,
-        at: Instant,
-        future: F,
-    ) -> Result<F::Output, Elapsed> {
-        let mut future = std::pin::pin!(future);
-        let mut until: Option<Until> = None;
-        std::future::poll_fn(|cx| {
-            if let Poll::Ready(output) = future.as_mut().poll(cx) {
-                return Poll::Ready(Ok(output));
-            }
-            let until = until.get_or_insert_with(|| self.until(at));
-            Pin::new(until).poll(cx).map(|()| Err(Elapsed))
-        })
-        .await
+    pub(crate) fn limit<F: Future>(self: &Rc<Self>, at: Instant, future: F) -> Limited<F> {
+        Limited { deadlines: Rc::clone(self), at, until: None, future }
     }
 
     /// The one task that fires them: spawned once on the shard. `now` is the clock, `sleep` the executor's timer.
@@ -105,6 +106,19 @@ impl Deadlines {
                 waker.wake();
             }
         }
+    }
+}
+
+impl<F: Future> Future for Limited<F> {
+    type Output = Result<F::Output, Elapsed>;
+
+    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        let this = self.project();
+        if let Poll::Ready(output) = this.future.poll(cx) {
+            return Poll::Ready(Ok(output));
+        }
+        let until = this.until.get_or_insert_with(|| this.deadlines.until(*this.at));
+        Pin::new(until).poll(cx).map(|()| Err(Elapsed))
     }
 }
 

@@ -64,7 +64,7 @@ pub(crate) async fn call(mut cx: Context, version: i16, request: ProduceRequest)
         .map(|group| (group.places, cx.shard.ask(group.owner, Ask::Append(group.parts))))
         .collect();
     let begun = begun.await;
-    let finish = async move {
+    Outcome::Later(Box::pin(async move {
         let here_done = cx.shard.deadlines.limit(deadline, acknowledge_all(begun)).await;
         fill(&mut response, &here.places, here_done.ok());
         for (places, asked) in asked {
@@ -75,10 +75,6 @@ pub(crate) async fn call(mut cx: Context, version: i16, request: ProduceRequest)
             };
             fill(&mut response, &places, done);
         }
-        (cx, response)
-    };
-    Outcome::Later(Box::pin(async move {
-        let (cx, mut response) = finish.await;
         cx.charge(&mut response, Some((Limited::Produce, cx.frame_bytes))).await;
         cx.shard.stats.produce.answered(came, codes(&response));
         match acks {

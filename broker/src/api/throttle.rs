@@ -3,10 +3,11 @@
 use std::cell::Cell;
 use std::pin::Pin;
 use std::rc::Rc;
-use std::task::Poll;
+use std::task::{Context as TaskContext, Poll};
 use std::time::{Duration, Instant};
 
 use net::wire::Wire;
+use pin_project_lite::pin_project;
 
 use super::Context;
 use crate::clock;
@@ -26,21 +27,35 @@ impl Cost {
     }
 
     /// The future, each turn of it counted.
-    pub(super) async fn count<F: Future>(&self, future: F) -> F::Output {
-        let Some(spent) = &self.0 else { return future.await };
-        let mut future = std::pin::pin!(future);
-        std::future::poll_fn(|cx| {
-            let begun = clock::monotonic();
-            let poll: Poll<F::Output> = Pin::as_mut(&mut future).poll(cx);
-            spent.set(spent.get() + clock::monotonic().duration_since(begun));
-            poll
-        })
-        .await
+    pub(super) fn count<F: Future>(&self, future: F) -> Counted<F> {
+        Counted { cost: self.clone(), future }
     }
 
     /// What was counted since the last call.
     fn take(&self) -> Duration {
         self.0.as_ref().map(|spent| spent.replace(Duration::ZERO)).unwrap_or_default()
+    }
+}
+
+pin_project! {
+    /// See [`Cost::count`]. An async function would hold the future twice, as its argument and as what it waits for.
+    pub(super) struct Counted<F> {
+        cost: Cost,
+        #[pin]
+        future: F,
+    }
+}
+
+impl<F: Future> Future for Counted<F> {
+    type Output = F::Output;
+
+    fn poll(self: Pin<&mut Self>, cx: &mut TaskContext<'_>) -> Poll<F::Output> {
+        let this = self.project();
+        let Cost(Some(spent)) = &*this.cost else { return this.future.poll(cx) };
+        let begun = clock::monotonic();
+        let poll = this.future.poll(cx);
+        spent.set(spent.get() + clock::monotonic().duration_since(begun));
+        poll
     }
 }
 
