@@ -1,4 +1,4 @@
-//! Records of the cluster metadata log and of `__consumer_offsets` that Kafka's own classes have written decode here, mean the same field
+//! Records of the cluster metadata log, of `__consumer_offsets` and of `__share_group_state` that Kafka's own classes have written decode here, mean the same field
 //! by field, and encode to the same bytes: every record, every version.
 //!
 //! Needs a JDK and Kafka's jars, so it is run by `scripts/codec/check`; SEED and COUNT may be set.
@@ -13,6 +13,7 @@ use std::{
 
 use broker::group::records as of_groups;
 use broker::metadata::records;
+use broker::share::state::records as of_share_state;
 use bytes::Bytes;
 use serde_json::Value;
 
@@ -71,6 +72,11 @@ checks! { groups:
     ConsumerGroupRegularExpressionValue = of_groups::consumer::RegexValue;
 }
 
+checks! { share_state:
+    ShareSnapshotValue = of_share_state::SnapshotValue;
+    ShareUpdateValue = of_share_state::UpdateValue;
+}
+
 /// Records of groups that are known by their key only: old topics of consumer groups, share and streams groups.
 fn is_unread(name: &str) -> bool {
     name == "ConsumerGroupPartitionMetadataValue"
@@ -92,6 +98,12 @@ fn records_of_kafkas_own_classes() {
 #[ignore = "needs a JDK and Kafka's jars: scripts/codec/check runs it"]
 fn records_of_groups_of_kafkas_own_classes() {
     check("groups", groups, is_unread);
+}
+
+#[test]
+#[ignore = "needs a JDK and Kafka's jars: scripts/codec/check runs it"]
+fn records_of_share_state_of_kafkas_own_classes() {
+    check("share-state", share_state, |_| false);
 }
 
 #[expect(clippy::print_stdout, reason = "the counts are the report")]

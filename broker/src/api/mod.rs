@@ -17,6 +17,7 @@ pub(crate) mod create_partitions;
 pub(crate) mod create_topics;
 pub(crate) mod delete_groups;
 pub(crate) mod delete_records;
+pub(crate) mod delete_share_group_state;
 pub(crate) mod delete_topics;
 pub(crate) mod describe_client_quotas;
 pub(crate) mod describe_cluster;
@@ -35,6 +36,7 @@ mod groups;
 pub(crate) mod heartbeat;
 pub(crate) mod incremental_alter_configs;
 pub(crate) mod init_producer_id;
+pub(crate) mod initialize_share_group_state;
 pub(crate) mod join_group;
 pub(crate) mod leave_group;
 pub(crate) mod list_config_resources;
@@ -48,10 +50,14 @@ pub(crate) mod offset_fetch;
 pub(crate) mod offset_for_leader_epoch;
 pub(crate) mod produce;
 pub(crate) mod push_telemetry;
+pub(crate) mod read_share_group_state;
+pub(crate) mod read_share_group_state_summary;
+mod share_state;
 pub(crate) mod sync_group;
 mod telemetry;
 mod throttle;
 pub(crate) mod update_features;
+pub(crate) mod write_share_group_state;
 
 use std::rc::Rc;
 
@@ -91,6 +97,7 @@ pub(crate) enum Operation {
     DescribeConfigs,
     AlterConfigs,
     IdempotentWrite,
+    ClusterAction,
 }
 
 /// To what.
@@ -230,6 +237,21 @@ async fn dispatch(cx: Context, version: i16, request: AnyRequest) -> Outcome {
         }
         AnyRequest::DescribeLogDirs(request) => {
             later(cx, version, request, describe_log_dirs::handle)
+        }
+        AnyRequest::InitializeShareGroupState(request) => {
+            later(cx, version, request, initialize_share_group_state::handle)
+        }
+        AnyRequest::ReadShareGroupState(request) => {
+            later(cx, version, request, read_share_group_state::handle)
+        }
+        AnyRequest::WriteShareGroupState(request) => {
+            later(cx, version, request, write_share_group_state::handle)
+        }
+        AnyRequest::DeleteShareGroupState(request) => {
+            later(cx, version, request, delete_share_group_state::handle)
+        }
+        AnyRequest::ReadShareGroupStateSummary(request) => {
+            later(cx, version, request, read_share_group_state_summary::handle)
         }
     }
 }

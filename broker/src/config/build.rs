@@ -15,6 +15,7 @@ use super::key::{InvalidValue, Value};
 use super::listeners::{Fault, ListenerKeys, endpoints};
 use super::memory::{Memory, SHARD_BYTES_MIN, parse_size};
 use super::settings::{Settings, Source};
+use super::share::ShareState;
 use super::table::BROKER_KEYS;
 use super::topic::TopicConfig;
 use crate::group::consumer::assign::Assignor;
@@ -29,6 +30,7 @@ pub(super) fn build(settings: Settings) -> Result<Config, Vec<Fault>> {
         directories,
         commit_log_directory,
         offsets_codec,
+        share_state_codec,
         session_timeouts,
         per_ip,
     ]
@@ -98,6 +100,7 @@ fn config(
         retention_check_ms: number.time("log.retention.check.interval.ms"),
         cleaner: cleaner(&settings),
         groups: groups(&number),
+        share_state: share_state(&number),
         scrub,
         metadata: metadata(&number),
         topic_defaults: Arc::new(TopicConfig::of_broker(&settings)),
@@ -148,7 +151,6 @@ fn cleaner(settings: &Settings) -> CleanerOptions {
 }
 
 fn groups(number: &Numbers<'_>) -> Groups {
-    let codec = i16::try_from(number.long("offsets.topic.compression.codec")).ok();
     Groups {
         session_min_ms: number.int("group.min.session.timeout.ms"),
         session_max_ms: number.int("group.max.session.timeout.ms"),
@@ -159,10 +161,9 @@ fn groups(number: &Numbers<'_>) -> Groups {
         expiry_every_ms: number.time("offsets.retention.check.interval.ms"),
         commit_timeout_ms: number.time("offsets.commit.timeout.ms"),
         load_bytes: number.size("offsets.load.buffer.size"),
-        codec: codec.and_then(Codec::from_bits).unwrap_or(Codec::None),
+        codec: number.codec("offsets.topic.compression.codec"),
         partitions: number.int("offsets.topic.num.partitions"),
-        replication_factor: i16::try_from(number.int("offsets.topic.replication.factor"))
-            .unwrap_or(i16::MAX),
+        replication_factor: number.short("offsets.topic.replication.factor"),
         segment_bytes: number.int("offsets.topic.segment.bytes"),
         consumer: consumer_groups(number),
     }
@@ -199,6 +200,21 @@ fn consumer_groups(number: &Numbers<'_>) -> ConsumerGroups {
     }
 }
 
+fn share_state(number: &Numbers<'_>) -> ShareState {
+    ShareState {
+        updates_per_snapshot: number.int("share.coordinator.snapshot.update.records.per.snapshot"),
+        prune_every_ms: number.time("share.coordinator.state.topic.prune.interval.ms"),
+        cold_after_ms: number.time("share.coordinator.cold.partition.snapshot.interval.ms"),
+        write_timeout_ms: number.time("share.coordinator.write.timeout.ms"),
+        load_bytes: number.size("share.coordinator.load.buffer.size"),
+        codec: number.codec("share.coordinator.state.topic.compression.codec"),
+        partitions: number.int("share.coordinator.state.topic.num.partitions"),
+        replication_factor: number.short("share.coordinator.state.topic.replication.factor"),
+        min_insync_replicas: number.short("share.coordinator.state.topic.min.isr"),
+        segment_bytes: number.int("share.coordinator.state.topic.segment.bytes"),
+    }
+}
+
 fn metadata(number: &Numbers<'_>) -> MetadataLog {
     let internal = number
         .0
@@ -220,6 +236,16 @@ fn metadata(number: &Numbers<'_>) -> MetadataLog {
 struct Numbers<'a>(&'a Settings);
 
 impl Numbers<'_> {
+    fn short(&self, name: &str) -> i16 {
+        i16::try_from(self.long(name)).unwrap_or(i16::MAX)
+    }
+
+    /// A codec by its number; `codec_exists` has refused what is none.
+    fn codec(&self, name: &str) -> Codec {
+        let number = i16::try_from(self.long(name)).ok();
+        number.and_then(Codec::from_bits).unwrap_or(Codec::None)
+    }
+
     fn long(&self, name: &str) -> i64 {
         let value = self.0.int(name);
         debug_assert!(value.is_some(), "{name} has no default");
@@ -368,7 +394,14 @@ fn times(settings: &Settings) -> Result<(), Fault> {
 }
 
 fn offsets_codec(settings: &Settings) -> Result<(), Fault> {
-    let key = "offsets.topic.compression.codec";
+    codec_exists(settings, "offsets.topic.compression.codec")
+}
+
+fn share_state_codec(settings: &Settings) -> Result<(), Fault> {
+    codec_exists(settings, "share.coordinator.state.topic.compression.codec")
+}
+
+fn codec_exists(settings: &Settings, key: &'static str) -> Result<(), Fault> {
     match Numbers(settings).long(key) {
         0..=4 => Ok(()),
         other => Err((

@@ -1,8 +1,6 @@
 //! The machine: the groups of one partition of `__consumer_offsets`.
 //!
-//! A call changes the state at once and says what is to be written. The caller appends the writes in their order, tells the machine
-//! of each append ([`Coordinator::appended`]) and of its durability ([`Coordinator::written`]), and answers whom the effects name. What was refused
-//! before it got its offset is told to `written` as well, with the reason.
+//! How it is called is `coordinator::Machine`'s.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
@@ -22,14 +20,10 @@ use super::timers::{Timer, Timers};
 use super::{Refusal, Waiter};
 use crate::metadata::image::{Delta, Image};
 
-/// The time of a call.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Now {
-    /// Milliseconds since 1970: what records say.
-    pub(crate) wall_ms: i64,
-    /// Milliseconds since whenever, never backwards: what timeouts count.
-    pub(crate) ticks: u64,
-}
+pub(crate) use crate::coordinator::Now;
+
+pub(crate) type Effects = crate::coordinator::Effects<Coordinator>;
+pub(crate) type Write = crate::coordinator::Write<Coordinator>;
 
 /// What the broker's configuration says of groups.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -59,20 +53,6 @@ pub(crate) struct ConsumerRules {
     /// And the other way around.
     pub(crate) downgrade: bool,
     pub(crate) regex_refresh_ms: i64,
-}
-
-/// What is to be done after a call.
-#[derive(Debug, Default)]
-pub(crate) struct Effects {
-    pub(crate) answers: Vec<(Waiter, GroupAnswer)>,
-    /// To be appended in this order, each as one batch. One without records waits for those before it.
-    pub(crate) writes: Vec<Write>,
-}
-
-#[derive(Debug)]
-pub(crate) struct Write {
-    pub(crate) records: Vec<Record>,
-    pub(crate) then: Then,
 }
 
 /// What follows when a write is durable, or failed.
@@ -329,16 +309,6 @@ impl Coordinator {
 
 pub(super) fn ms_after(ms: i32) -> u64 {
     u64::try_from(ms).unwrap_or(0)
-}
-
-impl Effects {
-    pub(super) fn answer(&mut self, waiter: Waiter, answer: GroupAnswer) {
-        self.answers.push((waiter, answer));
-    }
-
-    pub(super) fn write(&mut self, records: Vec<Record>, then: Then) {
-        self.writes.push(Write { records, then });
-    }
 }
 
 /// Answers the JoinGroup of a member that waits; a refusal comes with the member id that it names.

@@ -123,6 +123,8 @@ pub enum Record {
 pub enum RecordError {
     #[error("a record without a key")]
     NoKey,
+    #[error("a record without a value")]
+    NoValue,
     #[error("a key or value that is cut short")]
     Cut,
     #[error("version {0} of its value, which Kafka 4.3 does not have")]
@@ -199,14 +201,14 @@ fn owned_key(key: OffsetKey) -> OffsetKey {
     OffsetKey { group: owned(&key.group), topic: owned(&key.topic), partition: key.partition }
 }
 
-fn with_prefix(number: i16, body: &[u8]) -> Result<Bytes, EncodeError> {
+pub(crate) fn with_prefix(number: i16, body: &[u8]) -> Result<Bytes, EncodeError> {
     let mut bytes = BytesMut::with_capacity(2 + body.len());
     bytes.put_i16(number);
     bytes.put_slice(body);
     Ok(bytes.freeze())
 }
 
-fn prefix(mut bytes: Bytes) -> Result<(i16, Bytes), RecordError> {
+pub(crate) fn prefix(mut bytes: Bytes) -> Result<(i16, Bytes), RecordError> {
     if bytes.len() < 2 {
         return Err(RecordError::Cut);
     }
@@ -214,7 +216,7 @@ fn prefix(mut bytes: Bytes) -> Result<(i16, Bytes), RecordError> {
     Ok((number, bytes))
 }
 
-fn versioned<T: Wire>(value: Bytes, last: i16) -> Result<T, RecordError> {
+pub(crate) fn versioned<T: Wire>(value: Bytes, last: i16) -> Result<T, RecordError> {
     let (version, body) = prefix(value)?;
     if !(0..=last).contains(&version) {
         return Err(RecordError::Version(version));

@@ -12,4 +12,5 @@ mod groups;
 mod life;
 mod many;
 mod quotas;
+mod share_state;
 mod telemetry;

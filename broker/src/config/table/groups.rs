@@ -153,27 +153,27 @@ keys! { pub(crate) GROUPS:
         "How long the share coordinator gathers records before it writes them; -1 adapts."
     "share.coordinator.cached.buffer.max.bytes", Int = "1048588", AtLeast(524_288), Medium, ClusterWide, Public, Later;
         "The largest buffer that the share coordinator keeps for its next batch."
-    "share.coordinator.cold.partition.snapshot.interval.ms", Int = "300000", AtLeast(1), Low, ReadOnly, Internal, Later;
+    "share.coordinator.cold.partition.snapshot.interval.ms", Int = "300000", AtLeast(1), Low, ReadOnly, Internal, Used;
         "How often the state of share partitions without traffic is written anew."
-    "share.coordinator.load.buffer.size", Int = "5242880", AtLeast(1), High, ReadOnly, Public, Later;
+    "share.coordinator.load.buffer.size", Int = "5242880", AtLeast(1), High, ReadOnly, Public, Used;
         "How many bytes are read at once while share state is loaded."
-    "share.coordinator.snapshot.update.records.per.snapshot", Int = "500", Between(0, 500), Medium, ReadOnly, Public, Later;
+    "share.coordinator.snapshot.update.records.per.snapshot", Int = "500", Between(0, 500), Medium, ReadOnly, Public, Used;
         "Updates of share state after which a snapshot is written."
-    "share.coordinator.state.topic.compression.codec", Int = "0", Any, High, ReadOnly, Public, Later;
+    "share.coordinator.state.topic.compression.codec", Int = "0", Any, High, ReadOnly, Public, Used;
         "The codec of the share state topic, by number; 0 is none."
-    "share.coordinator.state.topic.min.isr", Short = "2", AtLeast(1), High, ReadOnly, Public, Later;
+    "share.coordinator.state.topic.min.isr", Short = "2", AtLeast(1), High, ReadOnly, Public, Used;
         "min.insync.replicas of the share state topic."
-    "share.coordinator.state.topic.num.partitions", Int = "50", AtLeast(1), High, ReadOnly, Public, Later;
+    "share.coordinator.state.topic.num.partitions", Int = "50", AtLeast(1), High, ReadOnly, Public, Used;
         "Partitions of the share state topic; not to be changed later."
-    "share.coordinator.state.topic.prune.interval.ms", Int = "300000", AtLeast(1), Low, ReadOnly, Internal, Later;
+    "share.coordinator.state.topic.prune.interval.ms", Int = "300000", AtLeast(1), Low, ReadOnly, Internal, Used;
         "How often the share state topic is pruned."
-    "share.coordinator.state.topic.replication.factor", Short = "3", AtLeast(1), High, ReadOnly, Public, Later;
+    "share.coordinator.state.topic.replication.factor", Short = "3", AtLeast(1), High, ReadOnly, Public, Used;
         "Replicas of the share state topic."
-    "share.coordinator.state.topic.segment.bytes", Int = "104857600", AtLeast(1), High, ReadOnly, Public, Later;
+    "share.coordinator.state.topic.segment.bytes", Int = "104857600", AtLeast(1), High, ReadOnly, Public, Used;
         "The largest segment of the share state topic."
     "share.coordinator.threads", Int = "1", AtLeast(1), Medium, ReadOnly, Public, Unneeded;
         "Threads of the share coordinator in Kafka."
-    "share.coordinator.write.timeout.ms", Int = "5000", AtLeast(1), High, ReadOnly, Public, Later;
+    "share.coordinator.write.timeout.ms", Int = "5000", AtLeast(1), High, ReadOnly, Public, Used;
         "How long a write of share state waits for the replicas."
     "transaction.abort.timed.out.transaction.cleanup.interval.ms", Int = "10000", AtLeast(1), Low, ReadOnly, Public, Later;
         "How often transactions that took too long are looked for."

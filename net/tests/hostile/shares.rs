@@ -1,0 +1,58 @@
+//! The samples of the APIs of share groups.
+
+use super::some;
+use net::wire::*;
+
+/// A request and a response of an API.
+type Sample<R> = (R, <R as Request>::Response);
+
+pub(super) fn initialize_share_group_state()
+-> Sample<initialize_share_group_state::InitializeShareGroupStateRequest> {
+    use initialize_share_group_state::*;
+    let topics = vec![InitializeStateData { partitions: some(), ..Default::default() }];
+    let request = InitializeShareGroupStateRequest { group_id: "group".into(), topics };
+    let results = vec![InitializeStateResult { partitions: some(), ..Default::default() }];
+    (request, InitializeShareGroupStateResponse { results })
+}
+
+pub(super) fn read_share_group_state() -> Sample<read_share_group_state::ReadShareGroupStateRequest>
+{
+    use read_share_group_state::*;
+    let topics = vec![ReadStateData { partitions: some(), ..Default::default() }];
+    let request = ReadShareGroupStateRequest { group_id: "group".into(), topics };
+    let partitions = vec![PartitionResult {
+        error_message: Some("text".into()),
+        state_batches: vec![StateBatch::default(); 2],
+        ..Default::default()
+    }];
+    let results = vec![ReadStateResult { partitions, ..Default::default() }];
+    (request, ReadShareGroupStateResponse { results })
+}
+
+pub(super) fn write_share_group_state()
+-> Sample<write_share_group_state::WriteShareGroupStateRequest> {
+    use write_share_group_state::*;
+    let partitions = vec![PartitionData { state_batches: some(), ..Default::default() }];
+    let topics = vec![WriteStateData { partitions, ..Default::default() }];
+    let request = WriteShareGroupStateRequest { group_id: "group".into(), topics };
+    let results = vec![WriteStateResult { partitions: some(), ..Default::default() }];
+    (request, WriteShareGroupStateResponse { results })
+}
+
+pub(super) fn delete_share_group_state()
+-> Sample<delete_share_group_state::DeleteShareGroupStateRequest> {
+    use delete_share_group_state::*;
+    let topics = vec![DeleteStateData { partitions: some(), ..Default::default() }];
+    let request = DeleteShareGroupStateRequest { group_id: "group".into(), topics };
+    let results = vec![DeleteStateResult { partitions: some(), ..Default::default() }];
+    (request, DeleteShareGroupStateResponse { results })
+}
+
+pub(super) fn read_share_group_state_summary()
+-> Sample<read_share_group_state_summary::ReadShareGroupStateSummaryRequest> {
+    use read_share_group_state_summary::*;
+    let topics = vec![ReadStateSummaryData { partitions: some(), ..Default::default() }];
+    let request = ReadShareGroupStateSummaryRequest { group_id: "group".into(), topics };
+    let results = vec![ReadStateSummaryResult { partitions: some(), ..Default::default() }];
+    (request, ReadShareGroupStateSummaryResponse { results })
+}
