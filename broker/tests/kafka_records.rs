@@ -70,6 +70,12 @@ checks! { groups:
     ConsumerGroupTargetAssignmentMemberValue = of_groups::consumer::TargetValue;
     ConsumerGroupCurrentMemberAssignmentValue = of_groups::consumer::CurrentValue;
     ConsumerGroupRegularExpressionValue = of_groups::consumer::RegexValue;
+    ShareGroupMemberMetadataValue = of_groups::share::ShareMemberValue;
+    ShareGroupMetadataValue = of_groups::share::ShareEpochValue;
+    ShareGroupTargetAssignmentMetadataValue = of_groups::consumer::TargetEpochValue;
+    ShareGroupTargetAssignmentMemberValue = of_groups::consumer::TargetValue;
+    ShareGroupCurrentMemberAssignmentValue = of_groups::share::ShareCurrentValue;
+    ShareGroupStatePartitionMetadataValue = of_groups::share::StatesValue;
 }
 
 checks! { share_state:
@@ -77,11 +83,9 @@ checks! { share_state:
     ShareUpdateValue = of_share_state::UpdateValue;
 }
 
-/// Records of groups that are known by their key only: old topics of consumer groups, share and streams groups.
+/// Records of groups that are known by their key only: old topics of consumer groups, streams groups.
 fn is_unread(name: &str) -> bool {
-    name == "ConsumerGroupPartitionMetadataValue"
-        || name.starts_with("ShareGroup")
-        || name.starts_with("StreamsGroup")
+    name == "ConsumerGroupPartitionMetadataValue" || name.starts_with("StreamsGroup")
 }
 
 fn variable(name: &str, default: &str) -> String {

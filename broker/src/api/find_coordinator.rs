@@ -20,6 +20,7 @@ use super::{Context, Operation, Resource, share_state};
 use crate::controller::ControllerRequest;
 use crate::group;
 use crate::metadata::image::{Endpoint, Image};
+use crate::shard::Shard;
 use crate::share::state::{self, Key};
 
 const GROUP: i8 = 0;
@@ -43,11 +44,13 @@ pub(crate) async fn handle(
         _ => vec![request.key],
     };
     match request.key_type {
-        GROUP if keys.iter().any(|key| may_find(cx, key)) => create_topic(cx, group::TOPIC).await,
+        GROUP if keys.iter().any(|key| may_find(cx, key)) => {
+            create_topic(&cx.shard, group::TOPIC).await;
+        }
         SHARE
             if version >= SHARES && may_act(cx) && keys.iter().any(|k| Key::parse(k).is_some()) =>
         {
-            create_topic(cx, state::TOPIC).await;
+            create_topic(&cx.shard, state::TOPIC).await;
         }
         _ => {}
     }
@@ -83,18 +86,18 @@ fn may_act(cx: &Context) -> bool {
 }
 
 /// Before the first group, or share partition, there is no place for one.
-async fn create_topic(cx: &Context, topic: &'static str) {
-    if cx.shard.image().topic_by_name(topic).is_some() {
+pub(super) async fn create_topic(shard: &Shard, topic: &'static str) {
+    if shard.image().topic_by_name(topic).is_some() {
         return;
     }
-    let names = cx.shard.asked_topics.begin(std::iter::once(topic.into()));
+    let names = shard.asked_topics.begin(std::iter::once(topic.into()));
     if names.is_empty() {
         return;
     }
     let request = ControllerRequest::AutoCreate { names: names.clone() };
     // Whether it worked shows in the image; the controller has logged why it did not.
-    let _ = cx.shard.controller(request).await;
-    cx.shard.asked_topics.end(&names);
+    let _ = shard.controller(request).await;
+    shard.asked_topics.end(&names);
 }
 
 fn coordinator(

@@ -8,6 +8,7 @@ pub(crate) mod alter_client_quotas;
 pub(crate) mod alter_configs;
 pub(crate) mod alter_partition_reassignments;
 pub(crate) mod alter_replica_log_dirs;
+pub(crate) mod alter_share_group_offsets;
 pub(crate) mod api_versions;
 mod configs;
 pub(crate) mod consumer_group_describe;
@@ -17,6 +18,7 @@ pub(crate) mod create_partitions;
 pub(crate) mod create_topics;
 pub(crate) mod delete_groups;
 pub(crate) mod delete_records;
+pub(crate) mod delete_share_group_offsets;
 pub(crate) mod delete_share_group_state;
 pub(crate) mod delete_topics;
 pub(crate) mod describe_client_quotas;
@@ -26,6 +28,7 @@ pub(crate) mod describe_groups;
 pub(crate) mod describe_log_dirs;
 pub(crate) mod describe_producers;
 pub(crate) mod describe_quorum;
+pub(crate) mod describe_share_group_offsets;
 pub(crate) mod describe_topic_partitions;
 pub(crate) mod elect_leaders;
 mod error;
@@ -52,9 +55,13 @@ pub(crate) mod produce;
 pub(crate) mod push_telemetry;
 pub(crate) mod read_share_group_state;
 pub(crate) mod read_share_group_state_summary;
+pub(crate) mod share_group_describe;
+pub(crate) mod share_group_heartbeat;
+mod share_groups;
 mod share_state;
 pub(crate) mod sync_group;
 mod telemetry;
+mod text;
 mod throttle;
 pub(crate) mod update_features;
 pub(crate) mod write_share_group_state;
@@ -175,6 +182,10 @@ async fn dispatch(cx: Context, version: i16, request: AnyRequest) -> Outcome {
         AnyRequest::ConsumerGroupDescribe(request) => {
             consumer_group_describe::call(cx, version, request)
         }
+        AnyRequest::ShareGroupHeartbeat(request) => {
+            share_group_heartbeat::call(cx, version, request)
+        }
+        AnyRequest::ShareGroupDescribe(request) => share_group_describe::call(cx, version, request),
         AnyRequest::FindCoordinator(request) => {
             later(cx, version, request, find_coordinator::handle)
         }
@@ -252,6 +263,15 @@ async fn dispatch(cx: Context, version: i16, request: AnyRequest) -> Outcome {
         }
         AnyRequest::ReadShareGroupStateSummary(request) => {
             later(cx, version, request, read_share_group_state_summary::handle)
+        }
+        AnyRequest::DescribeShareGroupOffsets(request) => {
+            later(cx, version, request, describe_share_group_offsets::handle)
+        }
+        AnyRequest::AlterShareGroupOffsets(request) => {
+            later(cx, version, request, alter_share_group_offsets::handle)
+        }
+        AnyRequest::DeleteShareGroupOffsets(request) => {
+            later(cx, version, request, delete_share_group_offsets::handle)
         }
     }
 }

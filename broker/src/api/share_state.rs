@@ -4,6 +4,7 @@
 //! - Without group, without topics, or with a topic without partitions: the empty answer.
 //! - Before the first FindCoordinator for a share partition there is no place for one: NOT_COORDINATOR.
 
+use std::rc::Rc;
 use std::time::Duration;
 
 use bytestring::ByteString;
@@ -17,6 +18,7 @@ use crate::clock;
 use crate::coordinator::Unserved;
 use crate::group::records::owned;
 use crate::metadata::image::Image;
+use crate::shard::Shard;
 use crate::share::state::message::{StateAnswer, StateAsk, StateRequest};
 use crate::share::state::{self, Key, Refusal};
 
@@ -47,13 +49,18 @@ async fn ask_one(cx: &Context, request: StateRequest) -> StateAnswer {
     if !cx.authorize(Operation::ClusterAction, Resource::Cluster) {
         return request.ask.refused(Refusal::Unauthorized);
     }
-    let Some(partition) = partition_of(&cx.shard.image(), &request.key) else {
+    send(&cx.shard, request).await
+}
+
+/// Asks the coordinator of a share partition; nobody is to be authorised for it.
+pub(super) async fn send(shard: &Rc<Shard>, request: StateRequest) -> StateAnswer {
+    let Some(partition) = partition_of(&shard.image(), &request.key) else {
         return request.ask.refused(Unserved::NotCoordinator.into());
     };
     let late = request.ask.refused(Unserved::NotAvailable.into());
-    let timeout = Duration::from_millis(cx.shard.config.share_state.write_timeout_ms);
-    let asked = cx.shard.share_state(partition, request);
-    cx.shard.deadlines.limit(clock::monotonic() + timeout, asked).await.unwrap_or(late)
+    let timeout = Duration::from_millis(shard.config.share_state.write_timeout_ms);
+    let asked = shard.share_state(partition, request);
+    shard.deadlines.limit(clock::monotonic() + timeout, asked).await.unwrap_or(late)
 }
 
 /// The partition that keeps a share partition's state; `None` before the first one.

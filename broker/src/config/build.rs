@@ -10,7 +10,7 @@ use storage::units::TopicId;
 use storage::{CleanerOptions, Durability, ScrubOptions};
 
 use super::broker::{Config, MetadataLog};
-use super::groups::{ConsumerGroups, Groups};
+use super::groups::{ConsumerGroups, Groups, ShareGroups};
 use super::key::{InvalidValue, Value};
 use super::listeners::{Fault, ListenerKeys, endpoints};
 use super::memory::{Memory, SHARD_BYTES_MIN, parse_size};
@@ -32,6 +32,7 @@ pub(super) fn build(settings: Settings) -> Result<Config, Vec<Fault>> {
         offsets_codec,
         share_state_codec,
         session_timeouts,
+        super::share::check,
         per_ip,
     ]
     .iter()
@@ -166,6 +167,7 @@ fn groups(number: &Numbers<'_>) -> Groups {
         replication_factor: number.short("offsets.topic.replication.factor"),
         segment_bytes: number.int("offsets.topic.segment.bytes"),
         consumer: consumer_groups(number),
+        share: share_groups(number),
     }
 }
 
@@ -173,22 +175,16 @@ fn consumer_groups(number: &Numbers<'_>) -> ConsumerGroups {
     let list = |name: &str| number.0.list(name).unwrap_or_default();
     let policy = number.0.string("group.consumer.migration.policy").unwrap_or_default();
     let policy = policy.to_ascii_lowercase();
-    let limit = |key: &'static str| {
-        let (least, most) = super::group::bounds(key);
-        (key, (number.int(&least), number.int(&most)))
-    };
     ConsumerGroups {
         served: list("group.coordinator.rebalance.protocols").iter().any(|p| p == "consumer"),
         session_ms: number.int("group.consumer.session.timeout.ms"),
         heartbeat_ms: number.int("group.consumer.heartbeat.interval.ms"),
         assignment_interval_ms: number.int("group.consumer.assignment.interval.ms"),
-        limits: [
+        limits: number.limits([
             "consumer.session.timeout.ms",
             "consumer.heartbeat.interval.ms",
             "consumer.assignment.interval.ms",
-        ]
-        .map(limit)
-        .into(),
+        ]),
         size_max: number.size("group.consumer.max.size"),
         assignors: list("group.consumer.assignors")
             .iter()
@@ -197,6 +193,24 @@ fn consumer_groups(number: &Numbers<'_>) -> ConsumerGroups {
         upgrade: matches!(policy.as_str(), "upgrade" | "bidirectional"),
         downgrade: matches!(policy.as_str(), "downgrade" | "bidirectional"),
         regex_refresh_ms: number.long("group.consumer.regex.refresh.interval.ms"),
+    }
+}
+
+fn share_groups(number: &Numbers<'_>) -> ShareGroups {
+    ShareGroups {
+        session_ms: number.int("group.share.session.timeout.ms"),
+        heartbeat_ms: number.int("group.share.heartbeat.interval.ms"),
+        assignment_interval_ms: number.int("group.share.assignment.interval.ms"),
+        limits: number.limits([
+            "share.session.timeout.ms",
+            "share.heartbeat.interval.ms",
+            "share.assignment.interval.ms",
+        ]),
+        size_max: number.size("group.share.max.size"),
+        // As in Kafka no sooner than a write has timed out.
+        initialize_retry_ms: number
+            .long("group.share.initialize.retry.interval.ms")
+            .max(number.long("offsets.commit.timeout.ms")),
     }
 }
 
@@ -236,6 +250,18 @@ fn metadata(number: &Numbers<'_>) -> MetadataLog {
 struct Numbers<'a>(&'a Settings);
 
 impl Numbers<'_> {
+    /// What the broker allows of groups' keys.
+    fn limits<const N: usize>(
+        &self,
+        keys: [&'static str; N],
+    ) -> std::collections::BTreeMap<&'static str, (i32, i32)> {
+        let limit = |key: &'static str| {
+            let (least, most) = super::group::bounds(key);
+            (key, (self.int(&least), self.int(&most)))
+        };
+        keys.map(limit).into()
+    }
+
     fn short(&self, name: &str) -> i16 {
         i16::try_from(self.long(name)).unwrap_or(i16::MAX)
     }

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use storage::batch::Codec;
 
 use crate::group::consumer::assign::Assignor;
-use crate::group::{ConsumerRules, Rules};
+use crate::group::{ConsumerRules, Rules, ShareRules};
 
 /// `group.*` and `offsets.*`. Times in milliseconds.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -29,6 +29,7 @@ pub struct Groups {
     pub replication_factor: i16,
     pub segment_bytes: i32,
     pub consumer: ConsumerGroups,
+    pub share: ShareGroups,
 }
 
 /// `group.consumer.*`. Times in milliseconds.
@@ -49,6 +50,19 @@ pub struct ConsumerGroups {
     pub regex_refresh_ms: i64,
 }
 
+/// `group.share.*`. Times in milliseconds.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ShareGroups {
+    pub session_ms: i32,
+    pub heartbeat_ms: i32,
+    pub assignment_interval_ms: i32,
+    /// The least and the most that a group may have for itself, by its key.
+    pub limits: BTreeMap<&'static str, (i32, i32)>,
+    pub size_max: usize,
+    /// After which state that has not come to be is begun again.
+    pub initialize_retry_ms: i64,
+}
+
 impl Groups {
     pub(crate) fn rules(&self) -> Rules {
         Rules {
@@ -67,6 +81,14 @@ impl Groups {
                 upgrade: self.consumer.upgrade,
                 downgrade: self.consumer.downgrade,
                 regex_refresh_ms: self.consumer.regex_refresh_ms,
+            },
+            share: ShareRules {
+                session_ms: self.share.session_ms,
+                heartbeat_ms: self.share.heartbeat_ms,
+                assignment_interval_ms: self.share.assignment_interval_ms,
+                limits: self.share.limits.clone(),
+                size_max: self.share.size_max,
+                initialize_retry_ms: self.share.initialize_retry_ms,
             },
         }
     }

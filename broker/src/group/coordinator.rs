@@ -16,6 +16,7 @@ use super::message::{GroupAnswer, GroupRequest};
 use super::offsets::Offsets;
 use super::planted::Bug;
 use super::records::Record;
+use super::share::ShareGroup;
 use super::timers::{Timer, Timers};
 use super::{Refusal, Waiter};
 use crate::metadata::image::{Delta, Image};
@@ -35,6 +36,7 @@ pub(crate) struct Rules {
     pub(crate) retention_ms: i64,
     pub(crate) expiry_every_ms: u64,
     pub(crate) consumer: ConsumerRules,
+    pub(crate) share: ShareRules,
 }
 
 /// What it says of consumer groups; a group's own configuration is in the image.
@@ -80,6 +82,18 @@ pub(crate) enum Then {
     },
 }
 
+/// What it says of share groups; a group's own configuration is in the image.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct ShareRules {
+    pub(crate) session_ms: i32,
+    pub(crate) heartbeat_ms: i32,
+    pub(crate) assignment_interval_ms: i32,
+    /// The least and the most of what groups may have for themselves, by the group's key.
+    pub(crate) limits: BTreeMap<&'static str, (i32, i32)>,
+    pub(crate) size_max: usize,
+    pub(crate) initialize_retry_ms: i64,
+}
+
 /// How long after a failed write it is tried again, in ticks.
 const AGAIN_MS: u64 = 500;
 
@@ -90,7 +104,8 @@ pub(crate) struct Coordinator {
     pub(super) groups: HashMap<ByteString, Group>,
     pub(super) offsets: Offsets,
     pub(super) consumers: HashMap<ByteString, ConsumerGroup>,
-    /// Share and streams groups, which a directory that was taken over may hold: the keys of their records that are in force.
+    pub(super) shares: HashMap<ByteString, ShareGroup>,
+    /// Streams groups, which a directory that was taken over may hold: the keys of their records that are in force.
     pub(super) others: HashMap<ByteString, BTreeSet<Bytes>>,
     pub(super) timers: Timers,
     pub(super) image: Arc<Image>,
@@ -108,6 +123,7 @@ impl Coordinator {
             groups: HashMap::new(),
             offsets: Offsets::default(),
             consumers: HashMap::new(),
+            shares: HashMap::new(),
             others: HashMap::new(),
             timers: Timers::default(),
             topics_created_at: 0,
@@ -159,6 +175,7 @@ impl Coordinator {
                 // What is told of a group is in the log.
                 out.write(Vec::new(), Then::Answer(waiter, answer));
             }
+            GroupRequest::Share(request) => self.share(now, *request, waiter, out),
             GroupRequest::Delete(groups) => self.delete(&groups, waiter, out),
             GroupRequest::List => out.answer(waiter, GroupAnswer::List(Ok(self.list()))),
         }
@@ -177,6 +194,7 @@ impl Coordinator {
                 Record::Offset(key, None) => self.offsets.remove(key),
                 Record::Group(group, None) => self.forget(group),
                 Record::Consumer(group, record) => self.replay_consumer(group, record),
+                Record::Share(group, record) => self.replay_share(now, group, record),
                 Record::Group(_, Some(_)) | Record::Other { .. } | Record::Unknown(_) => {}
             }
         }
@@ -234,6 +252,7 @@ impl Coordinator {
                 | Timer::Revocation(..)
                 | Timer::ClassicJoin(..)
                 | Timer::ClassicSync(..) => self.member_over(now, timer, out),
+                Timer::Share(group, member) => self.share_member_over(&group, &member, out),
                 Timer::Regexes(group) => self.resolve(now, &group, out),
                 Timer::Expiry => self.expire(now, out),
             }
@@ -252,7 +271,8 @@ impl Coordinator {
 
     /// How many groups and offsets there are.
     pub(crate) fn counts(&self) -> (usize, usize) {
-        (self.groups.len() + self.consumers.len(), self.offsets.count())
+        let groups = self.groups.len() + self.consumers.len() + self.shares.len();
+        (groups, self.offsets.count())
     }
 
     /// The topics, and what is configured, are these from now on. Groups look again at topics that have changed with their members' next
@@ -274,11 +294,35 @@ impl Coordinator {
                 group.refresh = super::consumer::Refresh::default();
             }
         }
+        for group in self.shares.values_mut() {
+            if names.iter().any(|name| group.is_subscribed(name)) {
+                group.refresh = super::consumer::Refresh::default();
+            }
+        }
+    }
+
+    /// Whether there is a group of that name, of whichever protocol we serve.
+    pub(super) fn is_known(&self, id: &str) -> bool {
+        self.groups.contains_key(id)
+            || self.consumers.contains_key(id)
+            || self.shares.contains_key(id)
+    }
+
+    /// Whether the group is one that has neither classic nor consumer members: a share or a streams group.
+    pub(super) fn is_other(&self, id: &str) -> bool {
+        self.shares.contains_key(id) || self.others.contains_key(id)
+    }
+
+    /// Whether the group is none for shares.
+    pub(super) fn is_of_another_protocol(&self, id: &str) -> bool {
+        self.groups.contains_key(id)
+            || self.consumers.contains_key(id)
+            || self.others.contains_key(id)
     }
 
     /// A group that keeps offsets exists, if only for that.
     pub(super) fn keeps_offsets(&mut self, now: Now, id: &ByteString) {
-        if !self.groups.contains_key(id) && !self.consumers.contains_key(id) {
+        if !self.is_known(id) {
             self.groups.insert(id.clone(), Group::new(id.clone(), now.wall_ms));
         }
     }

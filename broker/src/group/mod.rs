@@ -1,17 +1,17 @@
-//! Group coordination: the classic protocol, the consumer protocol (KIP-848), and what groups have committed.
+//! Group coordination: the classic protocol, the consumer protocol (KIP-848), share groups (KIP-932), and what groups have committed.
 //!
 //! A group belongs to one partition of `__consumer_offsets`, by the hash of its id, and lives on the shard that owns it. There a
 //! [`Coordinator`] keeps the groups of the partition: a state machine without I/O, clock or randomness (`coordinator`).
 //!
 //! Read in this order: this file (what crosses), `classic` and `member` (a group), `records` (what is stored), `offsets` (what was
 //! committed), `coordinator` (the machine), `join`, `sync`, `leave` (its life), `commit`, `questions`, `expiry`, `load`; `consumer` (groups of the
-//! consumer protocol); then `machine` and `coordinator::host`, where it meets its partition and the clock.
+//! consumer protocol); `share` (share groups); then `machine` and `coordinator::host`, where it meets its partition and the clock.
 //!
 //! # Not obvious
 //! - A group's members are in the log as of its last finished rebalance. A rebalance that is under way at a crash is forgotten: members
 //!   find the generation before, and join again.
 //! - A consumer group is what its records say: they are replayed when they are appended, and nothing has happened if they cannot be.
-//! - A group is classic or a consumer group, never both: the maps of the coordinator are disjoint.
+//! - A group is classic, a consumer group or a share group, never two of them: the maps of the coordinator are disjoint.
 //! - Offsets are in force for later commits as soon as they are appended, but are shown only when they are durable.
 //! - A JoinGroup waits for the other members, minutes perhaps: its answer is a message of its own, so that it does not hold one of
 //!   the places that questions between shards have.
@@ -32,12 +32,13 @@ pub(crate) mod parked;
 mod planted;
 mod questions;
 pub mod records;
+pub mod share;
 #[cfg(test)]
 mod simulation;
 mod sync;
 mod timers;
 
-pub(crate) use coordinator::{ConsumerRules, Coordinator, Rules};
+pub(crate) use coordinator::{ConsumerRules, Coordinator, Rules, ShareRules};
 #[cfg(test)]
 pub(crate) use coordinator::{Effects, Now, Then};
 pub use offsets::Committed;
@@ -86,6 +87,10 @@ pub enum Refusal {
     NotClassicGroup,
     #[error("the group does not speak the consumer protocol")]
     NotConsumerGroup,
+    #[error("the group is no share group")]
+    NotShareGroup,
+    #[error("the share coordinator keeps state for the group")]
+    StateKept,
     #[error("the member is in another epoch, and must begin again")]
     FencedMemberEpoch,
     #[error("the member is in another epoch by now")]

@@ -10,7 +10,8 @@
 //! | 0, 1 | group, topic, partition | the offset that the group has committed there |
 //! | 2 | group | a classic group: its generation, its members and what each was assigned |
 //! | 3-8, 16 | group, more | consumer groups (KIP-848): `records/consumer.rs` |
-//! | 10-15, 17-23 | group, more | groups of the other protocols (KIP-932, KIP-1071): not read, but known by their group |
+//! | 10-15 | group, more | share groups (KIP-932): `records/share.rs` |
+//! | 17-23 | group, more | streams groups (KIP-1071): not read, but known by their group |
 //!
 //! We write offsets in version 4 (1 where the client says itself when they expire) and groups in version 3, as Kafka 4.3 does.
 
@@ -20,8 +21,10 @@ use net::wire::{DecodeError, Decoder, EncodeError, Wire, from_bytes, to_bytes};
 use uuid::Uuid;
 
 pub use consumer::ConsumerRecord;
+pub use share::ShareRecord;
 
 pub mod consumer;
+pub mod share;
 
 const LEGACY_OFFSET_COMMIT: i16 = 0;
 const OFFSET_COMMIT: i16 = 1;
@@ -108,7 +111,8 @@ pub enum Record {
     /// `None` deletes the group.
     Group(ByteString, Option<GroupValue>),
     Consumer(ByteString, ConsumerRecord),
-    /// A record of a share or a streams group. `live` is false for a tombstone.
+    Share(ByteString, ShareRecord),
+    /// A record of a streams group. `live` is false for a tombstone.
     Other {
         group: ByteString,
         key: Bytes,
@@ -155,6 +159,7 @@ impl Record {
                 (with_prefix(GROUP_METADATA, &key)?, value.as_ref().map(versioned).transpose()?)
             }
             Record::Consumer(group, record) => record.encode(group)?,
+            Record::Share(group, record) => record.encode(group)?,
             // Never written by us.
             Record::Other { key, .. } => (key.clone(), None),
             Record::Unknown(kind) => (with_prefix(*kind, &[])?, None),
@@ -182,6 +187,10 @@ impl Record {
             kind if ConsumerRecord::has(kind) => {
                 let (group, record) = ConsumerRecord::decode(kind, body, value)?;
                 Record::Consumer(group, record)
+            }
+            kind if ShareRecord::has(kind) => {
+                let (group, record) = ShareRecord::decode(kind, body, value)?;
+                Record::Share(group, record)
             }
             3..=LAST_TYPE => {
                 let group = ByteString::decode(&mut Decoder::new(body), 0)?;

@@ -92,31 +92,22 @@ apis! {
     PushTelemetry = push_telemetry::PushTelemetryRequest;
     ListConfigResources = list_config_resources::ListConfigResourcesRequest;
     DescribeTopicPartitions = describe_topic_partitions::DescribeTopicPartitionsRequest;
+    ShareGroupHeartbeat = share_group_heartbeat::ShareGroupHeartbeatRequest;
+    ShareGroupDescribe = share_group_describe::ShareGroupDescribeRequest;
     InitializeShareGroupState = initialize_share_group_state::InitializeShareGroupStateRequest;
     ReadShareGroupState = read_share_group_state::ReadShareGroupStateRequest;
     WriteShareGroupState = write_share_group_state::WriteShareGroupStateRequest;
     DeleteShareGroupState = delete_share_group_state::DeleteShareGroupStateRequest;
     ReadShareGroupStateSummary = read_share_group_state_summary::ReadShareGroupStateSummaryRequest;
+    DescribeShareGroupOffsets = describe_share_group_offsets::DescribeShareGroupOffsetsRequest;
+    AlterShareGroupOffsets = alter_share_group_offsets::AlterShareGroupOffsetsRequest;
+    DeleteShareGroupOffsets = delete_share_group_offsets::DeleteShareGroupOffsetsRequest;
 }
 
 /// Whose messages are here, and which are not served yet: they are neither announced nor decoded.
 const UNSERVED: &[Api] = &[
-    Api::of::<share_group_heartbeat::ShareGroupHeartbeatRequest>("ShareGroupHeartbeat", 1),
-    Api::of::<share_group_describe::ShareGroupDescribeRequest>("ShareGroupDescribe", 1),
     Api::of::<share_fetch::ShareFetchRequest>("ShareFetch", 1),
     Api::of::<share_acknowledge::ShareAcknowledgeRequest>("ShareAcknowledge", 1),
-    Api::of::<describe_share_group_offsets::DescribeShareGroupOffsetsRequest>(
-        "DescribeShareGroupOffsets",
-        0,
-    ),
-    Api::of::<alter_share_group_offsets::AlterShareGroupOffsetsRequest>(
-        "AlterShareGroupOffsets",
-        0,
-    ),
-    Api::of::<delete_share_group_offsets::DeleteShareGroupOffsetsRequest>(
-        "DeleteShareGroupOffsets",
-        0,
-    ),
 ];
 
 /// What is known of an API.

@@ -65,6 +65,11 @@ pub(super) fn attack(api: &Api, version: i16, rounds: u64) -> Tally {
         "ReadShareGroupStateSummary" => {
             run(version, shares::read_share_group_state_summary(), rounds)
         }
+        "ShareGroupHeartbeat" => run(version, shares::share_group_heartbeat(), rounds),
+        "ShareGroupDescribe" => run(version, shares::share_group_describe(), rounds),
+        "DescribeShareGroupOffsets" => run(version, shares::describe_share_group_offsets(), rounds),
+        "AlterShareGroupOffsets" => run(version, shares::alter_share_group_offsets(), rounds),
+        "DeleteShareGroupOffsets" => run(version, shares::delete_share_group_offsets(), rounds),
         name => panic!("{name} is served and not attacked"),
     }
 }

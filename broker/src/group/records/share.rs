@@ -116,17 +116,11 @@ impl ShareRecord {
     pub(super) fn encode(&self, group: &ByteString) -> Result<(Bytes, Option<Bytes>), EncodeError> {
         use ShareRecord::{Current, Epoch, Member, States, Target, TargetEpoch};
         Ok(match self {
-            Member(member, value) => {
-                (of(MEMBER, group, member)?, written(value.as_ref())?)
-            }
+            Member(member, value) => (of(MEMBER, group, member)?, written(value.as_ref())?),
             Epoch(value) => (of_group(EPOCH, group)?, written(value.as_ref())?),
             TargetEpoch(value) => (of_group(TARGET_EPOCH, group)?, written(value.as_ref())?),
-            Target(member, value) => {
-                (of(TARGET, group, member)?, written(value.as_ref())?)
-            }
-            Current(member, value) => {
-                (of(CURRENT, group, member)?, written(value.as_ref())?)
-            }
+            Target(member, value) => (of(TARGET, group, member)?, written(value.as_ref())?),
+            Current(member, value) => (of(CURRENT, group, member)?, written(value.as_ref())?),
             States(value) => (of_group(STATES, group)?, written(value.as_ref())?),
         })
     }

@@ -159,7 +159,9 @@ mod tests {
     }
 
     fn assignment(of: &[(u128, &[i32])]) -> Assignment {
-        of.iter().map(|(topic, partitions)| (id(*topic), partitions.iter().copied().collect())).collect()
+        of.iter()
+            .map(|(topic, partitions)| (id(*topic), partitions.iter().copied().collect()))
+            .collect()
     }
 
     fn member(reads: &[u128], has: &[(u128, &[i32])]) -> Candidate {
@@ -244,9 +246,8 @@ mod tests {
             for (topic, partitions) in &assignable {
                 let readers = members.values().filter(|m| m.reads.contains(topic)).count();
                 for partition in partitions {
-                    let has = |of: &&Assignment| {
-                        of.get(topic).is_some_and(|own| own.contains(partition))
-                    };
+                    let has =
+                        |of: &&Assignment| of.get(topic).is_some_and(|own| own.contains(partition));
                     let holders = targets.values().filter(has).count();
                     assert_eq!(holders > 0, readers > 0, "seed {seed}: {topic} {partition}");
                 }

@@ -14,7 +14,7 @@ use storage::units::TopicId;
 use super::super::consumer::Refresh;
 use super::super::consumer::member::{Assignment, JOINING, LEAVING, target_value};
 use super::super::coordinator::{Coordinator, Effects, Now, Then, ms_after};
-use super::super::message::{GroupAnswer, ShareReport, ShareReported, StatesToBegin};
+use super::super::message::GroupAnswer;
 use super::super::planted::Bug;
 use super::super::records::Record;
 use super::super::records::consumer::{TargetEpochValue, TargetValue};
@@ -22,6 +22,7 @@ use super::super::records::share::{ShareEpochValue, ShareRecord};
 use super::super::timers::Timer;
 use super::super::{Refusal, Refused, Waiter};
 use super::assign::{self, Candidate};
+use super::message::{ShareAnswer, ShareReport, ShareReported, StatesToBegin};
 use super::{ShareGroup, ShareMember};
 
 /// What a heartbeat makes of a group: nothing has happened until it is written.
@@ -38,7 +39,7 @@ impl Plan {
 }
 
 impl Coordinator {
-    pub(in super::super) fn report_share(
+    pub(super) fn report_share(
         &mut self,
         now: Now,
         report: &ShareReport,
@@ -50,7 +51,7 @@ impl Coordinator {
             _ => self.step_share(now, report, waiter, out),
         };
         if let Err(refused) = done {
-            out.answer(waiter, GroupAnswer::ShareReport(Err(refused)));
+            out.answer(waiter, GroupAnswer::Share(ShareAnswer::Report(Err(refused))));
         }
     }
 
@@ -107,7 +108,7 @@ impl Coordinator {
         if let (Some(refresh), Some(group)) = (plan.refresh, self.shares.get_mut(id)) {
             group.refresh = refresh;
         }
-        let answer = GroupAnswer::ShareReport(Ok(reported));
+        let answer = GroupAnswer::Share(ShareAnswer::Report(Ok(reported)));
         if self.has(Bug::ReportedAtAppend) {
             out.answer(waiter, answer);
             out.write(plan.records, Then::Nothing);
@@ -118,7 +119,11 @@ impl Coordinator {
     }
 
     /// The group that is to come to be, if there is none of that name.
-    fn share_group_for(&self, id: &ByteString, joins: bool) -> Result<Option<ShareGroup>, Refused> {
+    pub(super) fn share_group_for(
+        &self,
+        id: &ByteString,
+        joins: bool,
+    ) -> Result<Option<ShareGroup>, Refused> {
         if self.shares.contains_key(id) {
             return Ok(None);
         }
@@ -187,7 +192,7 @@ impl Coordinator {
         };
         let members: BTreeMap<ByteString, Candidate> =
             others.chain([said]).map(|m| (m.id.clone(), candidate(m))).collect();
-        let kept = group.states.kept();
+        let kept = group.states().kept();
         let assignable = match self.has(Bug::ReadWithoutState) {
             true => self.all_partitions(),
             false => kept.map(|(topic, _, of)| (*topic, of.clone())).collect(),
@@ -199,8 +204,7 @@ impl Coordinator {
                 plan.push(ShareRecord::Target(id.clone(), Some(value)));
             }
         }
-        let value =
-            TargetEpochValue { assignment_epoch: epoch, assignment_timestamp: now.wall_ms };
+        let value = TargetEpochValue { assignment_epoch: epoch, assignment_timestamp: now.wall_ms };
         plan.push(ShareRecord::TargetEpoch(Some(value)));
         (epoch, targets.remove(&said.id).unwrap_or_default())
     }
@@ -249,11 +253,11 @@ impl Coordinator {
             true => i64::MAX,
             false => self.rules.share.initialize_retry_ms,
         };
-        let missing = group.states.missing(names.iter(), &self.image, now.wall_ms, retry);
+        let missing = group.states().missing(names.iter(), &self.image, now.wall_ms, retry);
         if missing.is_empty() {
             return None;
         }
-        let next = group.states.beginning(&missing, &self.image, now.wall_ms);
+        let next = group.states().beginning(&missing, &self.image, now.wall_ms);
         let next = next.without(|topic| self.image.topic(TopicId(*topic)).is_none());
         plan.push(ShareRecord::States(Some(next.value())));
         Some(StatesToBegin { state_epoch, topics: missing })

@@ -3,11 +3,12 @@
 use bytestring::ByteString;
 
 use super::super::coordinator::{Coordinator, Effects, Then};
-use super::super::message::{GroupAnswer, ShareReport, ShareReported};
+use super::super::message::GroupAnswer;
 use super::super::records::Record;
 use super::super::records::share::{ShareEpochValue, ShareRecord};
 use super::super::timers::Timer;
 use super::super::{Refusal, Refused, Waiter};
+use super::message::{ShareAnswer, ShareReport, ShareReported};
 
 impl Coordinator {
     pub(super) fn leave_share(
@@ -22,13 +23,13 @@ impl Coordinator {
             let text = format!("Member {member} is not a member of group {id}.");
             return Err(Refused::new(Refusal::UnknownMember, text));
         }
-        let answer = GroupAnswer::ShareReport(Ok(ShareReported {
+        let answer = GroupAnswer::Share(ShareAnswer::Report(Ok(ShareReported {
             member_id: member.clone(),
             member_epoch: report.member_epoch,
             heartbeat_ms: 0,
             assignment: None,
             begin: None,
-        }));
+        })));
         self.fence_share(id, member, Then::Answer(waiter, answer), out);
         Ok(())
     }

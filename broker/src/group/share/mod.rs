@@ -7,11 +7,14 @@
 //! state records that it is to begin, and says so in its answer; whoever gets that asks the share coordinator, and tells what
 //! came of it. If nobody does, a later heartbeat says so again.
 //!
-//! Read in this order: this file (a group), `states`, `replay`, `assign`, `heartbeat`, `leave`, `questions`.
+//! Read in this order: this file (a group), `states`, `message` (what is asked), `replay`, `assign`, `heartbeat`, `leave`, `offsets` (what
+//! an administrator changes), `questions`.
 
 mod assign;
 mod heartbeat;
 mod leave;
+pub mod message;
+mod offsets;
 mod questions;
 mod replay;
 #[cfg(test)]
@@ -25,11 +28,15 @@ use bytestring::ByteString;
 use storage::units::TopicId;
 use uuid::Uuid;
 
+use super::Waiter;
 use super::consumer::Refresh;
 use super::consumer::member::{Assignment, JOINING};
 use super::consumer::subscription::Names;
+use super::coordinator::{Coordinator, Effects, Now, Then};
+use super::message::GroupAnswer;
 use super::records::share::{ShareCurrentValue, ShareMemberValue, TopicPartitions};
 use crate::metadata::image::Image;
+use message::{ShareAnswer, ShareRequest};
 use states::States;
 
 /// The protocol type that ListGroups tells.
@@ -59,7 +66,8 @@ pub(crate) struct ShareGroup {
     pub(crate) target_at: i64,
     targets: BTreeMap<ByteString, Assignment>,
     names: Names,
-    states: States,
+    /// `None` until the first state is to begin.
+    states: Option<States>,
     /// Not in the log: begins anew with a load.
     pub(crate) refresh: Refresh,
 }
@@ -76,6 +84,43 @@ pub(crate) struct ShareMember {
     pub(crate) assigned: Assignment,
 }
 
+impl Coordinator {
+    /// Does what is asked of share groups.
+    pub(super) fn share(
+        &mut self,
+        now: Now,
+        request: ShareRequest,
+        waiter: Waiter,
+        out: &mut Effects,
+    ) {
+        // What is told of a group is in the log.
+        let told = |answer, out: &mut Effects| {
+            out.write(Vec::new(), Then::Answer(waiter, GroupAnswer::Share(answer)));
+        };
+        match request {
+            ShareRequest::Report(report) => self.report_share(now, &report, waiter, out),
+            ShareRequest::Describe(groups) => {
+                let described = groups.iter().map(|group| self.describe_share(group)).collect();
+                told(ShareAnswer::Describe(described), out);
+            }
+            ShareRequest::Begun(begun) => self.states_begun(now, &begun, waiter, out),
+            ShareRequest::Alter(alter) => self.alter_share_offsets(now, &alter, waiter, out),
+            ShareRequest::Forget { group, topics } => {
+                self.forget_share_offsets(now, &group, &topics, waiter, out);
+            }
+            ShareRequest::Forgotten { group, topics } => {
+                self.share_offsets_forgotten(&group, &topics, waiter, out);
+            }
+            ShareRequest::Kept(group) => {
+                let kept = self.shares.get(&group).map(|group| group.states().all_kept());
+                told(ShareAnswer::Kept(Ok(kept.unwrap_or_default())), out);
+            }
+            ShareRequest::End(group) => self.end_share(now, &group, waiter, out),
+            ShareRequest::Ended(group) => self.share_ended(&group, waiter, out),
+        }
+    }
+}
+
 impl ShareGroup {
     pub(crate) fn new(id: ByteString) -> ShareGroup {
         ShareGroup {
@@ -87,7 +132,7 @@ impl ShareGroup {
             target_at: 0,
             targets: BTreeMap::new(),
             names: Names::default(),
-            states: States::default(),
+            states: None,
             refresh: Refresh::default(),
         }
     }
@@ -117,6 +162,16 @@ impl ShareGroup {
         self.names.contains(topic)
     }
 
+    /// Whether the share coordinator keeps state for it, or may do so.
+    pub(super) fn has_states(&self) -> bool {
+        !self.states().is_empty()
+    }
+
+    fn states(&self) -> &States {
+        static NONE: States = States::NONE;
+        self.states.as_ref().unwrap_or(&NONE)
+    }
+
     /// Whether the hash of the topics is to be computed again.
     fn is_stale(&self, wall_ms: i64) -> bool {
         wall_ms >= self.refresh.until || self.epoch < self.refresh.epoch
@@ -128,9 +183,8 @@ impl ShareGroup {
         for (topic, partitions) in self.targets.values().flatten() {
             assigned.entry(*topic).or_default().extend(partitions);
         }
-        let mut kept = self.states.kept();
         !self.is_empty()
-            && kept.any(|(topic, name, partitions)| {
+            && self.states().kept().any(|(topic, name, partitions)| {
                 self.is_subscribed(name)
                     && image.topic(TopicId(*topic)).is_some()
                     && assigned.get(topic) != Some(partitions)
@@ -214,9 +268,8 @@ impl ShareMember {
 
     /// The same with what a record says that it reads.
     fn with_current(self, value: &ShareCurrentValue) -> ShareMember {
-        let topic = |topic: &TopicPartitions| {
-            (topic.topic_id, topic.partitions.iter().copied().collect())
-        };
+        let topic =
+            |topic: &TopicPartitions| (topic.topic_id, topic.partitions.iter().copied().collect());
         ShareMember {
             epoch: value.member_epoch,
             previous_epoch: value.previous_member_epoch,

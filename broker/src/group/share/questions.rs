@@ -7,19 +7,15 @@ use storage::units::TopicId;
 use uuid::Uuid;
 
 use super::super::coordinator::{Coordinator, Effects, Now, Then};
-use super::super::message::{
-    GroupAnswer, ShareDescribed, ShareMemberDescribed, StatesBegun,
-};
+use super::super::message::GroupAnswer;
 use super::super::records::Record;
 use super::super::records::share::ShareRecord;
 use super::super::{Refused, Waiter};
+use super::message::{ShareAnswer, ShareDescribed, ShareMemberDescribed, StatesBegun};
 use super::{ShareGroup, ShareMember, States};
 
 impl Coordinator {
-    pub(in super::super) fn describe_share(
-        &self,
-        id: &ByteString,
-    ) -> Result<ShareDescribed, Refused> {
+    pub(super) fn describe_share(&self, id: &ByteString) -> Result<ShareDescribed, Refused> {
         let group = self.shares.get(id).ok_or_else(|| self.no_share_group(id))?;
         let member = |member: &ShareMember| ShareMemberDescribed {
             id: member.id.clone(),
@@ -39,7 +35,7 @@ impl Coordinator {
     }
 
     /// State has begun, or could not be begun. A group that is gone has no use for it.
-    pub(in super::super) fn states_begun(
+    pub(super) fn states_begun(
         &self,
         now: Now,
         begun: &StatesBegun,
@@ -47,17 +43,17 @@ impl Coordinator {
         out: &mut Effects,
     ) {
         let record = self.shares.get(&begun.group).and_then(|group| {
-            let next = group.states.begun(&begun.begun, &self.image, now.wall_ms);
+            let next = group.states().begun(&begun.begun, &self.image, now.wall_ms);
             changed(group, &next.not_begun(&begun.failed))
         });
-        let answer = GroupAnswer::StatesBegun(Ok(()));
+        let answer = GroupAnswer::Share(ShareAnswer::Begun(Ok(())));
         out.write(record.into_iter().collect(), Then::Answer(waiter, answer));
     }
 
     /// State of deleted topics is deleted by the share coordinator itself.
     pub(in super::super) fn states_of_deleted(&self, deleted: &BTreeSet<Uuid>) -> Vec<Record> {
         let without = |group: &ShareGroup| {
-            changed(group, &group.states.without(|topic| deleted.contains(topic)))
+            changed(group, &group.states.as_ref()?.without(|topic| deleted.contains(topic)))
         };
         self.shares.values().filter_map(without).collect()
     }
@@ -98,8 +94,8 @@ impl Coordinator {
 }
 
 /// The record that says so, if anything has changed.
-fn changed(group: &ShareGroup, next: &States) -> Option<Record> {
+pub(super) fn changed(group: &ShareGroup, next: &States) -> Option<Record> {
     let value = next.value();
-    (value != group.states.value())
+    (group.states.as_ref().map(States::value).as_ref() != Some(&value))
         .then(|| Record::Share(group.id.clone(), ShareRecord::States(Some(value))))
 }

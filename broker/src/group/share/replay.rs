@@ -95,7 +95,7 @@ impl ShareGroup {
             }
             ShareRecord::States(value) => {
                 let states = |value| States::of(value, now.wall_ms);
-                self.states = value.as_ref().map(states).unwrap_or_default();
+                self.states = value.as_ref().map(states);
             }
         }
     }

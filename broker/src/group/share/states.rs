@@ -14,6 +14,7 @@ use bytestring::ByteString;
 use uuid::Uuid;
 
 use super::super::records::share::{StatesValue, TopicInfo, TopicPartitionsInfo};
+use super::message::ByTopic;
 use crate::metadata::image::Image;
 use storage::units::TopicId;
 
@@ -33,20 +34,43 @@ type Topics = BTreeMap<Uuid, Of>;
 pub(crate) struct States {
     initializing: Topics,
     initialized: Topics,
-    deleting: BTreeMap<Uuid, ByteString>,
+    deleting: BTreeMap<Uuid, Deleting>,
 }
 
-/// Partitions by topic, in the order of both.
-pub(crate) type ByTopic = Vec<(Uuid, Vec<i32>)>;
+/// A topic whose state is to be deleted, since when: as in `Of`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+struct Deleting {
+    name: ByteString,
+    at: i64,
+}
 
 impl States {
+    pub(super) const NONE: States = States {
+        initializing: BTreeMap::new(),
+        initialized: BTreeMap::new(),
+        deleting: BTreeMap::new(),
+    };
+
     /// Topic, its name, and its partitions whose state is kept.
     pub(super) fn kept(&self) -> impl Iterator<Item = (&Uuid, &ByteString, &BTreeSet<i32>)> {
         self.initialized.iter().map(|(id, of)| (id, &of.name, &of.partitions))
     }
 
-    /// Partitions of these topics that have no state, and for which it does not begin just now: what was begun `retry_ms` ago and has
-    /// not come to an end is begun again.
+    pub(super) fn all_kept(&self) -> ByTopic {
+        self.kept().map(|(id, _, of)| (*id, of.iter().copied().collect())).collect()
+    }
+
+    /// Whether there is nothing that would have to be deleted with the group.
+    pub(super) fn is_empty(&self) -> bool {
+        self.initializing.is_empty() && self.initialized.is_empty() && self.deleting.is_empty()
+    }
+
+    pub(super) fn is_deleting(&self, topic: &Uuid) -> bool {
+        self.deleting.contains_key(topic)
+    }
+
+    /// Partitions of these topics that have no state, and for which it neither begins nor is deleted just now: what was begun `retry_ms`
+    /// ago and has not come to an end is begun again. (Kafka begins at once what is being deleted, and may lose it to the deletion.)
     pub(super) fn missing<'a>(
         &self,
         names: impl Iterator<Item = &'a ByteString>,
@@ -57,13 +81,16 @@ impl States {
         let missing = |name: &ByteString| {
             let topic = image.topic_by_name(name)?;
             let id = topic.id.0;
-            let begun = self
-                .initializing
-                .get(&id)
-                .filter(|of| now_ms.saturating_sub(of.at) < retry_ms);
+            let begun =
+                self.initializing.get(&id).filter(|of| now_ms.saturating_sub(of.at) < retry_ms);
+            let is_recent = |of: &Deleting| now_ms.saturating_sub(of.at) < retry_ms;
+            if self.deleting.get(&id).is_some_and(is_recent) {
+                return None;
+            }
             let known = [begun, self.initialized.get(&id)];
-            let is_known =
-                |partition: &i32| known.iter().flatten().any(|of| of.partitions.contains(partition));
+            let is_known = |partition: &i32| {
+                known.iter().flatten().any(|of| of.partitions.contains(partition))
+            };
             let all = topic.partitions().map(|(partition, _)| partition);
             let missing: Vec<i32> = all.filter(|partition| !is_known(partition)).collect();
             (!missing.is_empty()).then_some((id, missing))
@@ -84,13 +111,19 @@ impl States {
         next
     }
 
-    /// State of these partitions is kept from now on. Of topics that are no more nothing is.
+    /// State of these partitions is kept from now on. What was forgotten meanwhile may be deleted as well: it is to begin again. Of topics
+    /// that are no more nothing is kept.
     #[must_use]
     pub(super) fn begun(&self, partitions: &ByTopic, image: &Image, now_ms: i64) -> States {
         let mut next = self.clone();
         for (id, partitions) in partitions {
-            take(&mut next.initializing, id, partitions);
-            add(&mut next.initialized, *id, partitions, image, now_ms);
+            let (awaited, late): (Vec<i32>, Vec<i32>) =
+                partitions.iter().partition(|p| has(&self.initializing, id, **p));
+            take(&mut next.initializing, id, &awaited);
+            add(&mut next.initialized, *id, &awaited, image, now_ms);
+            let late: Vec<i32> =
+                late.into_iter().filter(|p| !has(&self.initialized, id, *p)).collect();
+            add(&mut next.initializing, *id, &late, image, now_ms);
         }
         next
     }
@@ -101,6 +134,41 @@ impl States {
         let mut next = self.clone();
         partitions.iter().for_each(|(id, of)| take(&mut next.initializing, id, of));
         next
+    }
+
+    /// State of the topic that is kept is to be deleted: of which partitions, if there is some.
+    pub(super) fn delete(&mut self, topic: &Uuid, now_ms: i64) -> Option<Vec<i32>> {
+        let of = self.initialized.remove(topic)?;
+        self.deleting.insert(*topic, Deleting { name: of.name, at: now_ms });
+        Some(of.partitions.into_iter().collect())
+    }
+
+    /// State of these topics is deleted.
+    #[must_use]
+    pub(super) fn deleted(&self, topics: impl Fn(&Uuid) -> bool) -> States {
+        let mut next = self.clone();
+        next.deleting.retain(|id, _| !topics(id));
+        next
+    }
+
+    /// All of it is to be deleted, with the group; of which partitions. Of topics that are no more nothing is kept.
+    #[must_use]
+    pub(super) fn ending(&self, image: &Image, now_ms: i64) -> (States, ByTopic) {
+        let mut next = States::NONE;
+        let mut partitions: BTreeMap<Uuid, BTreeSet<i32>> = BTreeMap::new();
+        for (id, of) in self.initializing.iter().chain(&self.initialized) {
+            let Some(topic) = image.topic(TopicId(*id)) else { continue };
+            let there = of.partitions.iter().filter(|p| topic.partition(**p).is_some());
+            partitions.entry(*id).or_default().extend(there);
+            next.deleting.insert(*id, Deleting { name: of.name.clone(), at: now_ms });
+        }
+        for id in self.deleting.keys() {
+            let Some(topic) = image.topic(TopicId(*id)) else { continue };
+            partitions.entry(*id).or_default().extend(topic.partitions().map(|(p, _)| p));
+            next.deleting.insert(*id, Deleting { name: topic.name.clone(), at: now_ms });
+        }
+        let partitions = partitions.into_iter().map(|(id, of)| (id, of.into_iter().collect()));
+        (next, partitions.collect())
     }
 
     /// Topics are no more.
@@ -125,7 +193,9 @@ impl States {
         States {
             initializing: topics(&value.initializing_topics),
             initialized: topics(&value.initialized_topics),
-            deleting: deleting.map(|info| (info.topic_id, info.topic_name.clone())).collect(),
+            deleting: deleting
+                .map(|info| (info.topic_id, Deleting { name: info.topic_name.clone(), at: now_ms }))
+                .collect(),
         }
     }
 
@@ -138,10 +208,10 @@ impl States {
             };
             topics.iter().map(info).collect()
         };
-        let deleting = self.deleting.iter().map(|(topic_id, topic_name)| TopicInfo {
-            topic_id: *topic_id,
-            topic_name: topic_name.clone(),
-        });
+        let deleting = self
+            .deleting
+            .iter()
+            .map(|(topic_id, of)| TopicInfo { topic_id: *topic_id, topic_name: of.name.clone() });
         StatesValue {
             initializing_topics: topics(&self.initializing),
             initialized_topics: topics(&self.initialized),
@@ -151,6 +221,9 @@ impl States {
 }
 
 fn add(topics: &mut Topics, id: Uuid, partitions: &[i32], image: &Image, now_ms: i64) {
+    if partitions.is_empty() {
+        return;
+    }
     let Some(topic) = image.topic(TopicId(id)) else { return };
     let of = topics.entry(id).or_insert_with(|| Of {
         name: topic.name.clone(),
@@ -159,6 +232,10 @@ fn add(topics: &mut Topics, id: Uuid, partitions: &[i32], image: &Image, now_ms:
     });
     of.partitions.extend(partitions);
     of.at = now_ms;
+}
+
+fn has(topics: &Topics, id: &Uuid, partition: i32) -> bool {
+    topics.get(id).is_some_and(|of| of.partitions.contains(&partition))
 }
 
 fn take(topics: &mut Topics, id: &Uuid, partitions: &[i32]) {

@@ -83,6 +83,17 @@ impl StateAsk {
 }
 
 impl StateAnswer {
+    /// Why it is none, if it is none.
+    pub fn refusal(&self) -> Option<Refusal> {
+        match self {
+            StateAnswer::Initialize(outcome)
+            | StateAnswer::Write(outcome)
+            | StateAnswer::Delete(outcome) => outcome.err(),
+            StateAnswer::Read(read) => read.as_ref().err().copied(),
+            StateAnswer::Summary(summary) => summary.err(),
+        }
+    }
+
     /// What an answer becomes when the record that it rests on could not be written.
     pub fn unwritten(self, why: Unserved) -> StateAnswer {
         let refusal = Refusal::Unserved(why);

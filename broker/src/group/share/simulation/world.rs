@@ -1,13 +1,4 @@
-//! Share groups in a world of members, a log that may fail, a share coordinator that may fail, and crashes, all from one seed.
-//!
-//! Members join, report, change what they read, leave and fall silent; topics come, grow and go; groups are deleted; states begin, fail
-//! to, or nobody ever asks. What is checked:
-//!
-//! - a member is assigned only partitions whose state is kept, of topics that it reads;
-//! - what the log holds, replayed, is the state of the live coordinator, compacted too;
-//! - when the faults end, every partition of every topic that a member reads has a reader, and every member is in its group's epoch.
-//!
-//! A failure prints its seed, and [`run`] with that seed repeats it.
+//! The members, the log, the clock, and the machine among them.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap, VecDeque};
 use std::sync::Arc;
@@ -18,89 +9,57 @@ use rand::{Rng, SeedableRng};
 use storage::units::TopicId;
 use uuid::Uuid;
 
-use super::super::consumer::Refresh;
-use super::super::message::{
-    GroupAnswer, GroupRequest, ShareReport, ShareReported, StatesBegun, StatesToBegin,
-};
-use super::super::planted::Bug;
-use super::super::records::Record;
-use super::super::{
+use super::super::super::message::{GroupAnswer, GroupRequest};
+use super::super::super::planted::Bug;
+use super::super::super::records::Record;
+use super::super::super::{
     ConsumerRules, Coordinator, Effects, Now, Refusal, Rules, ShareRules, Then, Waiter,
 };
-use super::ShareGroup;
+use super::super::message::{ShareAnswer, ShareReport, ShareReported, ShareRequest, StatesToBegin};
+use super::Counts;
+use super::coordinator::{Kept, Wants};
 use crate::metadata::image::tests::{replayed, topic};
 use crate::metadata::image::{Delta, Image};
 
-const SEEDS: u64 = 2_000;
-const SEEDS_PLANTED: u64 = 500;
-const STEPS: usize = 120;
-const GROUP: &str = "g";
-const TOPICS: [&str; 3] = ["t0", "t1", "t2"];
-const CLIENTS: usize = 5;
+pub(super) const GROUP: &str = "g";
+pub(super) const TOPICS: [&str; 3] = ["t0", "t1", "t2"];
+pub(super) const CLIENTS: usize = 5;
 const SESSION_MS: i32 = 6_000;
 
 #[derive(Clone, Debug, Default)]
-struct Client {
-    id: ByteString,
-    epoch: i32,
-    reads: BTreeSet<&'static str>,
+pub(super) struct Client {
+    pub(super) id: ByteString,
+    pub(super) epoch: i32,
+    pub(super) reads: BTreeSet<&'static str>,
     /// What it said last; it says it again only when it has changed, or when it joins.
-    said: Option<BTreeSet<&'static str>>,
-    has: BTreeMap<Uuid, BTreeSet<i32>>,
-    is_gone: bool,
+    pub(super) said: Option<BTreeSet<&'static str>>,
+    pub(super) has: BTreeMap<Uuid, BTreeSet<i32>>,
+    pub(super) is_gone: bool,
 }
 
-#[derive(Clone, Debug, Default)]
-struct Counts {
-    joined: usize,
-    left: usize,
-    fenced: usize,
-    begun: usize,
-    failed: usize,
-    forgotten: usize,
-    crashes: usize,
-    refused_appends: usize,
-    grown: usize,
-    deleted_topics: usize,
-    deleted_groups: usize,
-}
-
-impl Counts {
-    fn all(&mut self) -> [&mut usize; 11] {
-        [
-            &mut self.joined,
-            &mut self.left,
-            &mut self.fenced,
-            &mut self.begun,
-            &mut self.failed,
-            &mut self.forgotten,
-            &mut self.crashes,
-            &mut self.refused_appends,
-            &mut self.grown,
-            &mut self.deleted_topics,
-            &mut self.deleted_groups,
-        ]
-    }
-}
-
-struct World {
-    rng: SmallRng,
-    now: Now,
-    bug: Option<Bug>,
-    coordinator: Coordinator,
+pub(super) struct World {
+    pub(super) rng: SmallRng,
+    pub(super) now: Now,
+    pub(super) bug: Option<Bug>,
+    pub(super) coordinator: Coordinator,
     /// Partitions of each topic, and which topic of that name it is; none if it is not there.
-    topics: BTreeMap<&'static str, (u128, i32)>,
-    next_topic: u128,
-    image: Arc<Image>,
-    log: Vec<Record>,
-    durable: usize,
-    appended: VecDeque<(usize, Then)>,
-    clients: Vec<Client>,
-    asked: HashMap<Waiter, usize>,
-    next_number: u64,
-    to_begin: Vec<StatesToBegin>,
-    troubled: bool,
-    counts: Counts,
+    pub(super) topics: BTreeMap<&'static str, (u128, i32)>,
+    pub(super) next_topic: u128,
+    pub(super) image: Arc<Image>,
+    pub(super) log: Vec<Record>,
+    pub(super) durable: usize,
+    /// What the durable part of the log says.
+    pub(super) shown: Coordinator,
+    pub(super) appended: VecDeque<(usize, Then)>,
+    pub(super) clients: Vec<Client>,
+    pub(super) asked: HashMap<Waiter, usize>,
+    pub(super) next_number: u64,
+    pub(super) to_begin: Vec<StatesToBegin>,
+    /// What the share coordinator keeps of the group.
+    pub(super) kept: Kept,
+    pub(super) wanted: HashMap<Waiter, Wants>,
+    pub(super) troubled: bool,
+    pub(super) counts: Counts,
 }
 
 fn rules() -> Rules {
@@ -133,7 +92,7 @@ fn rules() -> Rules {
 }
 
 impl World {
-    fn new(seed: u64, bug: Option<Bug>) -> World {
+    pub(super) fn new(seed: u64, bug: Option<Bug>) -> World {
         let rng = SmallRng::seed_from_u64(seed);
         let now = Now { wall_ms: 1_000_000, ticks: 5 };
         let topics: BTreeMap<_, _> = TOPICS.into_iter().zip((1..).map(|id| (id, 2))).collect();
@@ -148,11 +107,14 @@ impl World {
             image,
             log: Vec::new(),
             durable: 0,
+            shown: Coordinator::new(rules(), Arc::clone(&image)),
             appended: VecDeque::new(),
             clients: vec![Client::default(); CLIENTS],
             asked: HashMap::new(),
             next_number: 0,
             to_begin: Vec::new(),
+            kept: Kept::new(),
+            wanted: HashMap::new(),
             troubled: true,
             counts: Counts::default(),
         };
@@ -164,16 +126,17 @@ impl World {
     }
 
     /// The client's process starts, and makes its id up.
-    fn start(&mut self, number: usize) {
+    pub(super) fn start(&mut self, number: usize) {
         self.next_number += 1;
         let mut reads: BTreeSet<_> =
             TOPICS.into_iter().filter(|_| self.rng.random_bool(0.6)).collect();
         reads.insert(TOPICS[self.rng.random_range(0..TOPICS.len())]);
         let id = format!("m{number}-{}", self.next_number).into();
         self.clients[number] = Client { id, reads, ..Client::default() };
+        self.asked.retain(|_, of| *of != number);
     }
 
-    fn step(&mut self) -> Result<(), String> {
+    pub(super) fn step(&mut self) -> Result<(), String> {
         let number = self.rng.random_range(0..CLIENTS);
         match self.rng.random_range(0..100) {
             0..40 => self.report(number),
@@ -197,8 +160,12 @@ impl World {
                 Ok(())
             }
             94..97 => self.change_topics(),
-            97..98 => self.delete_group(),
-            98..99 => self.crash(),
+            97 => match self.rng.random_range(0..3) {
+                0 => self.delete_group(),
+                1 => self.alter(),
+                _ => self.forget(),
+            },
+            98 => self.crash(),
             _ => self.compare(),
         }
     }
@@ -211,7 +178,7 @@ impl World {
         }
     }
 
-    fn report(&mut self, number: usize) -> Result<(), String> {
+    pub(super) fn report(&mut self, number: usize) -> Result<(), String> {
         let client = &mut self.clients[number];
         if client.is_gone || self.asked.values().any(|of| *of == number) {
             return Ok(());
@@ -228,7 +195,9 @@ impl World {
             client_host: "/127.0.0.1".into(),
             names,
         };
-        self.ask(Some(number), GroupRequest::ShareReport(Box::new(report)))
+        let waiter = self.next_waiter();
+        self.asked.insert(waiter, number);
+        self.ask(waiter, share(ShareRequest::Report(report)))
     }
 
     fn leave(&mut self, number: usize) -> Result<(), String> {
@@ -242,43 +211,19 @@ impl World {
             names: None,
         };
         self.start(number);
-        self.asked.retain(|_, of| *of != number);
         self.counts.left += 1;
-        self.ask(None, GroupRequest::ShareReport(Box::new(report)))
+        let waiter = self.next_waiter();
+        self.ask(waiter, share(ShareRequest::Report(report)))
     }
 
-    fn delete_group(&mut self) -> Result<(), String> {
-        self.ask(None, GroupRequest::Delete(vec![GROUP.into()]))
-    }
-
-    /// The share coordinator is asked, and what came of it is told; or nobody asks.
-    fn begin(&mut self) -> Result<(), String> {
-        let Some(begin) = self.to_begin.pop() else { return Ok(()) };
-        if self.troubled && self.rng.random_bool(0.2) {
-            self.counts.forgotten += 1;
-            return Ok(());
-        }
-        let mut told = StatesBegun { group: GROUP.into(), begun: Vec::new(), failed: Vec::new() };
-        for (id, partitions) in begin.topics {
-            let there = self.image.topic(TopicId(id)).is_some();
-            if there && !(self.troubled && self.rng.random_bool(0.2)) {
-                self.counts.begun += 1;
-                told.begun.push((id, partitions));
-            } else {
-                self.counts.failed += 1;
-                told.failed.push((id, partitions));
-            }
-        }
-        self.ask(None, GroupRequest::StatesBegun(told))
-    }
-
-    fn ask(&mut self, client: Option<usize>, request: GroupRequest) -> Result<(), String> {
+    pub(super) fn next_waiter(&mut self) -> Waiter {
         self.next_number += 1;
-        if let Some(number) = client {
-            self.asked.insert(self.next_number, number);
-        }
+        self.next_number
+    }
+
+    pub(super) fn ask(&mut self, waiter: Waiter, request: GroupRequest) -> Result<(), String> {
         let mut out = Effects::default();
-        self.coordinator.handle(self.now, request, self.next_number, &mut out);
+        self.coordinator.handle(self.now, request, waiter, &mut out);
         self.carry_out(out)
     }
 
@@ -307,8 +252,11 @@ impl World {
         }
     }
 
-    fn confirm(&mut self) -> Result<(), String> {
+    pub(super) fn confirm(&mut self) -> Result<(), String> {
         let Some((end, then)) = self.appended.pop_front() else { return Ok(()) };
+        for at in self.durable..end {
+            replay(&mut self.shown, self.now, at, &self.log[at]);
+        }
         self.durable = self.durable.max(end);
         let mut out = Effects::default();
         self.coordinator.written(self.now, then, Ok(()), &mut out);
@@ -316,19 +264,25 @@ impl World {
     }
 
     fn hear(&mut self, waiter: Waiter, answer: &GroupAnswer) -> Result<(), String> {
-        if let GroupAnswer::ShareReport(Ok(reported)) = answer {
+        if let GroupAnswer::Share(ShareAnswer::Report(Ok(reported))) = answer {
             self.to_begin.extend(reported.begin.clone());
         }
-        if let GroupAnswer::Delete(results) = answer {
-            self.counts.deleted_groups += results.iter().filter(|result| result.is_ok()).count();
+        match answer {
+            GroupAnswer::Delete(results) => return self.tell_admin(waiter, results),
+            GroupAnswer::Share(answer) if self.wanted.contains_key(&waiter) => {
+                return self.tell_admin_of_shares(waiter, answer);
+            }
+            _ => {}
         }
         let Some(number) = self.asked.remove(&waiter) else { return Ok(()) };
         match answer {
-            GroupAnswer::ShareReport(Ok(reported)) => self.told(number, reported),
-            GroupAnswer::ShareReport(Err(refused)) => {
+            GroupAnswer::Share(ShareAnswer::Report(Ok(reported))) => self.told(number, reported),
+            GroupAnswer::Share(ShareAnswer::Report(Err(refused))) => {
                 let client = &mut self.clients[number];
                 match refused.refusal {
-                    Refusal::FencedMemberEpoch | Refusal::UnknownMember | Refusal::GroupNotFound => {
+                    Refusal::FencedMemberEpoch
+                    | Refusal::UnknownMember
+                    | Refusal::GroupNotFound => {
                         self.counts.fenced += 1;
                         client.epoch = 0;
                         client.has.clear();
@@ -343,9 +297,8 @@ impl World {
 
     /// What a member is told is in the log, as everything that it rests on.
     fn told(&mut self, number: usize, reported: &ShareReported) -> Result<(), String> {
-        let durable = self.replayed(&self.log[..self.durable]);
         let client = &mut self.clients[number];
-        let group = durable.shares.get(GROUP);
+        let group = self.shown.shares.get(GROUP);
         let known = group.and_then(|group| group.member(&client.id)).map(|member| member.epoch);
         if known != Some(reported.member_epoch) {
             return Err(format!("{number} is told {reported:?}, and the log says {known:?}"));
@@ -356,17 +309,18 @@ impl World {
         client.has =
             assignment.iter().map(|(id, of)| (*id, of.iter().copied().collect())).collect();
         for (id, partitions) in &client.has {
-            let kept = group.and_then(|group| group.states.kept().find(|(of, ..)| *of == id));
             // A topic that was deleted meanwhile takes its state with it.
             let gone = self.image.topic(TopicId(*id)).is_none();
-            if !gone && kept.is_none_or(|(_, _, of)| !partitions.is_subset(of)) {
+            let kept = |partition: &i32| self.kept.contains_key(&(*id, *partition));
+            if !gone && !partitions.iter().all(kept) {
+                let kept = &self.kept;
                 return Err(format!("{number} reads {id} {partitions:?} without state: {kept:?}"));
             }
         }
         Ok(())
     }
 
-    fn pass(&mut self, ms: u64) -> Result<(), String> {
+    pub(super) fn pass(&mut self, ms: u64) -> Result<(), String> {
         self.now.ticks += ms;
         self.now.wall_ms += i64::try_from(ms).unwrap();
         while self.coordinator.next_timer().is_some_and(|due| due <= self.now.ticks) {
@@ -386,7 +340,9 @@ impl World {
                 self.counts.grown += 1;
             }
             Some((id, _)) => {
-                deleted.push((name.into(), Uuid::from_u128(*id)));
+                let id = Uuid::from_u128(*id);
+                deleted.push((name.into(), id));
+                self.kept.retain(|(topic, _), _| *topic != id);
                 self.topics.remove(name);
                 self.counts.deleted_topics += 1;
             }
@@ -414,18 +370,16 @@ impl World {
         fresh
     }
 
-    fn replayed(&self, log: &[Record]) -> Coordinator {
+    pub(super) fn replayed(&self, log: &[Record]) -> Coordinator {
         let mut fresh = self.fresh();
-        for (offset, record) in (0_i64..).zip(log) {
-            let (key, value) = record.encode().unwrap();
-            let read = Record::decode(Some(&key), value.as_deref()).unwrap();
-            fresh.replay(self.now, read, None, offset);
+        for (at, record) in log.iter().enumerate() {
+            replay(&mut fresh, self.now, at, record);
         }
         fresh
     }
 
     /// The coordinator is loaded from what the crash left of the log.
-    fn crash(&mut self) -> Result<(), String> {
+    pub(super) fn crash(&mut self) -> Result<(), String> {
         self.counts.crashes += 1;
         let kept = self.rng.random_range(self.durable..=self.log.len());
         let ends = self.appended.iter().map(|(end, _)| *end).filter(|end| *end <= kept);
@@ -434,142 +388,27 @@ impl World {
         self.durable = kept;
         self.appended.clear();
         self.asked.clear();
+        self.wanted.clear();
         self.clients.iter_mut().for_each(|client| client.said = None);
         self.coordinator = self.replayed(&self.log);
+        self.shown = self.replayed(&self.log);
         let mut out = Effects::default();
         self.coordinator.loaded(self.now, &mut out);
         self.carry_out(out)
     }
-
-    fn compare(&self) -> Result<(), String> {
-        let all = |coordinator: &Coordinator| -> BTreeMap<ByteString, ShareGroup> {
-            let shares = coordinator.shares.iter();
-            shares.map(|(id, group)| (id.clone(), bare(group))).collect()
-        };
-        let live = all(&self.coordinator);
-        for log in [self.log.clone(), compacted(&self.log)] {
-            let replayed = all(&self.replayed(&log));
-            if live != replayed {
-                return Err(format!("live {live:?}, replayed {replayed:?}"));
-            }
-        }
-        Ok(())
-    }
-
-    /// The faults end.
-    fn come_to_rest(&mut self) -> Result<(), String> {
-        self.troubled = false;
-        for number in 0..CLIENTS {
-            if self.clients[number].is_gone {
-                self.start(number);
-            }
-        }
-        for _ in 0..100 {
-            for number in 0..CLIENTS {
-                self.report(number)?;
-                while !self.appended.is_empty() {
-                    self.confirm()?;
-                }
-            }
-            while !self.to_begin.is_empty() {
-                self.begin()?;
-                while !self.appended.is_empty() {
-                    self.confirm()?;
-                }
-            }
-            self.pass(1_100)?;
-            if self.is_at_rest() {
-                break;
-            }
-        }
-        if !self.is_at_rest() {
-            let (clients, groups) = (&self.clients, &self.coordinator.shares);
-            return Err(format!("no rest: {clients:?}; {groups:?}; {:?}", self.topics));
-        }
-        self.compare()?;
-        self.crash()
-    }
-
-    fn is_at_rest(&self) -> bool {
-        let Some(group) = self.coordinator.shares.get(GROUP) else { return false };
-        let settled = self.clients.iter().all(|client| client.epoch == group.epoch);
-        let read = |name: &&'static str| self.clients.iter().any(|c| c.reads.contains(name));
-        let is_read = |name: &&'static str| {
-            let Some((id, partitions)) = self.topics.get(name) else { return true };
-            (0..*partitions).all(|partition| {
-                let has = |client: &Client| {
-                    let own = client.has.get(&Uuid::from_u128(*id));
-                    client.reads.contains(name) && own.is_some_and(|own| own.contains(&partition))
-                };
-                self.clients.iter().any(has)
-            })
-        };
-        settled
-            && group.members.len() == CLIENTS
-            && TOPICS.iter().filter(|name| read(name)).all(|name| is_read(name))
-    }
 }
 
-/// But for what is not in the log.
-fn bare(group: &ShareGroup) -> ShareGroup {
-    let states = super::States::of(&group.states.value(), 0);
-    ShareGroup { refresh: Refresh::default(), states, ..group.clone() }
+fn replay(coordinator: &mut Coordinator, now: Now, at: usize, record: &Record) {
+    let (key, value) = record.encode().unwrap();
+    let read = Record::decode(Some(&key), value.as_deref()).unwrap();
+    coordinator.replay(now, read, None, i64::try_from(at).unwrap());
+}
+
+pub(super) fn share(request: ShareRequest) -> GroupRequest {
+    GroupRequest::Share(Box::new(request))
 }
 
 fn image_of(topics: &BTreeMap<&'static str, (u128, i32)>) -> Arc<Image> {
     let records = topics.iter().flat_map(|(name, (id, partitions))| topic(*id, name, *partitions));
     Arc::new(replayed(records))
-}
-
-/// What compaction leaves of a log: the last record of each key, if it is no tombstone.
-fn compacted(log: &[Record]) -> Vec<Record> {
-    let key = |record: &Record| record.encode().unwrap().0;
-    let last: HashMap<_, _> =
-        log.iter().enumerate().map(|(at, record)| (key(record), at)).collect();
-    let stays = |(at, record): &(usize, &Record)| {
-        last[&key(record)] == *at && record.encode().unwrap().1.is_some()
-    };
-    log.iter().enumerate().filter(stays).map(|(_, record)| record.clone()).collect()
-}
-
-fn run(seed: u64, bug: Option<Bug>) -> Result<Counts, String> {
-    let mut world = World::new(seed, bug);
-    for _ in 0..STEPS {
-        world.step()?;
-    }
-    world.come_to_rest()?;
-    Ok(world.counts)
-}
-
-#[test]
-fn no_seed_finds_a_fault() {
-    let first = std::env::var("SEED").ok().and_then(|seed| seed.parse().ok());
-    let seeds = first.map_or(0..SEEDS, |seed: u64| seed..seed + 1);
-    let mut total = Counts::default();
-    for seed in seeds {
-        let mut counts = run(seed, None).unwrap_or_else(|fault| panic!("seed {seed}: {fault}"));
-        for (ours, theirs) in total.all().into_iter().zip(counts.all()) {
-            *ours += *theirs;
-        }
-    }
-    println!("{total:?}");
-    if first.is_none() {
-        let used = total.all().into_iter().all(|count| *count > 0);
-        assert!(used, "the seeds leave something out: {total:?}");
-    }
-}
-
-#[test]
-fn planted_bugs_are_found() {
-    for bug in [
-        Bug::ReadWithoutState,
-        Bug::StateNeverRetried,
-        Bug::NewStateUnnoticed,
-        Bug::NobodyIsMissed,
-        Bug::ReportedAtAppend,
-    ] {
-        let found = (0..SEEDS_PLANTED).find_map(|seed| Some((seed, run(seed, Some(bug)).err()?)));
-        let (seed, fault) = found.unwrap_or_else(|| panic!("{bug:?} was not found"));
-        println!("{bug:?}: seed {seed}: {fault}");
-    }
 }
