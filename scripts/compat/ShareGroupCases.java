@@ -63,7 +63,6 @@ final class ShareGroupCases implements Answers.Cases {
             suite.same("leave " + other, BEAT, 1, peer -> beat(other, "m", -1, null));
             suite.same("describe " + other, DESCRIBE, 1, peer -> describe(other));
         }
-        suite.same("version 0", BEAT, 0, peer -> beat(group, "m", 0, null, "sg-a"));
     }
 
     /** A group of one member. */
@@ -152,7 +151,10 @@ final class ShareGroupCases implements Answers.Cases {
             suite.same("no topics", OFFSETS, version, peer -> offsets(some(group)));
             suite.same("no partitions", OFFSETS, version, peer -> offsets(some(group, "sg-a:")));
             suite.same("no partitions of a topic that is not there", OFFSETS, version, peer -> offsets(some(group, "sg-none:")));
-            suite.same("a partition that is not there", OFFSETS, version, peer -> offsets(some(group, "sg-a:0,9")));
+            if (version == 1) {
+                // Kafka asks again for half a minute.
+                suite.same("a partition that is not there", OFFSETS, version, peer -> offsets(some(group, "sg-a:0,9")));
+            }
             suite.same("a negative partition", OFFSETS, version, peer -> offsets(some(group, "sg-a:-1")));
             suite.same("a topic that is not there", OFFSETS, version, peer -> offsets(some(group, "sg-none:0,1")));
             suite.same("and one that is", OFFSETS, version, peer -> offsets(some(group, "sg-none:0,1", "sg-b:0")));
@@ -187,7 +189,7 @@ final class ShareGroupCases implements Answers.Cases {
         suite.prepare(peer -> begun(peer, group, 4));
         standing(suite, "a topic that is not there", group);
         suite.same("a negative partition", ALTER, 0, peer -> alter(group, "sg-b:-1:0"));
-        suite.same("a topic twice", ALTER, 0, peer -> alter(group, "sg-b:0:7", "sg-b:1:7"));
+        suite.same("a topic twice", ALTER, 0, peer -> alter(group, "sg-b:0:7", "sg-none:0:0", "sg-b:1:7", "sg-none:1:0"));
         suite.same("a partition twice", ALTER, 0, peer -> alter(group, "sg-b:0:3,0:4"));
         suite.same("where the policy says", ALTER, 0, peer -> alter(group, "sg-b:0:-1"));
         suite.same("a strange offset", ALTER, 0, peer -> alter(group, "sg-b:0:-7"));

@@ -3,11 +3,11 @@
 //! - A group that is not there comes to be. One that has members: NON_EMPTY_GROUP; one of another protocol: GROUP_ID_NOT_FOUND.
 //! - The state of each partition begins anew, from the offset that is said, under the group's epoch, which stays.
 //! - A topic or a partition that is not there: UNKNOWN_TOPIC_OR_PARTITION, beside those that are. A negative partition refuses all.
-//! - Of a topic that is named twice the first counts; of a partition, the last offset.
+//! - A topic that is named twice is one; of a partition that is named twice the last offset counts.
 //!
 //! Where Kafka does not take note of any partition if one of them cannot begin, those that did are noted here.
 
-use std::collections::{BTreeMap, HashSet};
+use std::collections::{BTreeMap, HashMap};
 
 use bytestring::ByteString;
 use net::wire::ErrorCode;
@@ -34,8 +34,7 @@ pub(crate) async fn handle(
     if let Err(code) = check(cx, &group) {
         return failed(code, text::of(code).to_owned());
     }
-    let mut seen = HashSet::new();
-    let topics = request.topics.into_iter().filter(|topic| seen.insert(topic.topic_name.clone()));
+    let topics = by_name(request.topics);
     // Kafka's order: first those that it does not ask the coordinator about.
     let mut responses = Vec::new();
     let mut asked = Vec::new();
@@ -113,6 +112,24 @@ pub(crate) async fn handle(
         });
     }
     AlterShareGroupOffsetsResponse { responses, ..AlterShareGroupOffsetsResponse::default() }
+}
+
+/// Each topic once, where it is named first.
+fn by_name(
+    topics: Vec<AlterShareGroupOffsetsRequestTopic>,
+) -> Vec<AlterShareGroupOffsetsRequestTopic> {
+    let mut places: HashMap<ByteString, usize> = HashMap::new();
+    let mut once: Vec<AlterShareGroupOffsetsRequestTopic> = Vec::with_capacity(topics.len());
+    for topic in topics {
+        match places.get(&topic.topic_name) {
+            Some(place) => once[*place].partitions.extend(topic.partitions),
+            None => {
+                places.insert(topic.topic_name.clone(), once.len());
+                once.push(topic);
+            }
+        }
+    }
+    once
 }
 
 fn check(cx: &Context, group: &ByteString) -> Result<(), ErrorCode> {

@@ -317,7 +317,7 @@ fn the_configuration_of_share_groups_is_in_force() {
             ("group.share.min.session.timeout.ms", "100"),
             ("group.share.min.heartbeat.interval.ms", "10"),
             ("group.share.heartbeat.interval.ms", "77"),
-            ("group.share.session.timeout.ms", "400"),
+            ("group.share.session.timeout.ms", "3000"),
             ("group.share.max.size", "2"),
             ("group.share.assignment.interval.ms", "600"),
         ],
@@ -332,13 +332,13 @@ fn the_configuration_of_share_groups_is_in_force() {
     // The first target has nothing in it, and the next one has to wait.
     settle(&mut client, "g", &mut members, |g| part(g, "a") == all_of(&[(topic, 1)]));
     assert!(began.elapsed() >= Duration::from_millis(600), "it took {:?}", began.elapsed());
+    let silent = Instant::now();
     members.push(Member::join(&mut client, "g", "b", &["t"]));
     let full = beat(&mut client, "g", "c", 0, Some(&["t"]));
     assert_eq!(full.error_code, ErrorCode::GROUP_MAX_SIZE_REACHED);
     // Nobody reports any more.
-    let silent = Instant::now();
     until("the members are out", || describe(&mut client, "g").members.is_empty());
-    assert!(silent.elapsed() >= Duration::from_millis(390), "it took {:?}", silent.elapsed());
+    assert!(silent.elapsed() >= Duration::from_secs(3), "it took {:?}", silent.elapsed());
     // A group has values of its own, within the broker's limits.
     let own = client.alter(32, "own", &[("share.heartbeat.interval.ms", Some("55"))]);
     assert_eq!(own.0, ErrorCode::NONE, "{own:?}");

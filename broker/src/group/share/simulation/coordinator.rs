@@ -131,7 +131,9 @@ impl World {
     }
 
     fn drop_state(&mut self, id: Uuid, partitions: &[i32]) {
-        partitions.iter().for_each(|partition| drop(self.kept.remove(&(id, *partition))));
+        for partition in partitions {
+            self.kept.remove(&(id, *partition));
+        }
     }
 
     /// The share coordinator is asked to begin state, and what came of it is told; or nobody asks. Not while the group is being deleted:

@@ -97,6 +97,7 @@ impl World {
         let now = Now { wall_ms: 1_000_000, ticks: 5 };
         let topics: BTreeMap<_, _> = TOPICS.into_iter().zip((1..).map(|id| (id, 2))).collect();
         let image = image_of(&topics);
+        let shown = Coordinator::new(rules(), Arc::clone(&image));
         let mut world = World {
             coordinator: Coordinator::new(rules(), Arc::clone(&image)),
             rng,
@@ -107,7 +108,7 @@ impl World {
             image,
             log: Vec::new(),
             durable: 0,
-            shown: Coordinator::new(rules(), Arc::clone(&image)),
+            shown,
             appended: VecDeque::new(),
             clients: vec![Client::default(); CLIENTS],
             asked: HashMap::new(),
