@@ -77,7 +77,7 @@ impl World {
         };
         settled
             && group.members.len() == CLIENTS
-            && TOPICS.iter().filter(|name| read(name)).all(|name| is_read(name))
+            && TOPICS.iter().filter(|name| read(name)).all(is_read)
     }
 }
 
