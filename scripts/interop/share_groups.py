@@ -126,7 +126,7 @@ def the_tools_say_what_they_say_of_kafka(context):
             broker = Broker("kafka", overrides=quick, timeout=180)
         else:
             broker = context.broker(overrides=quick)
-        with broker.start():
+        with broker:
             told.append(story(broker.address))
     ours, theirs = told
     for command, said_there in theirs.items():
@@ -137,5 +137,4 @@ def the_tools_say_what_they_say_of_kafka(context):
     assert re.search(rf"^{GROUP} {TOPIC} 0 0 4$", tables, re.M), tables
 
 
-if __name__ == "__main__":
-    main()
+main("share_groups")
