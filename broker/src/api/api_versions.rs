@@ -8,16 +8,11 @@
 
 use bytestring::ByteString;
 use net::connection::{Outcome, Software};
-use net::wire::alter_share_group_offsets::AlterShareGroupOffsetsRequest;
 use net::wire::api_versions::{
     ApiVersion, ApiVersionsRequest, ApiVersionsResponse, FinalizedFeatureKey, SupportedFeatureKey,
 };
-use net::wire::delete_share_group_offsets::DeleteShareGroupOffsetsRequest;
-use net::wire::describe_share_group_offsets::DescribeShareGroupOffsetsRequest;
 use net::wire::get_telemetry_subscriptions::GetTelemetrySubscriptionsRequest;
 use net::wire::push_telemetry::PushTelemetryRequest;
-use net::wire::share_group_describe::ShareGroupDescribeRequest;
-use net::wire::share_group_heartbeat::ShareGroupHeartbeatRequest;
 use net::wire::{ErrorCode, Request, apis};
 
 use super::{Context, answer};
@@ -25,14 +20,6 @@ use crate::controller::ledger::KRAFT_VERSION;
 use crate::controller::registration::features;
 
 pub(crate) const KEY: i16 = ApiVersionsRequest::KEY;
-/// Served but not announced: a client that finds these looks for ShareFetch and ShareAcknowledge too.
-const WITHHELD: [i16; 5] = [
-    ShareGroupHeartbeatRequest::KEY,
-    ShareGroupDescribeRequest::KEY,
-    DescribeShareGroupOffsetsRequest::KEY,
-    AlterShareGroupOffsetsRequest::KEY,
-    DeleteShareGroupOffsetsRequest::KEY,
-];
 /// Announced only where clients are asked for their metrics.
 const TELEMETRY: [i16; 2] = [GetTelemetrySubscriptionsRequest::KEY, PushTelemetryRequest::KEY];
 
@@ -100,7 +87,6 @@ pub(crate) fn unsupported(cx: &Context) -> Outcome {
 fn table() -> Vec<ApiVersion> {
     apis()
         .iter()
-        .filter(|api| !WITHHELD.contains(&api.key))
         .map(|api| ApiVersion {
             api_key: api.key,
             min_version: api.announced_min,
