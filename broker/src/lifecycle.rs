@@ -126,7 +126,7 @@ impl Shard {
     pub(crate) fn begin(self: &Rc<Self>) -> Result<(), String> {
         self.online().for_each(|place| place.store.serve());
         self.resume_moves();
-        self.load_groups();
+        self.load_coordinators();
         doors::open(self)
     }
 
@@ -158,12 +158,8 @@ impl Shard {
         let is_in = |partition: &Rc<Partition>| partition.directory() == number;
         let left: Vec<_> =
             self.partitions.borrow_mut().extract_if(|_, partition| is_in(partition)).collect();
-        let hosts = self
-            .hosts
-            .borrow_mut()
-            .extract_if(|_, host| host.directory() == number)
-            .collect::<Vec<_>>();
-        hosts.iter().for_each(|(_, host)| host.close());
+        self.hosts.close_in(number);
+        self.state_hosts.close_in(number);
         let mut moved = Vec::new();
         left.iter().for_each(|(_, partition)| partition.disturb(&mut moved));
         self.tell_moved(moved);
@@ -185,8 +181,8 @@ impl Shard {
         if brokers {
             self.set_in_force(self.config.under(&image));
         }
-        let hosts: Vec<_> = self.hosts.borrow().values().map(Rc::clone).collect();
-        hosts.iter().for_each(|host| host.configured(self, &delta));
+        self.hosts.all().iter().for_each(|host| host.configured(self, &delta));
+        self.state_hosts.all().iter().for_each(|host| host.configured(self, &delta));
         if delta.quotas {
             self.quotas.apply(&image);
         }
@@ -289,10 +285,8 @@ impl Shard {
             if let Some(partition) = partition {
                 partition.disturb(&mut moved);
             }
-            let host = self.hosts.borrow_mut().remove(&id);
-            if let Some(host) = host {
-                host.close();
-            }
+            self.hosts.close(id);
+            self.state_hosts.close(id);
         }
         self.tell_moved(moved);
         // Together: each deletion is an entry of the log, and one group carries them all.
@@ -308,11 +302,11 @@ impl Shard {
         }
     }
 
-    /// What groups have committed for deleted topics goes with them.
+    /// What coordinators keep of deleted topics goes with them.
     fn forget_offsets(self: &Rc<Self>, topics: &[Arc<Topic>]) {
         let deleted: Vec<_> = topics.iter().map(|topic| (topic.name.clone(), topic.id.0)).collect();
-        let hosts: Vec<_> = self.hosts.borrow().values().map(Rc::clone).collect();
-        hosts.iter().for_each(|host| host.topics_deleted(self, &deleted));
+        self.hosts.all().iter().for_each(|host| host.topics_deleted(self, &deleted));
+        self.state_hosts.all().iter().for_each(|host| host.topics_deleted(self, &deleted));
     }
 
     /// A deletion is answered when the topic's name can be used again, by any shard.
@@ -341,8 +335,8 @@ impl Shard {
     pub(crate) async fn stop(self: &Rc<Self>) -> Vec<Option<Vec<CheckpointLine>>> {
         self.stopping.set(true);
         // Who waits for a group is told to ask elsewhere: else connections would not end.
-        let hosts: Vec<_> = self.hosts.borrow_mut().drain().map(|(_, host)| host).collect();
-        hosts.iter().for_each(|host| host.close());
+        self.hosts.close_all();
+        self.state_hosts.close_all();
         self.parked.end();
         doors::close(self).await;
         let places = self.places.get().map(Vec::as_slice).unwrap_or_default();

@@ -22,6 +22,7 @@ use crate::moves::MoveRefusal;
 use crate::partition::upkeep::{DeletePart, DeleteRefusal, Producer};
 use crate::partition::{AppendRefusal, ReadRefusal};
 use crate::quota::Spender;
+use crate::share::state::message::{StateAnswer, StateRequest};
 use crate::telemetry::{Asking, Refusal, Told};
 
 /// What travels on the mesh.
@@ -49,6 +50,7 @@ pub enum Ask {
     Offsets(Vec<OffsetsPart>),
     EpochEnds(Vec<EpochEndPart>),
     Group(Box<GroupAsk>),
+    ShareState(Box<ShareStateAsk>),
     DeleteRecords(Vec<DeletePart>),
     /// Who produces to these partitions.
     Producers(Vec<PartitionId>),
@@ -89,6 +91,7 @@ pub enum Answer {
     EpochEnds(Vec<Result<(Epoch, Offset), ReadRefusal>>),
     /// `None`: the answer follows as a message of its own.
     Group(Option<Box<GroupAnswer>>),
+    ShareState(Box<StateAnswer>),
     /// The log starts.
     DeleteRecords(Vec<Result<Offset, DeleteRefusal>>),
     /// None where the partition is not here.
@@ -168,6 +171,13 @@ pub struct GroupAsk {
     pub request: GroupRequest,
     /// Where the answer is waited for, if it may have to wait.
     pub wait: Option<u64>,
+}
+
+/// A request of a share partition's state.
+pub struct ShareStateAsk {
+    /// Of `__share_group_state`.
+    pub partition: PartitionId,
+    pub request: StateRequest,
 }
 
 /// The partitions of one owner in a Fetch request, in the request's order.

@@ -240,7 +240,7 @@ impl Partition {
     }
 
     /// Appends a batch of the broker's own. It is not checked record by record, and takes no turn: it gets its offset before this returns.
-    pub(crate) fn append_own(&self, batch: &Batch) -> Result<Ticket, AppendRefusal> {
+    pub(crate) fn append_own(&self, batch: &Batch) -> Result<(Offset, Ticket), AppendRefusal> {
         let log_start = self.log().log_start();
         let invalid = |error| AppendRefusal::Invalid { error, log_start };
         let config = Arc::clone(&self.config.borrow());
@@ -252,7 +252,8 @@ impl Partition {
         self.leader.borrow().enough(wanted)?;
         let checked = Checked::own(batch).map_err(|error| invalid(error.into()))?;
         let stamp = Stamp { leader_epoch: self.epoch(), append_time: None };
-        Ok(self.log().append(batch, &checked, stamp)?.ticket)
+        let appended = self.log().append(batch, &checked, stamp)?;
+        Ok((appended.base_offset, appended.ticket))
     }
 
     /// What is decided from the batch's header alone.

@@ -22,17 +22,18 @@ use crate::calls::{Calls, Stopped};
 use crate::clock;
 use crate::config::Config;
 use crate::controller::{ControllerAnswer, ControllerRequest};
+use crate::coordinator::host::Host;
+use crate::coordinator::{Hosts, Machine, Unserved};
 use crate::deadline::Deadlines;
 use crate::directories::LogDirectory;
 use crate::doors::Doors;
-use crate::group::host::Host;
 use crate::group::message::{GroupAnswer, GroupRequest};
 use crate::group::parked::Parked;
 use crate::group::{self, Refusal};
 use crate::guard::Pulse;
 use crate::message::{
     Answer, AppendPart, Appended, Ask, EpochEndPart, FoundOffset, GroupAsk, Message, OffsetsPart,
-    Read, ReadAsk, Seen,
+    Read, ReadAsk, Seen, ShareStateAsk,
 };
 use crate::metadata::image::{Image, Partition as State};
 use crate::moves::Move;
@@ -41,6 +42,8 @@ use crate::placement::shard_of;
 use crate::ports::Port;
 use crate::quota::Quotas;
 use crate::sessions::Sessions;
+use crate::share::state::message::{StateAnswer, StateRequest};
+use crate::share::state::{self, ShareCoordinator};
 use crate::stats::Stats;
 use crate::telemetry::Telemetry;
 use crate::turnstile::Turnstile;
@@ -78,7 +81,9 @@ pub(crate) struct Shard {
     pub(crate) moves: RefCell<HashMap<PartitionId, Rc<Move>>>,
     pub(crate) partitions: RefCell<HashMap<PartitionId, Rc<Partition>>>,
     /// The coordinators of groups, by the partition of `__consumer_offsets`.
-    pub(crate) hosts: RefCell<HashMap<PartitionId, Rc<Host>>>,
+    pub(crate) hosts: Hosts<group::Coordinator>,
+    /// The share coordinators, by the partition of `__share_group_state`.
+    pub(crate) state_hosts: Hosts<ShareCoordinator>,
     /// Coordinators load in turns.
     loads: Rc<Turnstile>,
     /// Requests from here that wait for a group elsewhere.
@@ -141,7 +146,8 @@ impl Shard {
             pulse,
             moves: RefCell::default(),
             partitions: RefCell::default(),
-            hosts: RefCell::default(),
+            hosts: Hosts::default(),
+            state_hosts: Hosts::default(),
             loads: Rc::default(),
             parked: Rc::default(),
             image: RefCell::new(Arc::new(Image::empty())),
@@ -278,6 +284,13 @@ impl Shard {
             }
             Ask::EpochEnds(parts) => answer(Answer::EpochEnds(self.epoch_ends(&parts))),
             Ask::Group(ask) => self.serve_group(from, id, *ask),
+            Ask::ShareState(ask) => {
+                let ShareStateAsk { partition, request } = *ask;
+                let answered = self.own_share_state(partition, request);
+                self.spawn(async move {
+                    answer(Answer::ShareState(Box::new(answered.await)));
+                });
+            }
             Ask::DeleteRecords(parts) => self.spawn(async move {
                 answer(Answer::DeleteRecords(shard.delete_records(&parts).await));
             }),
@@ -342,7 +355,7 @@ impl Shard {
     ) -> impl Future<Output = GroupAnswer> + use<> {
         let lost = request.refused(Refusal::NotCoordinator);
         let shard = Rc::clone(self);
-        let host = self.hosts.borrow().get(&partition).map(Rc::clone);
+        let host = self.hosts.get(partition);
         let place = host.as_ref().and_then(|host| self.place(host.directory()));
         let full = place.is_some_and(|place| !place.store.has_room());
         let wait = matches!(request, GroupRequest::Commit(_)) && full;
@@ -368,8 +381,17 @@ impl Shard {
 
     /// Groups of this shard, their offsets, and requests that wait for them.
     pub(crate) fn group_counts(&self) -> (usize, usize, usize) {
-        let add = |(a, b, c): (usize, usize, usize), (d, e, f)| (a + d, b + e, c + f);
-        self.hosts.borrow().values().map(|host| host.counts()).fold((0, 0, 0), add)
+        let add = |(a, b, c): (usize, usize, usize), host: &Rc<Host<group::Coordinator>>| {
+            let (groups, offsets) = host.look(group::Coordinator::counts).unwrap_or_default();
+            (a + groups, b + offsets, c + host.waiting())
+        };
+        self.hosts.all().iter().fold((0, 0, 0), add)
+    }
+
+    /// Share partitions whose state this shard keeps.
+    pub(crate) fn share_partition_count(&self) -> usize {
+        let hosts = self.state_hosts.all();
+        hosts.iter().filter_map(|host| host.look(ShareCoordinator::count)).sum()
     }
 
     /// Asks the coordinator that owns this partition of `__consumer_offsets`, wherever it is.
@@ -401,31 +423,77 @@ impl Shard {
         }
     }
 
-    /// Takes up the groups of a partition of `__consumer_offsets` that this shard leads.
+    /// Asks the share coordinator that owns this partition of `__share_group_state`, wherever it is.
+    pub(crate) fn share_state(
+        self: &Rc<Self>,
+        partition: PartitionId,
+        request: StateRequest,
+    ) -> impl Future<Output = StateAnswer> + use<> {
+        let lost = request.ask.refused(Unserved::NotCoordinator.into());
+        let owner = self.owner(partition);
+        let (here, there) = if owner == self.number {
+            (Some(self.own_share_state(partition, request)), None)
+        } else {
+            let ask = ShareStateAsk { partition, request };
+            (None, Some(self.ask(owner, Ask::ShareState(Box::new(ask)))))
+        };
+        async move {
+            match (here, there) {
+                (Some(here), _) => here.await,
+                (None, Some(there)) => match there.await {
+                    Ok(Answer::ShareState(answer)) => *answer,
+                    _ => lost,
+                },
+                (None, None) => lost,
+            }
+        }
+    }
+
+    /// Asks a share coordinator of this shard. The request has its place in the coordinator's order when this returns.
+    fn own_share_state(
+        self: &Rc<Self>,
+        partition: PartitionId,
+        request: StateRequest,
+    ) -> impl Future<Output = StateAnswer> + use<> {
+        let lost = request.ask.refused(Unserved::NotCoordinator.into());
+        let asked = self.state_hosts.get(partition).map(|host| host.ask(self, request));
+        async move {
+            match asked {
+                Some(asked) => asked.await.unwrap_or(lost),
+                None => lost,
+            }
+        }
+    }
+
+    /// Takes up what a partition of an internal topic keeps, if this shard leads it.
     pub(crate) fn coordinate(
         self: &Rc<Self>,
         id: PartitionId,
         topic: &str,
         partition: &Rc<Partition>,
     ) {
-        if topic != group::TOPIC {
-            return;
+        match topic {
+            group::TOPIC => self.host(&self.hosts, Host::new(id, Rc::clone(partition))),
+            state::TOPIC => self.host(&self.state_hosts, Host::new(id, Rc::clone(partition))),
+            _ => {}
         }
-        let host = Host::new(id, Rc::clone(partition), self.config.groups.codec);
-        self.hosts.borrow_mut().insert(id, Rc::clone(&host));
+    }
+
+    fn host<M: Machine>(self: &Rc<Self>, hosts: &Hosts<M>, host: Rc<Host<M>>) {
+        hosts.insert(Rc::clone(&host));
         if self.serving.get() {
             self.load(host);
         }
     }
 
-    /// Groups are loaded, and may write, from when the epochs of partitions that were stopped uncleanly are raised.
-    pub(crate) fn load_groups(self: &Rc<Self>) {
+    /// Coordinators are loaded, and may write, from when the epochs of partitions that were stopped uncleanly are raised.
+    pub(crate) fn load_coordinators(self: &Rc<Self>) {
         self.serving.set(true);
-        let hosts: Vec<_> = self.hosts.borrow().values().map(Rc::clone).collect();
-        hosts.into_iter().for_each(|host| self.load(host));
+        self.hosts.all().into_iter().for_each(|host| self.load(host));
+        self.state_hosts.all().into_iter().for_each(|host| self.load(host));
     }
 
-    fn load(self: &Rc<Self>, host: Rc<Host>) {
+    fn load<M: Machine>(self: &Rc<Self>, host: Rc<Host<M>>) {
         let shard = Rc::clone(self);
         self.spawn(async move {
             // One after another: each reads megabytes at a time.

@@ -140,6 +140,11 @@ impl Stats {
             gauge("odradek_groups", "Groups that the shard coordinates", groups),
             gauge("odradek_group_offsets", "Offsets that groups have committed", offsets),
             gauge("odradek_group_waits", "Requests that wait for a group", waiting),
+            gauge(
+                "odradek_share_partitions",
+                "Share partitions whose state the shard keeps",
+                shard.share_partition_count(),
+            ),
             counter(
                 "odradek_mesh_messages_total",
                 "Messages from other executors",

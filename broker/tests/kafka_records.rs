@@ -1,4 +1,4 @@
-//! Records of the cluster metadata log and of `__consumer_offsets` that Kafka's own classes have written decode here, mean the same field
+//! Records of the cluster metadata log, of `__consumer_offsets` and of `__share_group_state` that Kafka's own classes have written decode here, mean the same field
 //! by field, and encode to the same bytes: every record, every version.
 //!
 //! Needs a JDK and Kafka's jars, so it is run by `scripts/codec/check`; SEED and COUNT may be set.
@@ -13,6 +13,7 @@ use std::{
 
 use broker::group::records as of_groups;
 use broker::metadata::records;
+use broker::share::state::records as of_share_state;
 use bytes::Bytes;
 use serde_json::Value;
 
@@ -69,13 +70,22 @@ checks! { groups:
     ConsumerGroupTargetAssignmentMemberValue = of_groups::consumer::TargetValue;
     ConsumerGroupCurrentMemberAssignmentValue = of_groups::consumer::CurrentValue;
     ConsumerGroupRegularExpressionValue = of_groups::consumer::RegexValue;
+    ShareGroupMemberMetadataValue = of_groups::share::ShareMemberValue;
+    ShareGroupMetadataValue = of_groups::share::ShareEpochValue;
+    ShareGroupTargetAssignmentMetadataValue = of_groups::consumer::TargetEpochValue;
+    ShareGroupTargetAssignmentMemberValue = of_groups::consumer::TargetValue;
+    ShareGroupCurrentMemberAssignmentValue = of_groups::share::ShareCurrentValue;
+    ShareGroupStatePartitionMetadataValue = of_groups::share::StatesValue;
 }
 
-/// Records of groups that are known by their key only: old topics of consumer groups, share and streams groups.
+checks! { share_state:
+    ShareSnapshotValue = of_share_state::SnapshotValue;
+    ShareUpdateValue = of_share_state::UpdateValue;
+}
+
+/// Records of groups that are known by their key only: old topics of consumer groups, streams groups.
 fn is_unread(name: &str) -> bool {
-    name == "ConsumerGroupPartitionMetadataValue"
-        || name.starts_with("ShareGroup")
-        || name.starts_with("StreamsGroup")
+    name == "ConsumerGroupPartitionMetadataValue" || name.starts_with("StreamsGroup")
 }
 
 fn variable(name: &str, default: &str) -> String {
@@ -92,6 +102,12 @@ fn records_of_kafkas_own_classes() {
 #[ignore = "needs a JDK and Kafka's jars: scripts/codec/check runs it"]
 fn records_of_groups_of_kafkas_own_classes() {
     check("groups", groups, is_unread);
+}
+
+#[test]
+#[ignore = "needs a JDK and Kafka's jars: scripts/codec/check runs it"]
+fn records_of_share_state_of_kafkas_own_classes() {
+    check("share-state", share_state, |_| false);
 }
 
 #[expect(clippy::print_stdout, reason = "the counts are the report")]

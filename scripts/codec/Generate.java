@@ -4,6 +4,7 @@
 //
 //   java -cp 'LIBS/*' scripts/codec/Generate.java SEED COUNT key:first-last ...
 //   java -cp 'LIBS/*' scripts/codec/Generate.java SEED COUNT metadata        every record of the cluster metadata log
+//   ... groups, share-state                                                   the values of __consumer_offsets, of __share_group_state
 //
 // The first messages of each version are the edges: everything null or empty; everything there, at its limits, every
 // tagged field included; a string of the greatest length. The others are random.
@@ -62,6 +63,10 @@ public class Generate {
                 groups(out, seed, count);
                 continue;
             }
+            if (args[i].equals("share-state")) {
+                shareState(out, seed, count);
+                continue;
+            }
             String[] api = args[i].split("[:-]");
             ApiMessageType type = ApiMessageType.fromApiKey(Short.parseShort(api[0]));
             for (short version = Short.parseShort(api[1]); version <= Short.parseShort(api[2]); version++) {
@@ -88,6 +93,20 @@ public class Generate {
     /** The values of __consumer_offsets. */
     private static void groups(PrintStream out, long seed, int count) throws Exception {
         for (CoordinatorRecordType type : CoordinatorRecordType.values()) {
+            ApiMessage value = type.newRecordValue();
+            Schema[] schemas = (Schema[]) value.getClass().getField("SCHEMAS").get(null);
+            for (short version = type.lowestSupportedVersion(); version <= type.highestSupportedVersion(); version++) {
+                for (int index = 0; index < count; index++) {
+                    print(out, value.getClass().getSimpleName(), type.newRecordValue(), schemas[version], version, seed, index);
+                }
+            }
+        }
+    }
+
+    /** The values of __share_group_state. */
+    private static void shareState(PrintStream out, long seed, int count) throws Exception {
+        for (org.apache.kafka.coordinator.share.generated.CoordinatorRecordType type
+                : org.apache.kafka.coordinator.share.generated.CoordinatorRecordType.values()) {
             ApiMessage value = type.newRecordValue();
             Schema[] schemas = (Schema[]) value.getClass().getField("SCHEMAS").get(null);
             for (short version = type.lowestSupportedVersion(); version <= type.highestSupportedVersion(); version++) {

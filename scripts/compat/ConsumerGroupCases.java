@@ -543,21 +543,24 @@ final class ConsumerGroupCases implements Answers.Cases {
     }
 
     private void configured(Suite suite, String group, String key, String value) throws Exception {
-        suite.prepare(peer -> {
-            peer.ask(ApiMessageType.INCREMENTAL_ALTER_CONFIGS, 1, """
-                {"resources":[{"resourceType":32,"resourceName":"%s","configs":[{"name":"%s","configOperation":0,"value":"%s"}]}],
-                 "validateOnly":false}""".formatted(group, key, value));
-            for (int tries = 0; tries < Suite.PATIENCE; tries++) {
-                ObjectNode answer = peer.ask(ApiMessageType.DESCRIBE_CONFIGS, 4, """
-                    {"resources":[{"resourceType":32,"resourceName":"%s","configurationKeys":["%s"]}],"includeSynonyms":false,
-                     "includeDocumentation":false}""".formatted(group, key));
-                if (answer.get("results").get(0).get("configs").get(0).get("value").textValue().equals(value)) {
-                    return answer;
-                }
-                Thread.sleep(20);
+        suite.prepare(peer -> configured(peer, group, key, value));
+    }
+
+    /** Sets what a group has for itself, and waits until it is seen. */
+    static ObjectNode configured(Peer peer, String group, String key, String value) throws Exception {
+        peer.ask(ApiMessageType.INCREMENTAL_ALTER_CONFIGS, 1, """
+            {"resources":[{"resourceType":32,"resourceName":"%s","configs":[{"name":"%s","configOperation":0,"value":"%s"}]}],
+             "validateOnly":false}""".formatted(group, key, value));
+        for (int tries = 0; tries < Suite.PATIENCE; tries++) {
+            ObjectNode answer = peer.ask(ApiMessageType.DESCRIBE_CONFIGS, 4, """
+                {"resources":[{"resourceType":32,"resourceName":"%s","configurationKeys":["%s"]}],"includeSynonyms":false,
+                 "includeDocumentation":false}""".formatted(group, key));
+            if (answer.get("results").get(0).get("configs").get(0).get("value").textValue().equals(value)) {
+                return answer;
             }
-            throw new IllegalStateException(peer.name + " does not configure " + group);
-        });
+            Thread.sleep(20);
+        }
+        throw new IllegalStateException(peer.name + " does not configure " + group);
     }
 
     private static String fetch(Peer peer, String group, String member, int epoch) {

@@ -130,6 +130,15 @@ final class Masks {
                     answer.findValues("subscribedTopicNames").forEach(Masks::sort);
                     answer.findValues("members").forEach(Masks::sort);
                 }
+                case SHARE_GROUP_HEARTBEAT, SHARE_GROUP_DESCRIBE -> {
+                    answer.findValues("partitions").forEach(Masks::sort);
+                    answer.findValues("topicPartitions").stream().filter(JsonNode::isArray).forEach(Masks::sort);
+                    answer.findValues("subscribedTopicNames").forEach(Masks::sort);
+                    answer.findValues("members").forEach(Masks::sort);
+                    sort(answer.get("groups"));
+                }
+                case DESCRIBE_SHARE_GROUP_OFFSETS -> answer.path("groups").forEach(group -> sort(group.get("topics"), "partitions"));
+                case DELETE_SHARE_GROUP_OFFSETS -> sort(answer.get("responses"));
                 case DELETE_GROUPS -> sort(answer.get("results"));
                 case OFFSET_COMMIT, OFFSET_DELETE -> sort(answer.get("topics"), "partitions");
                 case OFFSET_FETCH -> {

@@ -70,7 +70,8 @@ pub(super) fn code(refusal: Refusal) -> ErrorCode {
         Refusal::GroupFull => ErrorCode::GROUP_MAX_SIZE_REACHED,
         Refusal::FencedInstance => ErrorCode::FENCED_INSTANCE_ID,
         Refusal::GroupNotFound => ErrorCode::GROUP_ID_NOT_FOUND,
-        Refusal::NonEmpty => ErrorCode::NON_EMPTY_GROUP,
+        // Of a share group's state only DeleteGroups is told, which sees to it.
+        Refusal::NonEmpty | Refusal::StateKept => ErrorCode::NON_EMPTY_GROUP,
         Refusal::Subscribed => ErrorCode::GROUP_SUBSCRIBED_TO_TOPIC,
         Refusal::MetadataTooLarge => ErrorCode::OFFSET_METADATA_TOO_LARGE,
         Refusal::Unstable => ErrorCode::UNSTABLE_OFFSET_COMMIT,
@@ -78,7 +79,9 @@ pub(super) fn code(refusal: Refusal) -> ErrorCode {
         Refusal::NotCoordinator => ErrorCode::NOT_COORDINATOR,
         Refusal::NotAvailable => ErrorCode::COORDINATOR_NOT_AVAILABLE,
         Refusal::TooLarge | Refusal::Malformed => ErrorCode::UNKNOWN_SERVER_ERROR,
-        Refusal::NotClassicGroup | Refusal::NotConsumerGroup => ErrorCode::GROUP_ID_NOT_FOUND,
+        Refusal::NotClassicGroup | Refusal::NotConsumerGroup | Refusal::NotShareGroup => {
+            ErrorCode::GROUP_ID_NOT_FOUND
+        }
         Refusal::FencedMemberEpoch => ErrorCode::FENCED_MEMBER_EPOCH,
         Refusal::StaleMemberEpoch => ErrorCode::STALE_MEMBER_EPOCH,
         Refusal::UnreleasedInstance => ErrorCode::UNRELEASED_INSTANCE_ID,

@@ -1,6 +1,7 @@
 //! DeleteGroups (key 42): groups without members go, and what they have committed with them.
 //!
 //! - A group that has members is refused with NON_EMPTY_GROUP, one that does not exist with GROUP_ID_NOT_FOUND; each on its own.
+//! - A share group's state goes first; if the share coordinator refuses that, the group stays, and is answered with its code.
 //! - A group that is named twice is deleted, and answered, once.
 
 use std::collections::HashSet;
@@ -10,7 +11,8 @@ use net::wire::ErrorCode;
 use net::wire::delete_groups::{DeletableGroupResult, DeleteGroupsRequest, DeleteGroupsResponse};
 
 use super::coordination::{self, code_of};
-use super::{Context, Operation, Resource};
+use super::{Context, Operation, Resource, share_groups};
+use crate::group::Refusal;
 use crate::group::message::{GroupAnswer, GroupRequest};
 
 pub(crate) fn call(cx: Context, version: i16, request: DeleteGroupsRequest) -> Outcome {
@@ -24,15 +26,17 @@ pub(crate) fn call(cx: Context, version: i16, request: DeleteGroupsRequest) -> O
             (group, asked)
         })
         .collect();
-    super::then::<DeleteGroupsRequest>(cx, version, async move |_: &Context| {
+    super::then::<DeleteGroupsRequest>(cx, version, async move |cx: &Context| {
         let mut results = Vec::with_capacity(asked.len());
         for (group_id, asked) in asked {
             let error_code = match asked {
                 None => ErrorCode::GROUP_AUTHORIZATION_FAILED,
                 Some(asked) => match asked.await {
-                    GroupAnswer::Delete(mut one) => {
-                        one.pop().map_or(ErrorCode::UNKNOWN_SERVER_ERROR, code_of)
-                    }
+                    GroupAnswer::Delete(mut one) => match one.pop() {
+                        Some(Err(Refusal::StateKept)) => share_groups::end(cx, &group_id).await,
+                        Some(deleted) => code_of(deleted),
+                        None => ErrorCode::UNKNOWN_SERVER_ERROR,
+                    },
                     _ => ErrorCode::UNKNOWN_SERVER_ERROR,
                 },
             };

@@ -1,10 +1,11 @@
-//! FindCoordinator (key 10): which broker has a group.
+//! FindCoordinator (key 10): which broker has a group, or the state of a share partition.
 //!
 //! - The first one ever asked for creates `__consumer_offsets`, with `offsets.topic.num.partitions` partitions and as many replicas as
 //!   `offsets.topic.replication.factor` says and there are brokers for. Kafka answers COORDINATOR_NOT_AVAILABLE meanwhile; here the request
 //!   waits, and only what another request has asked for already is answered so.
 //! - Transactional ids: TRANSACTIONAL_ID_AUTHORIZATION_FAILED, as InitProducerId says, until transactions are served.
-//! - Share partitions: COORDINATOR_NOT_AVAILABLE until they are; INVALID_REQUEST before version 6, and for a key that is none.
+//! - Share partitions, `group:topic id:partition`: likewise with `__share_group_state` and `share.coordinator.state.topic.*`. INVALID_REQUEST
+//!   before version 6, and for a key that is none.
 //! - Any other type of key: INVALID_REQUEST.
 //!
 //! 4: several keys, an error for each. Before, the code's text stands beside it, NONE for none.
@@ -12,12 +13,15 @@
 use bytestring::ByteString;
 use net::wire::ErrorCode;
 use net::wire::find_coordinator::{Coordinator, FindCoordinatorRequest, FindCoordinatorResponse};
+use storage::units::PartitionId;
 
 use super::coordination::partition_of;
-use super::{Context, Operation, Resource};
+use super::{Context, Operation, Resource, share_state};
 use crate::controller::ControllerRequest;
 use crate::group;
 use crate::metadata::image::{Endpoint, Image};
+use crate::shard::Shard;
+use crate::share::state::{self, Key};
 
 const GROUP: i8 = 0;
 const TRANSACTION: i8 = 1;
@@ -39,8 +43,16 @@ pub(crate) async fn handle(
         SEVERAL.. => request.coordinator_keys,
         _ => vec![request.key],
     };
-    if request.key_type == GROUP && keys.iter().any(|key| may_find(cx, key)) {
-        create_topic(cx).await;
+    match request.key_type {
+        GROUP if keys.iter().any(|key| may_find(cx, key)) => {
+            create_topic(&cx.shard, group::TOPIC).await;
+        }
+        SHARE
+            if version >= SHARES && may_act(cx) && keys.iter().any(|k| Key::parse(k).is_some()) =>
+        {
+            create_topic(&cx.shard, state::TOPIC).await;
+        }
+        _ => {}
     }
     let image = cx.shard.image();
     let mut found = Vec::with_capacity(keys.len());
@@ -68,19 +80,24 @@ fn may_find(cx: &Context, group: &str) -> bool {
     cx.authorize(Operation::Describe, Resource::Group(group))
 }
 
-/// Before the first group there is no place for one.
-async fn create_topic(cx: &Context) {
-    if cx.shard.image().topic_by_name(group::TOPIC).is_some() {
+/// The state of share partitions is between brokers.
+fn may_act(cx: &Context) -> bool {
+    cx.authorize(Operation::ClusterAction, Resource::Cluster)
+}
+
+/// Before the first group, or share partition, there is no place for one.
+pub(super) async fn create_topic(shard: &Shard, topic: &'static str) {
+    if shard.image().topic_by_name(topic).is_some() {
         return;
     }
-    let names = cx.shard.asked_topics.begin(std::iter::once(group::TOPIC.into()));
+    let names = shard.asked_topics.begin(std::iter::once(topic.into()));
     if names.is_empty() {
         return;
     }
     let request = ControllerRequest::AutoCreate { names: names.clone() };
     // Whether it worked shows in the image; the controller has logged why it did not.
-    let _ = cx.shard.controller(request).await;
-    cx.shard.asked_topics.end(&names);
+    let _ = shard.controller(request).await;
+    shard.asked_topics.end(&names);
 }
 
 fn coordinator(
@@ -92,11 +109,13 @@ fn coordinator(
 ) -> Coordinator {
     let found = match key_type {
         GROUP if !may_find(cx, &key) => Err(ErrorCode::GROUP_AUTHORIZATION_FAILED),
-        GROUP => of_group(image, &cx.peer.listener, &key),
+        GROUP => leader_of(image, &cx.peer.listener, partition_of(image, &key)),
         TRANSACTION => Err(ErrorCode::TRANSACTIONAL_ID_AUTHORIZATION_FAILED),
-        SHARE if version >= SHARES && is_share_partition(&key) => {
-            Err(ErrorCode::COORDINATOR_NOT_AVAILABLE)
-        }
+        SHARE if version >= SHARES && !may_act(cx) => Err(ErrorCode::CLUSTER_AUTHORIZATION_FAILED),
+        SHARE if version >= SHARES => match Key::parse(&key) {
+            Some(of) => leader_of(image, &cx.peer.listener, share_state::partition_of(image, &of)),
+            None => Err(ErrorCode::INVALID_REQUEST),
+        },
         _ => Err(ErrorCode::INVALID_REQUEST),
     };
     let (error_code, (node_id, host, port)) = match found {
@@ -109,31 +128,18 @@ fn coordinator(
     Coordinator { key, node_id, host, port, error_code, error_message: Some(text.into()) }
 }
 
-/// The leader of the group's partition, at the listener that was asked.
-fn of_group(image: &Image, listener: &str, group: &str) -> Result<Place, ErrorCode> {
+/// The leader of a partition, at the listener that was asked.
+fn leader_of(image: &Image, listener: &str, id: Option<PartitionId>) -> Result<Place, ErrorCode> {
     let place = |id| {
         let broker = image.broker(id).filter(|broker| !broker.fenced)?;
         let Endpoint { host, port, .. } = broker.endpoint(listener)?;
         Some((id, host.clone(), i32::from(*port)))
     };
     let leader = || {
-        let id = partition_of(image, group)?;
+        let id = id?;
         Some(image.topic(id.topic)?.partition(id.partition)?.leader)
     };
     leader().and_then(place).ok_or(ErrorCode::COORDINATOR_NOT_AVAILABLE)
-}
-
-/// `group:topic id:partition`.
-fn is_share_partition(key: &str) -> bool {
-    let parts: Vec<&str> = key.split(':').collect();
-    let [group, topic, partition] = parts[..] else { return false };
-    !group.is_empty() && is_uuid(topic) && partition.parse::<i32>().is_ok()
-}
-
-/// Kafka's form of an id: 16 bytes in base64 for URLs, without padding.
-fn is_uuid(text: &str) -> bool {
-    let legal = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_');
-    text.len() == 22 && text.bytes().all(legal)
 }
 
 /// Kafka's text for the codes that stand here.
@@ -142,6 +148,7 @@ fn message(code: ErrorCode) -> &'static str {
         ErrorCode::NONE => "NONE",
         ErrorCode::COORDINATOR_NOT_AVAILABLE => "The coordinator is not available.",
         ErrorCode::GROUP_AUTHORIZATION_FAILED => "Group authorization failed.",
+        ErrorCode::CLUSTER_AUTHORIZATION_FAILED => "Cluster authorization failed.",
         ErrorCode::TRANSACTIONAL_ID_AUTHORIZATION_FAILED => {
             "Transactional Id authorization failed."
         }

@@ -59,6 +59,7 @@ fn kind_and_state(group: &Listed) -> (&'static str, String) {
     match group.state {
         ListedState::Classic(state) => ("classic", state.to_string()),
         ListedState::Consumer(state) => ("consumer", state.to_string()),
+        ListedState::Share(state) => ("share", state.to_string()),
     }
 }
 

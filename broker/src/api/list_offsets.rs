@@ -106,6 +106,25 @@ async fn find(
     }
 }
 
+/// The high watermark of each partition, in their order.
+pub(super) async fn latest(cx: &Context, parts: Vec<OffsetsPart>) -> Vec<Result<i64, ErrorCode>> {
+    let mut latest = vec![Err(ErrorCode::UNKNOWN_SERVER_ERROR); parts.len()];
+    let mut groups = Groups::new();
+    for (index, part) in parts.into_iter().enumerate() {
+        groups.add(cx.shard.owner(part.partition), part, (index, 0));
+    }
+    for group in groups {
+        let results = find(cx, group.owner, group.parts).await;
+        for ((index, _), result) in group.places.into_iter().zip(results) {
+            latest[index] = match result {
+                Ok(found) => Ok(found.map_or(-1, |found| found.offset.0)),
+                Err(refusal) => Err(read_refusal(refusal)),
+            };
+        }
+    }
+    latest
+}
+
 enum Where {
     At(Sought),
     /// An offset that does not exist without tiered storage.

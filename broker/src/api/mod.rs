@@ -8,6 +8,7 @@ pub(crate) mod alter_client_quotas;
 pub(crate) mod alter_configs;
 pub(crate) mod alter_partition_reassignments;
 pub(crate) mod alter_replica_log_dirs;
+pub(crate) mod alter_share_group_offsets;
 pub(crate) mod api_versions;
 mod configs;
 pub(crate) mod consumer_group_describe;
@@ -17,6 +18,8 @@ pub(crate) mod create_partitions;
 pub(crate) mod create_topics;
 pub(crate) mod delete_groups;
 pub(crate) mod delete_records;
+pub(crate) mod delete_share_group_offsets;
+pub(crate) mod delete_share_group_state;
 pub(crate) mod delete_topics;
 pub(crate) mod describe_client_quotas;
 pub(crate) mod describe_cluster;
@@ -25,6 +28,7 @@ pub(crate) mod describe_groups;
 pub(crate) mod describe_log_dirs;
 pub(crate) mod describe_producers;
 pub(crate) mod describe_quorum;
+pub(crate) mod describe_share_group_offsets;
 pub(crate) mod describe_topic_partitions;
 pub(crate) mod elect_leaders;
 mod error;
@@ -35,6 +39,7 @@ mod groups;
 pub(crate) mod heartbeat;
 pub(crate) mod incremental_alter_configs;
 pub(crate) mod init_producer_id;
+pub(crate) mod initialize_share_group_state;
 pub(crate) mod join_group;
 pub(crate) mod leave_group;
 pub(crate) mod list_config_resources;
@@ -48,10 +53,18 @@ pub(crate) mod offset_fetch;
 pub(crate) mod offset_for_leader_epoch;
 pub(crate) mod produce;
 pub(crate) mod push_telemetry;
+pub(crate) mod read_share_group_state;
+pub(crate) mod read_share_group_state_summary;
+pub(crate) mod share_group_describe;
+pub(crate) mod share_group_heartbeat;
+mod share_groups;
+mod share_state;
 pub(crate) mod sync_group;
 mod telemetry;
+mod text;
 mod throttle;
 pub(crate) mod update_features;
+pub(crate) mod write_share_group_state;
 
 use std::rc::Rc;
 
@@ -91,6 +104,7 @@ pub(crate) enum Operation {
     DescribeConfigs,
     AlterConfigs,
     IdempotentWrite,
+    ClusterAction,
 }
 
 /// To what.
@@ -168,6 +182,10 @@ async fn dispatch(cx: Context, version: i16, request: AnyRequest) -> Outcome {
         AnyRequest::ConsumerGroupDescribe(request) => {
             consumer_group_describe::call(cx, version, request)
         }
+        AnyRequest::ShareGroupHeartbeat(request) => {
+            share_group_heartbeat::call(cx, version, request)
+        }
+        AnyRequest::ShareGroupDescribe(request) => share_group_describe::call(cx, version, request),
         AnyRequest::FindCoordinator(request) => {
             later(cx, version, request, find_coordinator::handle)
         }
@@ -230,6 +248,30 @@ async fn dispatch(cx: Context, version: i16, request: AnyRequest) -> Outcome {
         }
         AnyRequest::DescribeLogDirs(request) => {
             later(cx, version, request, describe_log_dirs::handle)
+        }
+        AnyRequest::InitializeShareGroupState(request) => {
+            later(cx, version, request, initialize_share_group_state::handle)
+        }
+        AnyRequest::ReadShareGroupState(request) => {
+            later(cx, version, request, read_share_group_state::handle)
+        }
+        AnyRequest::WriteShareGroupState(request) => {
+            later(cx, version, request, write_share_group_state::handle)
+        }
+        AnyRequest::DeleteShareGroupState(request) => {
+            later(cx, version, request, delete_share_group_state::handle)
+        }
+        AnyRequest::ReadShareGroupStateSummary(request) => {
+            later(cx, version, request, read_share_group_state_summary::handle)
+        }
+        AnyRequest::DescribeShareGroupOffsets(request) => {
+            later(cx, version, request, describe_share_group_offsets::handle)
+        }
+        AnyRequest::AlterShareGroupOffsets(request) => {
+            later(cx, version, request, alter_share_group_offsets::handle)
+        }
+        AnyRequest::DeleteShareGroupOffsets(request) => {
+            later(cx, version, request, delete_share_group_offsets::handle)
         }
     }
 }

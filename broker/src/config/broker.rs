@@ -13,6 +13,7 @@ use super::groups::Groups;
 use super::listeners::{Advertised, Listener};
 use super::memory::{Memory, ShardMemory};
 use super::settings::Settings;
+use super::share::ShareState;
 use super::topic::TopicConfig;
 
 /// Everything that was configured. Made by `load`, shared as `Arc<Config>`.
@@ -71,6 +72,7 @@ pub struct Config {
     pub(super) scrub: ScrubOptions,
 
     pub groups: Groups,
+    pub share_state: ShareState,
     pub metadata: MetadataLog,
 
     /// What a topic without overrides gets.

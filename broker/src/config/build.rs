@@ -11,11 +11,12 @@ use storage::{CleanerOptions, Durability, ScrubOptions};
 
 use super::broker::{Config, MetadataLog};
 use super::connections;
-use super::groups::{ConsumerGroups, Groups};
+use super::groups::{ConsumerGroups, Groups, ShareGroups};
 use super::key::{InvalidValue, Value};
 use super::listeners::{Fault, ListenerKeys, endpoints};
 use super::memory::{Memory, SHARD_BYTES_MIN, parse_size};
 use super::settings::{Settings, Source};
+use super::share::ShareState;
 use super::table::BROKER_KEYS;
 use super::topic::TopicConfig;
 use crate::group::consumer::assign::Assignor;
@@ -30,8 +31,10 @@ pub(super) fn build(settings: Settings) -> Result<Config, Vec<Fault>> {
         directories,
         commit_log_directory,
         offsets_codec,
+        share_state_codec,
         session_timeouts,
         connections::check,
+        super::share::check,
     ]
     .iter()
     .filter_map(|check| check(&settings).err())
@@ -99,6 +102,7 @@ fn config(
         retention_check_ms: number.time("log.retention.check.interval.ms"),
         cleaner: cleaner(&settings),
         groups: groups(&number),
+        share_state: share_state(&number),
         scrub,
         metadata: metadata(&number),
         topic_defaults: Arc::new(TopicConfig::of_broker(&settings)),
@@ -149,7 +153,6 @@ fn cleaner(settings: &Settings) -> CleanerOptions {
 }
 
 fn groups(number: &Numbers<'_>) -> Groups {
-    let codec = i16::try_from(number.long("offsets.topic.compression.codec")).ok();
     Groups {
         session_min_ms: number.int("group.min.session.timeout.ms"),
         session_max_ms: number.int("group.max.session.timeout.ms"),
@@ -160,12 +163,12 @@ fn groups(number: &Numbers<'_>) -> Groups {
         expiry_every_ms: number.time("offsets.retention.check.interval.ms"),
         commit_timeout_ms: number.time("offsets.commit.timeout.ms"),
         load_bytes: number.size("offsets.load.buffer.size"),
-        codec: codec.and_then(Codec::from_bits).unwrap_or(Codec::None),
+        codec: number.codec("offsets.topic.compression.codec"),
         partitions: number.int("offsets.topic.num.partitions"),
-        replication_factor: i16::try_from(number.int("offsets.topic.replication.factor"))
-            .unwrap_or(i16::MAX),
+        replication_factor: number.short("offsets.topic.replication.factor"),
         segment_bytes: number.int("offsets.topic.segment.bytes"),
         consumer: consumer_groups(number),
+        share: share_groups(number),
     }
 }
 
@@ -173,22 +176,16 @@ fn consumer_groups(number: &Numbers<'_>) -> ConsumerGroups {
     let list = |name: &str| number.0.list(name).unwrap_or_default();
     let policy = number.0.string("group.consumer.migration.policy").unwrap_or_default();
     let policy = policy.to_ascii_lowercase();
-    let limit = |key: &'static str| {
-        let (least, most) = super::group::bounds(key);
-        (key, (number.int(&least), number.int(&most)))
-    };
     ConsumerGroups {
         served: list("group.coordinator.rebalance.protocols").iter().any(|p| p == "consumer"),
         session_ms: number.int("group.consumer.session.timeout.ms"),
         heartbeat_ms: number.int("group.consumer.heartbeat.interval.ms"),
         assignment_interval_ms: number.int("group.consumer.assignment.interval.ms"),
-        limits: [
+        limits: number.limits([
             "consumer.session.timeout.ms",
             "consumer.heartbeat.interval.ms",
             "consumer.assignment.interval.ms",
-        ]
-        .map(limit)
-        .into(),
+        ]),
         size_max: number.size("group.consumer.max.size"),
         assignors: list("group.consumer.assignors")
             .iter()
@@ -197,6 +194,39 @@ fn consumer_groups(number: &Numbers<'_>) -> ConsumerGroups {
         upgrade: matches!(policy.as_str(), "upgrade" | "bidirectional"),
         downgrade: matches!(policy.as_str(), "downgrade" | "bidirectional"),
         regex_refresh_ms: number.long("group.consumer.regex.refresh.interval.ms"),
+    }
+}
+
+fn share_groups(number: &Numbers<'_>) -> ShareGroups {
+    ShareGroups {
+        session_ms: number.int("group.share.session.timeout.ms"),
+        heartbeat_ms: number.int("group.share.heartbeat.interval.ms"),
+        assignment_interval_ms: number.int("group.share.assignment.interval.ms"),
+        limits: number.limits([
+            "share.session.timeout.ms",
+            "share.heartbeat.interval.ms",
+            "share.assignment.interval.ms",
+        ]),
+        size_max: number.size("group.share.max.size"),
+        // As in Kafka no sooner than a write has timed out.
+        initialize_retry_ms: number
+            .long("group.share.initialize.retry.interval.ms")
+            .max(number.long("offsets.commit.timeout.ms")),
+    }
+}
+
+fn share_state(number: &Numbers<'_>) -> ShareState {
+    ShareState {
+        updates_per_snapshot: number.int("share.coordinator.snapshot.update.records.per.snapshot"),
+        prune_every_ms: number.time("share.coordinator.state.topic.prune.interval.ms"),
+        cold_after_ms: number.time("share.coordinator.cold.partition.snapshot.interval.ms"),
+        write_timeout_ms: number.time("share.coordinator.write.timeout.ms"),
+        load_bytes: number.size("share.coordinator.load.buffer.size"),
+        codec: number.codec("share.coordinator.state.topic.compression.codec"),
+        partitions: number.int("share.coordinator.state.topic.num.partitions"),
+        replication_factor: number.short("share.coordinator.state.topic.replication.factor"),
+        min_insync_replicas: number.short("share.coordinator.state.topic.min.isr"),
+        segment_bytes: number.int("share.coordinator.state.topic.segment.bytes"),
     }
 }
 
@@ -221,6 +251,28 @@ fn metadata(number: &Numbers<'_>) -> MetadataLog {
 struct Numbers<'a>(&'a Settings);
 
 impl Numbers<'_> {
+    /// What the broker allows of groups' keys.
+    fn limits<const N: usize>(
+        &self,
+        keys: [&'static str; N],
+    ) -> std::collections::BTreeMap<&'static str, (i32, i32)> {
+        let limit = |key: &'static str| {
+            let (least, most) = super::group::bounds(key);
+            (key, (self.int(&least), self.int(&most)))
+        };
+        keys.map(limit).into()
+    }
+
+    fn short(&self, name: &str) -> i16 {
+        i16::try_from(self.long(name)).unwrap_or(i16::MAX)
+    }
+
+    /// A codec by its number; `codec_exists` has refused what is none.
+    fn codec(&self, name: &str) -> Codec {
+        let number = i16::try_from(self.long(name)).ok();
+        number.and_then(Codec::from_bits).unwrap_or(Codec::None)
+    }
+
     fn long(&self, name: &str) -> i64 {
         let value = self.0.int(name);
         debug_assert!(value.is_some(), "{name} has no default");
@@ -369,7 +421,14 @@ fn times(settings: &Settings) -> Result<(), Fault> {
 }
 
 fn offsets_codec(settings: &Settings) -> Result<(), Fault> {
-    let key = "offsets.topic.compression.codec";
+    codec_exists(settings, "offsets.topic.compression.codec")
+}
+
+fn share_state_codec(settings: &Settings) -> Result<(), Fault> {
+    codec_exists(settings, "share.coordinator.state.topic.compression.codec")
+}
+
+fn codec_exists(settings: &Settings, key: &'static str) -> Result<(), Fault> {
     match Numbers(settings).long(key) {
         0..=4 => Ok(()),
         other => Err((

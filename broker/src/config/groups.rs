@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use storage::batch::Codec;
 
 use crate::group::consumer::assign::Assignor;
-use crate::group::{ConsumerRules, Rules};
+use crate::group::{ConsumerRules, Rules, ShareRules};
 
 /// `group.*` and `offsets.*`. Times in milliseconds.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -29,6 +29,7 @@ pub struct Groups {
     pub replication_factor: i16,
     pub segment_bytes: i32,
     pub consumer: ConsumerGroups,
+    pub share: ShareGroups,
 }
 
 /// `group.consumer.*`. Times in milliseconds.
@@ -47,6 +48,19 @@ pub struct ConsumerGroups {
     pub upgrade: bool,
     pub downgrade: bool,
     pub regex_refresh_ms: i64,
+}
+
+/// `group.share.*`. Times in milliseconds.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ShareGroups {
+    pub session_ms: i32,
+    pub heartbeat_ms: i32,
+    pub assignment_interval_ms: i32,
+    /// The least and the most that a group may have for itself, by its key.
+    pub limits: BTreeMap<&'static str, (i32, i32)>,
+    pub size_max: usize,
+    /// After which state that has not come to be is begun again.
+    pub initialize_retry_ms: i64,
 }
 
 impl Groups {
@@ -68,6 +82,76 @@ impl Groups {
                 downgrade: self.consumer.downgrade,
                 regex_refresh_ms: self.consumer.regex_refresh_ms,
             },
+            share: ShareRules {
+                session_ms: self.share.session_ms,
+                heartbeat_ms: self.share.heartbeat_ms,
+                assignment_interval_ms: self.share.assignment_interval_ms,
+                limits: self.share.limits.clone(),
+                size_max: self.share.size_max,
+                initialize_retry_ms: self.share.initialize_retry_ms,
+            },
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::{Invocation, load};
+
+    /// What the machine goes by, with these settings over the defaults.
+    fn rules(pairs: &[(&str, &str)]) -> ShareRules {
+        let overrides = pairs.iter().map(|(key, value)| ((*key).to_owned(), (*value).to_owned()));
+        let needed = [("log.dirs", "/nowhere"), ("listeners", "PLAINTEXT://127.0.0.1:0")];
+        let needed = needed.map(|(key, value)| (key.to_owned(), value.to_owned()));
+        let overrides = needed.into_iter().chain(overrides).collect();
+        let loaded = load(&Invocation { file: None, overrides });
+        loaded.map_err(|refused| refused.to_string()).unwrap().config.groups.rules().share
+    }
+
+    #[test]
+    fn every_key_of_share_groups_is_in_force() {
+        let limits = |session, heartbeat, assignment| {
+            let keys = [
+                "share.session.timeout.ms",
+                "share.heartbeat.interval.ms",
+                "share.assignment.interval.ms",
+            ];
+            keys.into_iter().zip([session, heartbeat, assignment]).collect()
+        };
+        let defaults = ShareRules {
+            session_ms: 45_000,
+            heartbeat_ms: 5_000,
+            assignment_interval_ms: 1_000,
+            limits: limits((45_000, 60_000), (5_000, 15_000), (0, 15_000)),
+            size_max: 200,
+            initialize_retry_ms: 30_000,
+        };
+        assert_eq!(rules(&[]), defaults);
+        let changed = rules(&[
+            ("group.share.session.timeout.ms", "50000"),
+            ("group.share.min.session.timeout.ms", "40000"),
+            ("group.share.max.session.timeout.ms", "70000"),
+            ("group.share.heartbeat.interval.ms", "6000"),
+            ("group.share.min.heartbeat.interval.ms", "4000"),
+            ("group.share.max.heartbeat.interval.ms", "16000"),
+            ("group.share.assignment.interval.ms", "2000"),
+            ("group.share.min.assignment.interval.ms", "10"),
+            ("group.share.max.assignment.interval.ms", "3000"),
+            ("group.share.max.size", "7"),
+            ("group.share.initialize.retry.interval.ms", "9000"),
+        ]);
+        let expected = ShareRules {
+            session_ms: 50_000,
+            heartbeat_ms: 6_000,
+            assignment_interval_ms: 2_000,
+            limits: limits((40_000, 70_000), (4_000, 16_000), (10, 3_000)),
+            size_max: 7,
+            initialize_retry_ms: 9_000,
+        };
+        assert_eq!(changed, expected);
+        // State is not begun again before a write has timed out.
+        let soon = rules(&[("group.share.initialize.retry.interval.ms", "1")]);
+        assert_eq!(soon.initialize_retry_ms, 5_000);
     }
 }

@@ -20,6 +20,7 @@ mod listeners;
 mod load;
 mod memory;
 pub mod settings;
+mod share;
 pub mod table;
 pub mod topic;
 
@@ -29,5 +30,6 @@ pub use groups::Groups;
 pub use listeners::{Advertised, Listener};
 pub use load::{Loaded, Place, Problem, Refused, load};
 pub use memory::{Memory, ShardMemory, parse_size};
+pub use share::ShareState;
 pub use storage::Durability;
 pub use topic::TopicConfig;

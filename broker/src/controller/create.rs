@@ -23,6 +23,7 @@ use crate::group;
 use crate::metadata::directory;
 use crate::metadata::image::{ConfigResource, Image, UNASSIGNED_DIRECTORY};
 use crate::metadata::records::{ConfigRecord, PartitionRecord, Record, TopicRecord};
+use crate::share::state;
 use crate::topic_name;
 
 /// An outcome for each topic, in the order of the answer.
@@ -87,25 +88,50 @@ fn plan_distinct(
 
 /// The topic in which groups are kept, as the broker's configuration says; with no more replicas than there are brokers.
 pub fn offsets_topic(image: &Image, config: &Config) -> CreatableTopic {
-    let usable = image.brokers().filter(|broker| broker.takes_replicas()).count();
-    let usable = i16::try_from(usable.max(1)).unwrap_or(i16::MAX);
     let segment = config.groups.segment_bytes.to_string();
     let configs = [
         ("cleanup.policy", "compact"),
         ("compression.type", "producer"),
         ("segment.bytes", &segment),
     ];
-    let config_of = |(name, value): (&str, &str)| CreatableTopicConfig {
-        name: name.into(),
-        value: Some(value.into()),
-    };
     CreatableTopic {
         name: group::TOPIC.into(),
         num_partitions: config.groups.partitions,
-        replication_factor: config.groups.replication_factor.min(usable),
+        replication_factor: config.groups.replication_factor.min(replicas_at_most(image)),
         configs: configs.into_iter().map(config_of).collect(),
         ..CreatableTopic::default()
     }
+}
+
+/// The topic in which the state of share partitions is kept, likewise. Nor are more replicas to be in sync than there are.
+pub fn share_state_topic(image: &Image, config: &Config) -> CreatableTopic {
+    let state = &config.share_state;
+    let replication_factor = state.replication_factor.min(replicas_at_most(image));
+    let segment = state.segment_bytes.to_string();
+    let in_sync = state.min_insync_replicas.min(replication_factor).to_string();
+    let configs = [
+        ("cleanup.policy", "delete"),
+        ("compression.type", "producer"),
+        ("segment.bytes", &segment),
+        ("min.insync.replicas", &in_sync),
+        ("retention.ms", "-1"),
+    ];
+    CreatableTopic {
+        name: state::TOPIC.into(),
+        num_partitions: state.partitions,
+        replication_factor,
+        configs: configs.into_iter().map(config_of).collect(),
+        ..CreatableTopic::default()
+    }
+}
+
+fn replicas_at_most(image: &Image) -> i16 {
+    let usable = image.brokers().filter(|broker| broker.takes_replicas()).count();
+    i16::try_from(usable.max(1)).unwrap_or(i16::MAX)
+}
+
+fn config_of((name, value): (&str, &str)) -> CreatableTopicConfig {
+    CreatableTopicConfig { name: name.into(), value: Some(value.into()) }
 }
 
 /// What the request would make at most, before any of it is made.

@@ -24,6 +24,7 @@ use crate::metadata::Image;
 use crate::metadata::image::ConfigResource;
 use crate::metadata::log::MetadataLog;
 use crate::metadata::records::Record;
+use crate::share::state;
 
 /// Those who must follow a new image before what it brings is answered.
 pub trait Followers {
@@ -133,6 +134,7 @@ impl<L: MetadataLog, F: Followers> Desk<L, F> {
         let (image, config) = (self.ledger.image(), &self.config);
         let with_defaults = |name: ByteString| match &*name {
             group::TOPIC => create::offsets_topic(image, config),
+            state::TOPIC => create::share_state_topic(image, config),
             _ => CreatableTopic {
                 name,
                 num_partitions: -1,

@@ -110,8 +110,12 @@ mod tests {
         assert_eq!(ask("metadata.version", 30, 1), Ok(0));
         assert_eq!(ask("kraft.version", 1, 1), Ok(0));
         assert_eq!(ask("no.such", 0, 2), Ok(0));
+        assert_eq!(ask("share.version", 1, 1), Ok(0));
+        assert_eq!((ask("share.version", 0, 2), ask("share.version", 0, 3)), (Ok(1), Ok(1)));
         let refused = |name, level, kind| ask(name, level, kind).unwrap_err();
         assert!(refused("metadata.version", 29, 2).contains("only supports versions 30"));
+        assert!(refused("share.version", 2, 1).contains("only supports versions 0-1"));
+        assert!(refused("share.version", 0, 1).contains("without setting the upgrade type"));
         assert!(refused("no.such", 1, 1).contains("does not support this feature"));
         assert!(refused("kraft.version", 0, 1).contains("without setting the upgrade type"));
         assert!(

@@ -22,7 +22,7 @@ use super::refusal::Unwritten;
 use crate::metadata::batch::{self, Entry, UnreadableLog};
 use crate::metadata::directory::{DirectoryError, MetadataDirectory};
 use crate::metadata::image::{
-    GROUP_VERSION, Image, METADATA_VERSION, Position, Replay, ReplayError,
+    GROUP_VERSION, Image, METADATA_VERSION, Position, Replay, ReplayError, SHARE_VERSION,
 };
 use crate::metadata::log::MetadataLog;
 use crate::metadata::records::control::{KRaftVersionFeature, VoterEndpoint, VotersRecord};
@@ -36,6 +36,8 @@ use crate::metadata::snapshot::{self, Snapshot, SnapshotId};
 pub const SERVED_METADATA_VERSION: i16 = 30;
 /// The highest level of `group.version` that is served, and the one of a new cluster.
 pub const SERVED_GROUP_VERSION: i16 = 1;
+/// Likewise of `share.version`.
+pub const SERVED_SHARE_VERSION: i16 = 1;
 /// The feature that numbers the quorum's own protocol, and its level here: voter sets stand in the log (KIP-853).
 pub const KRAFT_VERSION: (&str, i16) = ("kraft.version", 1);
 /// Bytes of the log that are read at once.
@@ -406,11 +408,15 @@ fn quorum(
 }
 
 /// The features that a new cluster has: only those that are served.
-pub fn bootstrap_records() -> [Record; 2] {
+pub fn bootstrap_records() -> [Record; 3] {
     let level = |name: &'static str, feature_level| {
         FeatureLevelRecord { name: name.into(), feature_level }.into()
     };
-    [level(METADATA_VERSION, SERVED_METADATA_VERSION), level(GROUP_VERSION, SERVED_GROUP_VERSION)]
+    [
+        level(METADATA_VERSION, SERVED_METADATA_VERSION),
+        level(GROUP_VERSION, SERVED_GROUP_VERSION),
+        level(SHARE_VERSION, SERVED_SHARE_VERSION),
+    ]
 }
 
 /// Alone, this node is the voter.

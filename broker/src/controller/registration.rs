@@ -16,9 +16,12 @@ use std::collections::BTreeSet;
 use storage::units::{Offset, PartitionId};
 use uuid::Uuid;
 
-use super::ledger::{KRAFT_VERSION, SERVED_GROUP_VERSION, SERVED_METADATA_VERSION, Site};
+use super::ledger::{
+    KRAFT_VERSION, SERVED_GROUP_VERSION, SERVED_METADATA_VERSION, SERVED_SHARE_VERSION, Site,
+};
 use crate::metadata::image::{
     Broker, Endpoint, Feature, GROUP_VERSION, Image, METADATA_VERSION, NO_LEADER, Partition,
+    SHARE_VERSION,
 };
 use crate::metadata::records::control::VoterEndpoint;
 use crate::metadata::records::{
@@ -174,6 +177,7 @@ pub(crate) fn features() -> Vec<Feature> {
         feature(GROUP_VERSION, 0, SERVED_GROUP_VERSION),
         feature(KRAFT_VERSION.0, 0, KRAFT_VERSION.1),
         feature(METADATA_VERSION, SERVED_METADATA_VERSION, SERVED_METADATA_VERSION),
+        feature(SHARE_VERSION, 0, SERVED_SHARE_VERSION),
     ]
 }
 

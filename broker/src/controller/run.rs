@@ -178,6 +178,7 @@ impl Worker {
             | Ask::Telemetry(_)
             | Ask::Open(..)
             | Ask::Group(_)
+            | Ask::ShareState(_)
             | Ask::Apply(_)
             | Ask::Fail(..)
             | Ask::Move(_)

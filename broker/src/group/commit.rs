@@ -61,7 +61,7 @@ impl Coordinator {
     fn may_commit(&self, commit: &Commit) -> Result<(), Refusal> {
         let Some(group) = self.groups.get(&commit.group) else {
             return match commit.generation {
-                _ if self.others.contains_key(&commit.group) => Err(Refusal::GroupNotFound),
+                _ if self.is_other(&commit.group) => Err(Refusal::GroupNotFound),
                 ..0 => Ok(()),
                 _ if commit.may_miss_group => Err(Refusal::GroupNotFound),
                 _ => Err(Refusal::IllegalGeneration),

@@ -1,8 +1,6 @@
 //! The machine: the groups of one partition of `__consumer_offsets`.
 //!
-//! A call changes the state at once and says what is to be written. The caller appends the writes in their order, tells the machine
-//! of each append ([`Coordinator::appended`]) and of its durability ([`Coordinator::written`]), and answers whom the effects name. What was refused
-//! before it got its offset is told to `written` as well, with the reason.
+//! How it is called is `coordinator::Machine`'s.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
@@ -18,18 +16,15 @@ use super::message::{GroupAnswer, GroupRequest};
 use super::offsets::Offsets;
 use super::planted::Bug;
 use super::records::Record;
+use super::share::ShareGroup;
 use super::timers::{Timer, Timers};
 use super::{Refusal, Waiter};
 use crate::metadata::image::{Delta, Image};
 
-/// The time of a call.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Now {
-    /// Milliseconds since 1970: what records say.
-    pub(crate) wall_ms: i64,
-    /// Milliseconds since whenever, never backwards: what timeouts count.
-    pub(crate) ticks: u64,
-}
+pub(crate) use crate::coordinator::Now;
+
+pub(crate) type Effects = crate::coordinator::Effects<Coordinator>;
+pub(crate) type Write = crate::coordinator::Write<Coordinator>;
 
 /// What the broker's configuration says of groups.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -41,6 +36,7 @@ pub(crate) struct Rules {
     pub(crate) retention_ms: i64,
     pub(crate) expiry_every_ms: u64,
     pub(crate) consumer: ConsumerRules,
+    pub(crate) share: ShareRules,
 }
 
 /// What it says of consumer groups; a group's own configuration is in the image.
@@ -59,20 +55,6 @@ pub(crate) struct ConsumerRules {
     /// And the other way around.
     pub(crate) downgrade: bool,
     pub(crate) regex_refresh_ms: i64,
-}
-
-/// What is to be done after a call.
-#[derive(Debug, Default)]
-pub(crate) struct Effects {
-    pub(crate) answers: Vec<(Waiter, GroupAnswer)>,
-    /// To be appended in this order, each as one batch. One without records waits for those before it.
-    pub(crate) writes: Vec<Write>,
-}
-
-#[derive(Debug)]
-pub(crate) struct Write {
-    pub(crate) records: Vec<Record>,
-    pub(crate) then: Then,
 }
 
 /// What follows when a write is durable, or failed.
@@ -100,6 +82,18 @@ pub(crate) enum Then {
     },
 }
 
+/// What it says of share groups; a group's own configuration is in the image.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct ShareRules {
+    pub(crate) session_ms: i32,
+    pub(crate) heartbeat_ms: i32,
+    pub(crate) assignment_interval_ms: i32,
+    /// The least and the most of what groups may have for themselves, by the group's key.
+    pub(crate) limits: BTreeMap<&'static str, (i32, i32)>,
+    pub(crate) size_max: usize,
+    pub(crate) initialize_retry_ms: i64,
+}
+
 /// How long after a failed write it is tried again, in ticks.
 const AGAIN_MS: u64 = 500;
 
@@ -110,7 +104,8 @@ pub(crate) struct Coordinator {
     pub(super) groups: HashMap<ByteString, Group>,
     pub(super) offsets: Offsets,
     pub(super) consumers: HashMap<ByteString, ConsumerGroup>,
-    /// Share and streams groups, which a directory that was taken over may hold: the keys of their records that are in force.
+    pub(super) shares: HashMap<ByteString, ShareGroup>,
+    /// Streams groups, which a directory that was taken over may hold: the keys of their records that are in force.
     pub(super) others: HashMap<ByteString, BTreeSet<Bytes>>,
     pub(super) timers: Timers,
     pub(super) image: Arc<Image>,
@@ -128,6 +123,7 @@ impl Coordinator {
             groups: HashMap::new(),
             offsets: Offsets::default(),
             consumers: HashMap::new(),
+            shares: HashMap::new(),
             others: HashMap::new(),
             timers: Timers::default(),
             topics_created_at: 0,
@@ -179,6 +175,7 @@ impl Coordinator {
                 // What is told of a group is in the log.
                 out.write(Vec::new(), Then::Answer(waiter, answer));
             }
+            GroupRequest::Share(request) => self.share(now, *request, waiter, out),
             GroupRequest::Delete(groups) => self.delete(&groups, waiter, out),
             GroupRequest::List => out.answer(waiter, GroupAnswer::List(Ok(self.list()))),
         }
@@ -197,6 +194,7 @@ impl Coordinator {
                 Record::Offset(key, None) => self.offsets.remove(key),
                 Record::Group(group, None) => self.forget(group),
                 Record::Consumer(group, record) => self.replay_consumer(group, record),
+                Record::Share(group, record) => self.replay_share(now, group, record),
                 Record::Group(_, Some(_)) | Record::Other { .. } | Record::Unknown(_) => {}
             }
         }
@@ -254,6 +252,7 @@ impl Coordinator {
                 | Timer::Revocation(..)
                 | Timer::ClassicJoin(..)
                 | Timer::ClassicSync(..) => self.member_over(now, timer, out),
+                Timer::Share(group, member) => self.share_member_over(&group, &member, out),
                 Timer::Regexes(group) => self.resolve(now, &group, out),
                 Timer::Expiry => self.expire(now, out),
             }
@@ -272,7 +271,8 @@ impl Coordinator {
 
     /// How many groups and offsets there are.
     pub(crate) fn counts(&self) -> (usize, usize) {
-        (self.groups.len() + self.consumers.len(), self.offsets.count())
+        let groups = self.groups.len() + self.consumers.len() + self.shares.len();
+        (groups, self.offsets.count())
     }
 
     /// The topics, and what is configured, are these from now on. Groups look again at topics that have changed with their members' next
@@ -294,11 +294,35 @@ impl Coordinator {
                 group.refresh = super::consumer::Refresh::default();
             }
         }
+        for group in self.shares.values_mut() {
+            if names.iter().any(|name| group.is_subscribed(name)) {
+                group.refresh = super::consumer::Refresh::default();
+            }
+        }
+    }
+
+    /// Whether there is a group of that name, of whichever protocol we serve.
+    pub(super) fn is_known(&self, id: &str) -> bool {
+        self.groups.contains_key(id)
+            || self.consumers.contains_key(id)
+            || self.shares.contains_key(id)
+    }
+
+    /// Whether the group is one that has neither classic nor consumer members: a share or a streams group.
+    pub(super) fn is_other(&self, id: &str) -> bool {
+        self.shares.contains_key(id) || self.others.contains_key(id)
+    }
+
+    /// Whether the group is none for shares.
+    pub(super) fn is_of_another_protocol(&self, id: &str) -> bool {
+        self.groups.contains_key(id)
+            || self.consumers.contains_key(id)
+            || self.others.contains_key(id)
     }
 
     /// A group that keeps offsets exists, if only for that.
     pub(super) fn keeps_offsets(&mut self, now: Now, id: &ByteString) {
-        if !self.groups.contains_key(id) && !self.consumers.contains_key(id) {
+        if !self.is_known(id) {
             self.groups.insert(id.clone(), Group::new(id.clone(), now.wall_ms));
         }
     }
@@ -329,16 +353,6 @@ impl Coordinator {
 
 pub(super) fn ms_after(ms: i32) -> u64 {
     u64::try_from(ms).unwrap_or(0)
-}
-
-impl Effects {
-    pub(super) fn answer(&mut self, waiter: Waiter, answer: GroupAnswer) {
-        self.answers.push((waiter, answer));
-    }
-
-    pub(super) fn write(&mut self, records: Vec<Record>, then: Then) {
-        self.writes.push(Write { records, then });
-    }
 }
 
 /// Answers the JoinGroup of a member that waits; a refusal comes with the member id that it names.

@@ -3,6 +3,7 @@
 //! - A group without members keeps its offsets for `offsets.retention.minutes` from when it lost the last one; one that was never more
 //!   than a place for offsets, from each commit on (KIP-211).
 //! - A consumer group with members keeps those of the topics that it reads, whatever their age; the others as above.
+//! - Share groups have no offsets here, and stay until they are deleted.
 //! - Where the client said itself how long (OffsetCommit before version 5), that counts.
 
 use bytestring::ByteString;
@@ -84,6 +85,8 @@ impl Coordinator {
             let pending = pending.filter(|(key, c)| key.topic == *name && of_topic(c));
             records.extend(pending.map(|(key, _)| Record::Offset(key.clone(), None)));
         }
+        let ids = deleted.iter().map(|(_, id)| *id).collect();
+        records.extend(self.states_of_deleted(&ids));
         write_all(records, out);
     }
 }

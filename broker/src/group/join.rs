@@ -37,7 +37,7 @@ pub(crate) struct Replaced {
 impl Coordinator {
     pub(super) fn join(&mut self, now: Now, join: Join, waiter: Waiter, out: &mut Effects) {
         let unknown = join.member_id.is_empty();
-        if self.others.contains_key(&join.group) {
+        if self.is_other(&join.group) {
             return refuse(waiter, Refusal::InconsistentProtocol, ByteString::new(), out);
         }
         if self.consumers.get(&join.group).is_some_and(|group| !group.is_empty()) {

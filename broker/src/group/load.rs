@@ -21,6 +21,7 @@ impl Coordinator {
             }
             Record::Group(id, None) => drop(self.groups.remove(&id)),
             Record::Consumer(id, record) => self.replay_consumer(&id, &record),
+            Record::Share(id, record) => self.replay_share(now, &id, &record),
             Record::Other { group, key, live: true } => {
                 self.others.entry(group).or_default().insert(key);
             }
@@ -69,6 +70,7 @@ impl Coordinator {
             sessions.iter().for_each(|(group, member, ms)| self.session(now, group, member, *ms));
         }
         self.load_consumers(now);
+        self.load_shares(now);
         let must = |group: &&Group| {
             let owes = group.owes_rebalance && !self.has(Bug::RebalanceForgotten);
             group.size() > self.rules.size_max || owes

@@ -7,6 +7,8 @@ use uuid::Uuid;
 use super::classic::State;
 use super::consumer::ConsumerState;
 use super::member::Protocols;
+use super::share::ShareState;
+use super::share::message::{ShareAnswer, ShareRequest};
 use super::{Committed, Refusal, Refused};
 
 /// A request, of one group unless it says otherwise.
@@ -27,6 +29,8 @@ pub enum GroupRequest {
     DescribeConsumers(Vec<ByteString>),
     /// Groups of the partition.
     Delete(Vec<ByteString>),
+    /// Of share groups.
+    Share(Box<ShareRequest>),
     /// All groups of the partition.
     List,
 }
@@ -51,6 +55,7 @@ pub enum GroupAnswer {
     DescribeConsumers(Vec<Result<ConsumerDescribed, Refused>>),
     /// One for each group of the request.
     Delete(Vec<Result<(), Refusal>>),
+    Share(ShareAnswer),
     List(Result<Vec<Listed>, Refusal>),
 }
 
@@ -78,6 +83,7 @@ impl GroupRequest {
             GroupRequest::Delete(groups) => {
                 GroupAnswer::Delete(groups.iter().map(|_| Err(refusal)).collect())
             }
+            GroupRequest::Share(request) => GroupAnswer::Share(request.refused(refusal)),
             GroupRequest::List => GroupAnswer::List(Err(refusal)),
         }
     }
@@ -112,6 +118,7 @@ impl GroupAnswer {
             GroupAnswer::Delete(all) => {
                 GroupAnswer::Delete(all.iter().map(|_| Err(refusal)).collect())
             }
+            GroupAnswer::Share(answer) => GroupAnswer::Share(answer.unwritten(refusal)),
             GroupAnswer::List(_) => GroupAnswer::List(Err(refusal)),
         }
     }
@@ -344,6 +351,7 @@ pub struct PartitionsDescribed {
 pub enum ListedState {
     Classic(State),
     Consumer(ConsumerState),
+    Share(ShareState),
 }
 
 #[derive(Debug, Clone, PartialEq)]

@@ -1,33 +1,30 @@
-//! Group coordination: the classic protocol, the consumer protocol (KIP-848), and what groups have committed.
+//! Group coordination: the classic protocol, the consumer protocol (KIP-848), share groups (KIP-932), and what groups have committed.
 //!
 //! A group belongs to one partition of `__consumer_offsets`, by the hash of its id, and lives on the shard that owns it. There a
-//! [`Coordinator`] keeps the groups of the partition: a state machine without I/O, clock or randomness. Each call brings the time
-//! and says, in [`Effects`], who is to be answered what, and which records are to be appended; what depends on records is answered
-//! when they are durable. Loading is the same machine, given the partition's records from the start.
+//! [`Coordinator`] keeps the groups of the partition: a state machine without I/O, clock or randomness (`coordinator`).
 //!
 //! Read in this order: this file (what crosses), `classic` and `member` (a group), `records` (what is stored), `offsets` (what was
 //! committed), `coordinator` (the machine), `join`, `sync`, `leave` (its life), `commit`, `questions`, `expiry`, `load`; `consumer` (groups of the
-//! consumer protocol); then `host`, where the machine meets its partition and the clock.
+//! consumer protocol); `share` (share groups); then `machine` and `coordinator::host`, where it meets its partition and the clock.
 //!
 //! # Not obvious
 //! - A group's members are in the log as of its last finished rebalance. A rebalance that is under way at a crash is forgotten: members
 //!   find the generation before, and join again.
 //! - A consumer group is what its records say: they are replayed when they are appended, and nothing has happened if they cannot be.
-//! - A group is classic or a consumer group, never both: the maps of the coordinator are disjoint.
+//! - A group is classic, a consumer group or a share group, never two of them: the maps of the coordinator are disjoint.
 //! - Offsets are in force for later commits as soon as they are appended, but are shown only when they are durable.
 //! - A JoinGroup waits for the other members, minutes perhaps: its answer is a message of its own, so that it does not hold one of
 //!   the places that questions between shards have.
 
-mod alarm;
 mod classic;
 mod commit;
 pub mod consumer;
 mod coordinator;
 mod expiry;
-pub(crate) mod host;
 mod join;
 mod leave;
 mod load;
+mod machine;
 mod member;
 pub mod message;
 mod offsets;
@@ -35,19 +32,21 @@ pub(crate) mod parked;
 mod planted;
 mod questions;
 pub mod records;
+pub mod share;
 #[cfg(test)]
 mod simulation;
 mod sync;
 mod timers;
 
-pub(crate) use coordinator::{ConsumerRules, Coordinator, Effects, Now, Rules, Then, Write};
+pub(crate) use coordinator::{ConsumerRules, Coordinator, Rules, ShareRules};
+#[cfg(test)]
+pub(crate) use coordinator::{Effects, Now, Then};
 pub use offsets::Committed;
 
 /// The topic in which groups are kept.
 pub(crate) const TOPIC: &str = "__consumer_offsets";
 
-/// Who waits for an answer: a number that whoever asks has chosen.
-pub type Waiter = u64;
+pub(crate) use crate::coordinator::Waiter;
 
 /// Why a request of a group is refused. Kafka's codes are given to these in `api`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
@@ -88,6 +87,10 @@ pub enum Refusal {
     NotClassicGroup,
     #[error("the group does not speak the consumer protocol")]
     NotConsumerGroup,
+    #[error("the group is no share group")]
+    NotShareGroup,
+    #[error("the share coordinator keeps state for the group")]
+    StateKept,
     #[error("the member is in another epoch, and must begin again")]
     FencedMemberEpoch,
     #[error("the member is in another epoch by now")]

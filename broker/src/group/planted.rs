@@ -37,8 +37,16 @@ pub(crate) enum Bug {
     RebalanceForgotten,
     /// Members of a group that becomes a classic one are taken to have what they were to have.
     DowngradeTakesTargets,
-    /// A member of a consumer group that is gone is never missed.
+    /// A member of a consumer or a share group that is gone is never missed.
     NobodyIsMissed,
+    /// Members of a share group are assigned partitions whose state nobody keeps.
+    ReadWithoutState,
+    /// State that was to begin, and that nobody asked for, is not asked for again.
+    StateNeverRetried,
+    /// A share group is deleted, and the state of one of its topics is not.
+    StateLeftBehind,
+    /// Partitions whose state has begun are assigned with the next change of the group only.
+    NewStateUnnoticed,
 }
 
 impl super::Coordinator {

@@ -8,11 +8,12 @@ use super::coordinator::{Coordinator, Effects, Then};
 use super::member::Member;
 use super::message::{Described, DescribedMember, GroupAnswer, Listed, ListedState};
 use super::records::{OffsetKey, Record};
+use super::share::{self, ShareGroup};
 use super::{Refusal, Waiter};
 
 impl Coordinator {
     pub(super) fn describe(&self, id: &ByteString) -> Result<Described, Refusal> {
-        let other = self.consumers.contains_key(id) || self.others.contains_key(id);
+        let other = self.consumers.contains_key(id) || self.is_other(id);
         let none = if other { Refusal::NotClassicGroup } else { Refusal::GroupNotFound };
         let group = self.groups.get(id).ok_or(none)?;
         let stable = group.is(State::Stable);
@@ -44,7 +45,12 @@ impl Coordinator {
             protocol_type: ByteString::from_static(CONSUMER),
             state: ListedState::Consumer(group.state()),
         });
-        self.groups.values().map(listed).chain(consumers).collect()
+        let shares = self.shares.values().map(|group| Listed {
+            group: group.id.clone(),
+            protocol_type: ByteString::from_static(share::PROTOCOL_TYPE),
+            state: ListedState::Share(group.state()),
+        });
+        self.groups.values().map(listed).chain(consumers).chain(shares).collect()
     }
 
     pub(super) fn delete(&mut self, ids: &[ByteString], waiter: Waiter, out: &mut Effects) {
@@ -52,16 +58,22 @@ impl Coordinator {
         let mut one = |id: &ByteString| {
             let classic = self.groups.get(id);
             let consumer = self.consumers.get(id);
-            if classic.is_none() && consumer.is_none() {
+            let share = self.shares.get(id);
+            if classic.is_none() && consumer.is_none() && share.is_none() {
                 return Err(Refusal::GroupNotFound);
             }
             if classic.is_some_and(|group| !group.is(State::Empty))
                 || consumer.is_some_and(|group| !group.is_empty())
+                || share.is_some_and(|group| !group.is_empty())
             {
                 return Err(Refusal::NonEmpty);
             }
+            if share.is_some_and(ShareGroup::has_states) {
+                return Err(Refusal::StateKept);
+            }
             records.extend(self.tombstones_of_offsets(id));
             records.extend(self.tombstones_of_consumers(id));
+            records.extend(self.tombstones_of_shares(id));
             if classic.is_some() {
                 records.push(Record::Group(id.clone(), None));
             }

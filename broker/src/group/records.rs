@@ -10,7 +10,8 @@
 //! | 0, 1 | group, topic, partition | the offset that the group has committed there |
 //! | 2 | group | a classic group: its generation, its members and what each was assigned |
 //! | 3-8, 16 | group, more | consumer groups (KIP-848): `records/consumer.rs` |
-//! | 10-15, 17-23 | group, more | groups of the other protocols (KIP-932, KIP-1071): not read, but known by their group |
+//! | 10-15 | group, more | share groups (KIP-932): `records/share.rs` |
+//! | 17-23 | group, more | streams groups (KIP-1071): not read, but known by their group |
 //!
 //! We write offsets in version 4 (1 where the client says itself when they expire) and groups in version 3, as Kafka 4.3 does.
 
@@ -20,8 +21,10 @@ use net::wire::{DecodeError, Decoder, EncodeError, Wire, from_bytes, to_bytes};
 use uuid::Uuid;
 
 pub use consumer::ConsumerRecord;
+pub use share::ShareRecord;
 
 pub mod consumer;
+pub mod share;
 
 const LEGACY_OFFSET_COMMIT: i16 = 0;
 const OFFSET_COMMIT: i16 = 1;
@@ -108,7 +111,8 @@ pub enum Record {
     /// `None` deletes the group.
     Group(ByteString, Option<GroupValue>),
     Consumer(ByteString, ConsumerRecord),
-    /// A record of a share or a streams group. `live` is false for a tombstone.
+    Share(ByteString, ShareRecord),
+    /// A record of a streams group. `live` is false for a tombstone.
     Other {
         group: ByteString,
         key: Bytes,
@@ -123,6 +127,8 @@ pub enum Record {
 pub enum RecordError {
     #[error("a record without a key")]
     NoKey,
+    #[error("a record without a value")]
+    NoValue,
     #[error("a key or value that is cut short")]
     Cut,
     #[error("version {0} of its value, which Kafka 4.3 does not have")]
@@ -153,6 +159,7 @@ impl Record {
                 (with_prefix(GROUP_METADATA, &key)?, value.as_ref().map(versioned).transpose()?)
             }
             Record::Consumer(group, record) => record.encode(group)?,
+            Record::Share(group, record) => record.encode(group)?,
             // Never written by us.
             Record::Other { key, .. } => (key.clone(), None),
             Record::Unknown(kind) => (with_prefix(*kind, &[])?, None),
@@ -181,6 +188,10 @@ impl Record {
                 let (group, record) = ConsumerRecord::decode(kind, body, value)?;
                 Record::Consumer(group, record)
             }
+            kind if ShareRecord::has(kind) => {
+                let (group, record) = ShareRecord::decode(kind, body, value)?;
+                Record::Share(group, record)
+            }
             3..=LAST_TYPE => {
                 let group = ByteString::decode(&mut Decoder::new(body), 0)?;
                 Record::Other { group: owned(&group), key: whole, live: value.is_some() }
@@ -199,14 +210,14 @@ fn owned_key(key: OffsetKey) -> OffsetKey {
     OffsetKey { group: owned(&key.group), topic: owned(&key.topic), partition: key.partition }
 }
 
-fn with_prefix(number: i16, body: &[u8]) -> Result<Bytes, EncodeError> {
+pub(crate) fn with_prefix(number: i16, body: &[u8]) -> Result<Bytes, EncodeError> {
     let mut bytes = BytesMut::with_capacity(2 + body.len());
     bytes.put_i16(number);
     bytes.put_slice(body);
     Ok(bytes.freeze())
 }
 
-fn prefix(mut bytes: Bytes) -> Result<(i16, Bytes), RecordError> {
+pub(crate) fn prefix(mut bytes: Bytes) -> Result<(i16, Bytes), RecordError> {
     if bytes.len() < 2 {
         return Err(RecordError::Cut);
     }
@@ -214,7 +225,7 @@ fn prefix(mut bytes: Bytes) -> Result<(i16, Bytes), RecordError> {
     Ok((number, bytes))
 }
 
-fn versioned<T: Wire>(value: Bytes, last: i16) -> Result<T, RecordError> {
+pub(crate) fn versioned<T: Wire>(value: Bytes, last: i16) -> Result<T, RecordError> {
     let (version, body) = prefix(value)?;
     if !(0..=last).contains(&version) {
         return Err(RecordError::Version(version));

@@ -21,6 +21,8 @@ pub(crate) enum Timer {
     ClassicJoin(ByteString, ByteString),
     /// Nor asked for its assignment.
     ClassicSync(ByteString, ByteString),
+    /// A member of a share group has been silent for too long.
+    Share(ByteString, ByteString),
     /// The topics that a group's regular expressions match are to be looked up.
     Regexes(ByteString),
     /// Expired offsets are looked for.

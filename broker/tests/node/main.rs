@@ -12,4 +12,6 @@ mod groups;
 mod life;
 mod many;
 mod quotas;
+mod share_groups;
+mod share_state;
 mod telemetry;

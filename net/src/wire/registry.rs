@@ -4,15 +4,18 @@ use std::ops::RangeInclusive;
 
 use super::{
     DecodeError, Decoder, Request, RequestHeader, Wire, alter_client_quotas, alter_configs,
-    alter_partition_reassignments, alter_replica_log_dirs, api_versions, consumer_group_describe,
-    consumer_group_heartbeat, create_partitions, create_topics, delete_groups, delete_records,
+    alter_partition_reassignments, alter_replica_log_dirs, alter_share_group_offsets, api_versions,
+    consumer_group_describe, consumer_group_heartbeat, create_partitions, create_topics,
+    delete_groups, delete_records, delete_share_group_offsets, delete_share_group_state,
     delete_topics, describe_client_quotas, describe_cluster, describe_configs, describe_groups,
-    describe_log_dirs, describe_producers, describe_quorum, describe_topic_partitions,
-    elect_leaders, fetch, find_coordinator, get_telemetry_subscriptions, heartbeat,
-    incremental_alter_configs, init_producer_id, join_group, leave_group, list_config_resources,
-    list_groups, list_offsets, list_partition_reassignments, metadata, offset_commit,
-    offset_delete, offset_fetch, offset_for_leader_epoch, produce, push_telemetry, sync_group,
-    update_features,
+    describe_log_dirs, describe_producers, describe_quorum, describe_share_group_offsets,
+    describe_topic_partitions, elect_leaders, fetch, find_coordinator, get_telemetry_subscriptions,
+    heartbeat, incremental_alter_configs, init_producer_id, initialize_share_group_state,
+    join_group, leave_group, list_config_resources, list_groups, list_offsets,
+    list_partition_reassignments, metadata, offset_commit, offset_delete, offset_fetch,
+    offset_for_leader_epoch, produce, push_telemetry, read_share_group_state,
+    read_share_group_state_summary, share_acknowledge, share_fetch, share_group_describe,
+    share_group_heartbeat, sync_group, update_features, write_share_group_state,
 };
 
 macro_rules! apis {
@@ -89,7 +92,23 @@ apis! {
     PushTelemetry = push_telemetry::PushTelemetryRequest;
     ListConfigResources = list_config_resources::ListConfigResourcesRequest;
     DescribeTopicPartitions = describe_topic_partitions::DescribeTopicPartitionsRequest;
+    ShareGroupHeartbeat = share_group_heartbeat::ShareGroupHeartbeatRequest;
+    ShareGroupDescribe = share_group_describe::ShareGroupDescribeRequest;
+    InitializeShareGroupState = initialize_share_group_state::InitializeShareGroupStateRequest;
+    ReadShareGroupState = read_share_group_state::ReadShareGroupStateRequest;
+    WriteShareGroupState = write_share_group_state::WriteShareGroupStateRequest;
+    DeleteShareGroupState = delete_share_group_state::DeleteShareGroupStateRequest;
+    ReadShareGroupStateSummary = read_share_group_state_summary::ReadShareGroupStateSummaryRequest;
+    DescribeShareGroupOffsets = describe_share_group_offsets::DescribeShareGroupOffsetsRequest;
+    AlterShareGroupOffsets = alter_share_group_offsets::AlterShareGroupOffsetsRequest;
+    DeleteShareGroupOffsets = delete_share_group_offsets::DeleteShareGroupOffsetsRequest;
 }
+
+/// Whose messages are here, and which are not served yet: they are neither announced nor decoded.
+const UNSERVED: &[Api] = &[
+    Api::of::<share_fetch::ShareFetchRequest>("ShareFetch", 1),
+    Api::of::<share_acknowledge::ShareAcknowledgeRequest>("ShareAcknowledge", 1),
+];
 
 /// What is known of an API.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -118,6 +137,11 @@ pub fn apis() -> &'static [Api] {
 /// The API of a key.
 pub fn api(key: i16) -> Option<&'static Api> {
     APIS.binary_search_by_key(&key, |api| api.key).ok().map(|index| &APIS[index])
+}
+
+/// APIs whose messages are here and which are not served yet.
+pub fn unserved() -> &'static [Api] {
+    UNSERVED
 }
 
 const fn first<const N: usize>(versions: [i16; N]) -> i16 {

@@ -6,6 +6,8 @@ use net::wire::*;
 
 #[path = "groups.rs"]
 mod groups;
+#[path = "shares.rs"]
+mod shares;
 
 fn some<T: Default>() -> Vec<T> {
     vec![T::default()]
@@ -56,6 +58,18 @@ pub(super) fn attack(api: &Api, version: i16, rounds: u64) -> Tally {
         "DescribeClientQuotas" => run(version, describe_client_quotas(), rounds),
         "GetTelemetrySubscriptions" => run(version, get_telemetry_subscriptions(), rounds),
         "PushTelemetry" => run(version, push_telemetry(), rounds),
+        "InitializeShareGroupState" => run(version, shares::initialize_share_group_state(), rounds),
+        "ReadShareGroupState" => run(version, shares::read_share_group_state(), rounds),
+        "WriteShareGroupState" => run(version, shares::write_share_group_state(), rounds),
+        "DeleteShareGroupState" => run(version, shares::delete_share_group_state(), rounds),
+        "ReadShareGroupStateSummary" => {
+            run(version, shares::read_share_group_state_summary(), rounds)
+        }
+        "ShareGroupHeartbeat" => run(version, shares::share_group_heartbeat(), rounds),
+        "ShareGroupDescribe" => run(version, shares::share_group_describe(), rounds),
+        "DescribeShareGroupOffsets" => run(version, shares::describe_share_group_offsets(), rounds),
+        "AlterShareGroupOffsets" => run(version, shares::alter_share_group_offsets(), rounds),
+        "DeleteShareGroupOffsets" => run(version, shares::delete_share_group_offsets(), rounds),
         name => panic!("{name} is served and not attacked"),
     }
 }

@@ -9,13 +9,13 @@ keys! { pub(crate) GROUP:
         "How often members of the consumer group report."
     "consumer.session.timeout.ms", Int = "45000", AtLeast(1), Medium, ClusterWide, Public, Used;
         "How long a silent member of the consumer group is waited for."
-    "share.assignment.interval.ms", Int = "1000", AtLeast(0), Medium, ClusterWide, Public, Later;
+    "share.assignment.interval.ms", Int = "1000", AtLeast(0), Medium, ClusterWide, Public, Used;
         "The least time between two assignments of the share group."
     "share.auto.offset.reset", String = "latest", OffsetReset, Medium, ClusterWide, Public, Later;
         "Where the share group begins: earliest, latest, or by_duration:PnDTnHnMn.nS before now."
     "share.delivery.count.limit", Int = "5", AtLeast(2), Medium, ClusterWide, Public, Later;
         "How often a record is delivered to the share group at most."
-    "share.heartbeat.interval.ms", Int = "5000", AtLeast(1), Medium, ClusterWide, Public, Later;
+    "share.heartbeat.interval.ms", Int = "5000", AtLeast(1), Medium, ClusterWide, Public, Used;
         "How often members of the share group report."
     "share.isolation.level", String = "read_uncommitted", OneOf(&["read_committed", "read_uncommitted"]), Medium, ClusterWide, Public, Later;
         "Whether the share group sees records of transactions that are open or were aborted."
@@ -25,7 +25,7 @@ keys! { pub(crate) GROUP:
         "How long a record is locked for the member that it was delivered to."
     "share.renew.acknowledge.enable", Boolean = "true", Any, Medium, ClusterWide, Public, Later;
         "Whether members may renew their locks."
-    "share.session.timeout.ms", Int = "45000", AtLeast(1), Medium, ClusterWide, Public, Later;
+    "share.session.timeout.ms", Int = "45000", AtLeast(1), Medium, ClusterWide, Public, Used;
         "How long a silent member of the share group is waited for."
     "streams.assignment.interval.ms", Int = "1000", AtLeast(0), Medium, ClusterWide, Public, Later;
         "The least time between two assignments of the streams group."

@@ -59,43 +59,43 @@ keys! { pub(crate) GROUPS:
         "The most members of a classic group."
     "group.min.session.timeout.ms", Int = "6000", Any, Medium, ReadOnly, Public, Used;
         "The smallest session timeout that a classic member may ask for."
-    "group.share.assignment.interval.ms", Int = "1000", AtLeast(0), Medium, ClusterWide, Public, Later;
+    "group.share.assignment.interval.ms", Int = "1000", AtLeast(0), Medium, ClusterWide, Public, Used;
         "The least time between two assignments of a share group."
-    "group.share.assignors", List = "simple", SOME_ENTRIES, Medium, ReadOnly, Public, Later;
+    "group.share.assignors", List = "simple", SOME_ENTRIES, Medium, ReadOnly, Public, Used;
         "The assignors that share groups may use."
     "group.share.delivery.count.limit", Int = "5", Between(2, 10), Medium, ReadOnly, Public, Later;
         "How often a record is delivered to a share group at most."
-    "group.share.heartbeat.interval.ms", Int = "5000", AtLeast(1), Medium, ReadOnly, Public, Later;
+    "group.share.heartbeat.interval.ms", Int = "5000", AtLeast(1), Medium, ReadOnly, Public, Used;
         "How often members of a share group report."
-    "group.share.initialize.retry.interval.ms", Int = "30000", AtLeast(1), Low, ReadOnly, Internal, Later;
+    "group.share.initialize.retry.interval.ms", Int = "30000", AtLeast(1), Low, ReadOnly, Internal, Used;
         "How long to wait before a share partition's state is initialised again."
-    "group.share.max.assignment.interval.ms", Int = "15000", AtLeast(0), Medium, ReadOnly, Public, Later;
+    "group.share.max.assignment.interval.ms", Int = "15000", AtLeast(0), Medium, ReadOnly, Public, Used;
         "The largest assignment interval that a share group may ask for."
     "group.share.max.delivery.count.limit", Int = "10", Between(5, 25), Medium, ReadOnly, Public, Later;
         "The largest delivery count limit that a share group may ask for."
-    "group.share.max.heartbeat.interval.ms", Int = "15000", AtLeast(1), Medium, ReadOnly, Public, Later;
+    "group.share.max.heartbeat.interval.ms", Int = "15000", AtLeast(1), Medium, ReadOnly, Public, Used;
         "The largest heartbeat interval that a share group may ask for."
     "group.share.max.partition.max.record.locks", Int = "4000", Between(2_000, 10_000), Medium, ReadOnly, Public, Later;
         "The largest number of record locks per partition that a share group may ask for."
     "group.share.max.record.lock.duration.ms", Int = "60000", Between(30_000, 3_600_000), Medium, ReadOnly, Public, Later;
         "The longest record lock that a share group may ask for."
-    "group.share.max.session.timeout.ms", Int = "60000", AtLeast(1), Medium, ReadOnly, Public, Later;
+    "group.share.max.session.timeout.ms", Int = "60000", AtLeast(1), Medium, ReadOnly, Public, Used;
         "The largest session timeout that a share group may ask for."
     "group.share.max.share.sessions", Int = "2000", AtLeast(1), Medium, ReadOnly, Public, Later;
         "The most share sessions of a broker."
-    "group.share.max.size", Int = "200", Between(1, 1_000), Medium, ReadOnly, Public, Later;
+    "group.share.max.size", Int = "200", Between(1, 1_000), Medium, ReadOnly, Public, Used;
         "The most members of a share group."
-    "group.share.min.assignment.interval.ms", Int = "0", AtLeast(0), Medium, ReadOnly, Public, Later;
+    "group.share.min.assignment.interval.ms", Int = "0", AtLeast(0), Medium, ReadOnly, Public, Used;
         "The smallest assignment interval that a share group may ask for."
     "group.share.min.delivery.count.limit", Int = "2", Between(2, 5), Medium, ReadOnly, Public, Later;
         "The smallest delivery count limit that a share group may ask for."
-    "group.share.min.heartbeat.interval.ms", Int = "5000", AtLeast(1), Medium, ReadOnly, Public, Later;
+    "group.share.min.heartbeat.interval.ms", Int = "5000", AtLeast(1), Medium, ReadOnly, Public, Used;
         "The smallest heartbeat interval that a share group may ask for."
     "group.share.min.partition.max.record.locks", Int = "100", Between(100, 2_000), Medium, ReadOnly, Public, Later;
         "The smallest number of record locks per partition that a share group may ask for."
     "group.share.min.record.lock.duration.ms", Int = "15000", Between(1_000, 30_000), Medium, ReadOnly, Public, Later;
         "The shortest record lock that a share group may ask for."
-    "group.share.min.session.timeout.ms", Int = "45000", AtLeast(1), Medium, ReadOnly, Public, Later;
+    "group.share.min.session.timeout.ms", Int = "45000", AtLeast(1), Medium, ReadOnly, Public, Used;
         "The smallest session timeout that a share group may ask for."
     "group.share.partition.max.record.locks", Int = "2000", Between(100, 10_000), Medium, ReadOnly, Public, Later;
         "The most records of a partition that a share group may hold locked."
@@ -103,7 +103,7 @@ keys! { pub(crate) GROUPS:
         "The class that stores the state of share groups."
     "group.share.record.lock.duration.ms", Int = "30000", Between(1_000, 3_600_000), Medium, ReadOnly, Public, Later;
         "How long a member may hold a record of a share group."
-    "group.share.session.timeout.ms", Int = "45000", AtLeast(1), Medium, ReadOnly, Public, Later;
+    "group.share.session.timeout.ms", Int = "45000", AtLeast(1), Medium, ReadOnly, Public, Used;
         "How long a silent member of a share group is waited for."
     "group.streams.assignment.interval.ms", Int = "1000", AtLeast(0), Medium, ClusterWide, Public, Later;
         "The least time between two assignments of a streams group."
@@ -153,27 +153,27 @@ keys! { pub(crate) GROUPS:
         "How long the share coordinator gathers records before it writes them; -1 adapts."
     "share.coordinator.cached.buffer.max.bytes", Int = "1048588", AtLeast(524_288), Medium, ClusterWide, Public, Later;
         "The largest buffer that the share coordinator keeps for its next batch."
-    "share.coordinator.cold.partition.snapshot.interval.ms", Int = "300000", AtLeast(1), Low, ReadOnly, Internal, Later;
+    "share.coordinator.cold.partition.snapshot.interval.ms", Int = "300000", AtLeast(1), Low, ReadOnly, Internal, Used;
         "How often the state of share partitions without traffic is written anew."
-    "share.coordinator.load.buffer.size", Int = "5242880", AtLeast(1), High, ReadOnly, Public, Later;
+    "share.coordinator.load.buffer.size", Int = "5242880", AtLeast(1), High, ReadOnly, Public, Used;
         "How many bytes are read at once while share state is loaded."
-    "share.coordinator.snapshot.update.records.per.snapshot", Int = "500", Between(0, 500), Medium, ReadOnly, Public, Later;
+    "share.coordinator.snapshot.update.records.per.snapshot", Int = "500", Between(0, 500), Medium, ReadOnly, Public, Used;
         "Updates of share state after which a snapshot is written."
-    "share.coordinator.state.topic.compression.codec", Int = "0", Any, High, ReadOnly, Public, Later;
+    "share.coordinator.state.topic.compression.codec", Int = "0", Any, High, ReadOnly, Public, Used;
         "The codec of the share state topic, by number; 0 is none."
-    "share.coordinator.state.topic.min.isr", Short = "2", AtLeast(1), High, ReadOnly, Public, Later;
+    "share.coordinator.state.topic.min.isr", Short = "2", AtLeast(1), High, ReadOnly, Public, Used;
         "min.insync.replicas of the share state topic."
-    "share.coordinator.state.topic.num.partitions", Int = "50", AtLeast(1), High, ReadOnly, Public, Later;
+    "share.coordinator.state.topic.num.partitions", Int = "50", AtLeast(1), High, ReadOnly, Public, Used;
         "Partitions of the share state topic; not to be changed later."
-    "share.coordinator.state.topic.prune.interval.ms", Int = "300000", AtLeast(1), Low, ReadOnly, Internal, Later;
+    "share.coordinator.state.topic.prune.interval.ms", Int = "300000", AtLeast(1), Low, ReadOnly, Internal, Used;
         "How often the share state topic is pruned."
-    "share.coordinator.state.topic.replication.factor", Short = "3", AtLeast(1), High, ReadOnly, Public, Later;
+    "share.coordinator.state.topic.replication.factor", Short = "3", AtLeast(1), High, ReadOnly, Public, Used;
         "Replicas of the share state topic."
-    "share.coordinator.state.topic.segment.bytes", Int = "104857600", AtLeast(1), High, ReadOnly, Public, Later;
+    "share.coordinator.state.topic.segment.bytes", Int = "104857600", AtLeast(1), High, ReadOnly, Public, Used;
         "The largest segment of the share state topic."
     "share.coordinator.threads", Int = "1", AtLeast(1), Medium, ReadOnly, Public, Unneeded;
         "Threads of the share coordinator in Kafka."
-    "share.coordinator.write.timeout.ms", Int = "5000", AtLeast(1), High, ReadOnly, Public, Later;
+    "share.coordinator.write.timeout.ms", Int = "5000", AtLeast(1), High, ReadOnly, Public, Used;
         "How long a write of share state waits for the replicas."
     "transaction.abort.timed.out.transaction.cleanup.interval.ms", Int = "10000", AtLeast(1), Low, ReadOnly, Public, Later;
         "How often transactions that took too long are looked for."

@@ -143,14 +143,16 @@ fn the_first_start_writes_what_kafkas_does() {
         "BeginTransaction",
         "FeatureLevel",
         "FeatureLevel",
+        "FeatureLevel",
         "EndTransaction",
     ];
     let expected: Vec<_> = (0..).zip(expected.map(str::to_owned)).collect();
     assert_eq!(disk.entries(), expected);
     assert_eq!(ledger.epoch(), Epoch(1));
     let image = ledger.image();
-    assert_eq!((image.feature(METADATA_VERSION), image.feature(GROUP_VERSION)), (30, 1));
-    assert_eq!(image.position().offset, Offset(6));
+    let levels = [METADATA_VERSION, GROUP_VERSION, SHARE_VERSION].map(|name| image.feature(name));
+    assert_eq!(levels, [30, 1, 1]);
+    assert_eq!(image.position().offset, Offset(7));
     let files = [
         "__cluster_metadata-0/00000000000000000000-0000000000.checkpoint",
         "__cluster_metadata-0/quorum-state",
@@ -164,7 +166,7 @@ fn a_start_finds_what_was_committed_and_takes_the_next_epoch() {
     let disk = Disk::new();
     let mut ledger = disk.open();
     let image = block_on(ledger.commit(&topic(1, "a", 3), NOW)).unwrap();
-    assert_eq!(image.position().offset, Offset(10));
+    assert_eq!(image.position().offset, Offset(11));
     for epoch in 2..4 {
         let ledger = disk.open();
         assert_eq!(ledger.epoch(), Epoch(epoch));
@@ -174,7 +176,7 @@ fn a_start_finds_what_was_committed_and_takes_the_next_epoch() {
             Position { offset: disk.log.end() - 1, epoch: Epoch(epoch), timestamp_ms: NOW.0 }
         );
     }
-    assert_eq!(disk.entries().len(), 13);
+    assert_eq!(disk.entries().len(), 14);
 }
 
 #[test]
@@ -213,7 +215,8 @@ fn a_first_start_that_was_interrupted_is_done_again() {
     assert_eq!(ledger.image().feature(METADATA_VERSION), 30);
     assert_eq!(ledger.epoch(), Epoch(2));
     let names: Vec<_> = disk.entries().into_iter().map(|(_, name)| name).skip(5).collect();
-    let again = ["BeginTransaction", "FeatureLevel", "FeatureLevel", "EndTransaction"];
+    let again =
+        ["BeginTransaction", "FeatureLevel", "FeatureLevel", "FeatureLevel", "EndTransaction"];
     assert_eq!((&*names[0], &names[1..]), ("AbortTransaction", &again.map(str::to_owned)[..]));
 }
 

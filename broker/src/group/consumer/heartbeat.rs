@@ -135,7 +135,7 @@ impl Coordinator {
         if self.consumers.contains_key(id) {
             return Ok(None);
         }
-        if self.others.contains_key(id) {
+        if self.is_other(id) {
             return not_one();
         }
         if self.groups.contains_key(id) {

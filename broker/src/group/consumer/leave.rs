@@ -59,7 +59,7 @@ impl Coordinator {
 
     /// Why there is no consumer group of that name.
     pub(in super::super) fn no_consumer_group(&self, id: &str) -> Refused {
-        match self.groups.contains_key(id) || self.others.contains_key(id) {
+        match self.groups.contains_key(id) || self.is_other(id) {
             true => {
                 let text = format!("Group {id} is not a consumer group.");
                 Refused::new(Refusal::NotConsumerGroup, text)

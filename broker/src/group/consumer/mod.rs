@@ -29,7 +29,7 @@ mod re2;
 mod reconcile;
 mod regex;
 mod replay;
-mod subscription;
+pub(super) mod subscription;
 mod target;
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
@@ -106,7 +106,7 @@ impl Refresh {
     /// For how long the hash is good if no topic changes: three weeks, as in Kafka.
     const GOOD_MS: i64 = i32::MAX as i64;
 
-    fn after(wall_ms: i64, epoch: i32) -> Refresh {
+    pub(super) fn after(wall_ms: i64, epoch: i32) -> Refresh {
         Refresh { until: wall_ms.saturating_add(Refresh::GOOD_MS), epoch }
     }
 }

@@ -55,7 +55,7 @@ impl Coordinator {
         }
     }
 
-    fn named(&self, partitions: &Assignment) -> Vec<PartitionsDescribed> {
+    pub(in super::super) fn named(&self, partitions: &Assignment) -> Vec<PartitionsDescribed> {
         let topic = |(id, partitions): (&Uuid, &std::collections::BTreeSet<i32>)| {
             let name = self.image.topic(TopicId(*id))?.name.clone();
             Some(PartitionsDescribed {
@@ -120,23 +120,30 @@ impl Coordinator {
     }
 
     pub(super) fn session_ms(&self, group: &ByteString) -> i32 {
-        self.of_group(group, "consumer.session.timeout.ms", self.rules.consumer.session_ms)
+        let rules = &self.rules.consumer;
+        self.of_group(group, "consumer.session.timeout.ms", rules.session_ms, &rules.limits)
     }
 
     pub(super) fn heartbeat_ms(&self, group: &ByteString) -> i32 {
-        self.of_group(group, "consumer.heartbeat.interval.ms", self.rules.consumer.heartbeat_ms)
+        let rules = &self.rules.consumer;
+        self.of_group(group, "consumer.heartbeat.interval.ms", rules.heartbeat_ms, &rules.limits)
     }
 
     pub(super) fn assignment_interval_ms(&self, group: &ByteString) -> i32 {
-        let default = self.rules.consumer.assignment_interval_ms;
-        self.of_group(group, "consumer.assignment.interval.ms", default)
+        let (key, rules) = ("consumer.assignment.interval.ms", &self.rules.consumer);
+        self.of_group(group, key, rules.assignment_interval_ms, &rules.limits)
     }
 
     /// The group's own value, within what the broker allows by now.
-    fn of_group(&self, group: &ByteString, key: &str, default: i32) -> i32 {
+    pub(in super::super) fn of_group(
+        &self,
+        group: &ByteString,
+        key: &str,
+        default: i32,
+        limits: &BTreeMap<&'static str, (i32, i32)>,
+    ) -> i32 {
         let resource = ConfigResource { kind: ConfigResource::GROUP, name: group.clone() };
         let own = self.image.overrides(&resource).and_then(|own| own.get(key)?.parse().ok());
-        let limits: &BTreeMap<&str, (i32, i32)> = &self.rules.consumer.limits;
         match (own, limits.get(key)) {
             (Some(own), Some((least, most))) => i32::max(own, *least).min(*most),
             (Some(own), None) => own,

@@ -30,15 +30,15 @@ struct Readers {
 pub(crate) struct Names(BTreeMap<ByteString, Readers>);
 
 impl Names {
-    pub(super) fn contains(&self, topic: &str) -> bool {
+    pub(in super::super) fn contains(&self, topic: &str) -> bool {
         self.0.contains_key(topic)
     }
 
-    pub(super) fn learn(&mut self, names: &BTreeSet<ByteString>) {
+    pub(in super::super) fn learn(&mut self, names: &BTreeSet<ByteString>) {
         names.iter().for_each(|name| self.0.entry(name.clone()).or_default().by_name += 1);
     }
 
-    pub(super) fn forget(&mut self, names: &BTreeSet<ByteString>) {
+    pub(in super::super) fn forget(&mut self, names: &BTreeSet<ByteString>) {
         names.iter().for_each(|name| self.lose(name, |readers| &mut readers.by_name));
     }
 
@@ -61,8 +61,13 @@ impl Names {
         }
     }
 
+    /// In their order.
+    pub(in super::super) fn iter(&self) -> impl Iterator<Item = &ByteString> {
+        self.0.keys()
+    }
+
     /// Of the topics that there are; 0 for none.
-    pub(super) fn hash(&self, image: &Image) -> i64 {
+    pub(in super::super) fn hash(&self, image: &Image) -> i64 {
         let topics = self.0.keys().filter_map(|name| image.topic_by_name(name));
         let hashes: Vec<u8> = topics.flat_map(|t| topic_hash(image, t).to_le_bytes()).collect();
         match hashes.is_empty() {

@@ -155,16 +155,16 @@ pub struct RegexValue {
 /// Key of types 3, 4 and 6.
 #[derive(Clone, Debug, PartialEq, Wire)]
 #[wire(versions = "0", flexible = "none")]
-struct OfGroup {
-    group: ByteString,
+pub(super) struct OfGroup {
+    pub(super) group: ByteString,
 }
 
 /// Key of types 5, 7, 8 (a member) and 16 (a regular expression).
 #[derive(Clone, Debug, PartialEq, Wire)]
 #[wire(versions = "0", flexible = "none")]
-struct OfMember {
-    group: ByteString,
-    member: ByteString,
+pub(super) struct OfMember {
+    pub(super) group: ByteString,
+    pub(super) member: ByteString,
 }
 
 impl ConsumerRecord {
@@ -227,20 +227,20 @@ impl ConsumerRecord {
     }
 }
 
-fn of_group(kind: i16, group: &ByteString) -> Result<Bytes, EncodeError> {
+pub(super) fn of_group(kind: i16, group: &ByteString) -> Result<Bytes, EncodeError> {
     with_prefix(kind, &to_bytes(&OfGroup { group: group.clone() }, 0)?)
 }
 
-fn of(kind: i16, group: &ByteString, member: &ByteString) -> Result<Bytes, EncodeError> {
+pub(super) fn of(kind: i16, group: &ByteString, member: &ByteString) -> Result<Bytes, EncodeError> {
     let key = OfMember { group: group.clone(), member: member.clone() };
     with_prefix(kind, &to_bytes(&key, 0)?)
 }
 
 /// In version 0, the only one.
-fn written(value: Option<&impl Wire>) -> Result<Option<Bytes>, EncodeError> {
+pub(super) fn written(value: Option<&impl Wire>) -> Result<Option<Bytes>, EncodeError> {
     value.map(|value| with_prefix(0, &to_bytes(value, 0)?)).transpose()
 }
 
-fn read<T: Wire>(value: Option<Bytes>) -> Result<Option<T>, RecordError> {
+pub(super) fn read<T: Wire>(value: Option<Bytes>) -> Result<Option<T>, RecordError> {
     value.map(|value| versioned(value, 0)).transpose()
 }

@@ -112,9 +112,58 @@ fn records_of_consumer_groups_are_read_back() {
 }
 
 #[test]
+fn records_of_share_groups_there_and_back() {
+    use super::share::{
+        ShareCurrentValue, ShareEpochValue, ShareMemberValue, StatesValue, TopicInfo,
+        TopicPartitions, TopicPartitionsInfo,
+    };
+    let (topic_id, member) = (uuid::Uuid::from_u128(7), ByteString::from_static("m"));
+    let metadata = ShareMemberValue {
+        rack_id: Some("r".into()),
+        client_id: "c".into(),
+        client_host: "/127.0.0.1".into(),
+        subscribed_topic_names: vec!["t".into()],
+    };
+    let current = ShareCurrentValue {
+        member_epoch: 5,
+        previous_member_epoch: 4,
+        state: 0,
+        assigned_partitions: vec![TopicPartitions { topic_id, partitions: vec![0, 2] }],
+    };
+    let topics = || {
+        let topic_name = "t".into();
+        vec![TopicPartitionsInfo { topic_id, topic_name, partitions: vec![1] }]
+    };
+    let states = StatesValue {
+        initializing_topics: topics(),
+        initialized_topics: topics(),
+        deleting_topics: vec![TopicInfo { topic_id, topic_name: "t".into() }],
+    };
+    let target = super::consumer::TargetValue { topic_partitions: Vec::new() };
+    let target_epoch =
+        super::consumer::TargetEpochValue { assignment_epoch: 3, assignment_timestamp: 9 };
+    for record in [
+        ShareRecord::Member(member.clone(), Some(metadata)),
+        ShareRecord::Member(member.clone(), None),
+        ShareRecord::Epoch(Some(ShareEpochValue { epoch: 3, metadata_hash: -4 })),
+        ShareRecord::Epoch(None),
+        ShareRecord::TargetEpoch(Some(target_epoch)),
+        ShareRecord::TargetEpoch(None),
+        ShareRecord::Target(member.clone(), Some(target)),
+        ShareRecord::Target(member.clone(), None),
+        ShareRecord::Current(member.clone(), Some(current)),
+        ShareRecord::Current(member, None),
+        ShareRecord::States(Some(states)),
+        ShareRecord::States(None),
+    ] {
+        there_and_back(&Record::Share("g".into(), record));
+    }
+}
+
+#[test]
 fn other_protocols_are_known_by_their_group() {
-    // ShareGroupMemberMetadataKey: group, member.
-    let key = bytes("000a 0001 67 0001 6d");
+    // StreamsGroupMemberMetadataKey: group, member.
+    let key = bytes("0013 0001 67 0001 6d");
     let record = Record::decode(Some(&key), Some(&bytes("0000 00"))).unwrap();
     let Record::Other { group, live: true, key: kept } = &record else { panic!("{record:?}") };
     assert_eq!((&**group, kept.to_vec()), ("g", key.clone()));

@@ -16,7 +16,7 @@ use crate::group::consumer::assign::Assignor;
 use crate::group::message::{Commit, GroupRequest};
 use crate::group::planted::Bug;
 use crate::group::records::{OffsetKey, Record};
-use crate::group::{ConsumerRules, Coordinator, Effects, Now, Rules, Then, Waiter};
+use crate::group::{ConsumerRules, Coordinator, Effects, Now, Rules, ShareRules, Then, Waiter};
 use crate::metadata::image::Image;
 use crate::metadata::image::tests::{replayed, topic};
 
@@ -79,6 +79,15 @@ pub(super) fn rules() -> Rules {
             upgrade: true,
             downgrade: true,
             regex_refresh_ms: 60_000,
+        },
+        // Share groups have a world of their own.
+        share: ShareRules {
+            session_ms: SESSION_MS,
+            heartbeat_ms: 500,
+            assignment_interval_ms: 1_000,
+            limits: BTreeMap::new(),
+            size_max: 4,
+            initialize_retry_ms: 3_000,
         },
     }
 }

@@ -35,6 +35,8 @@ use super::records::{
 pub const METADATA_VERSION: &str = "metadata.version";
 /// The feature that, at level 1, is the consumer protocol of groups (KIP-848).
 pub const GROUP_VERSION: &str = "group.version";
+/// The feature that, at level 1, is share groups (KIP-932).
+pub const SHARE_VERSION: &str = "share.version";
 
 /// The configs of one resource that differ from the defaults.
 pub type Overrides = Arc<BTreeMap<ByteString, ByteString>>;

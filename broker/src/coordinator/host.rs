@@ -1,11 +1,11 @@
-//! Where a coordinator meets its partition and the clock: one host for each partition of `__consumer_offsets` that the shard owns.
+//! Where a coordinator meets its partition and the clock: one host for each partition of its topic that the shard owns.
 //!
 //! What a call of the machine wants written is appended at once, in the machine's order; one task tells the machine, in that order,
 //! what has become durable. Nobody else writes here but an administrator by hand (client id `__admin_client`), whose records count from the
 //! next load on, as in Kafka.
 //!
 //! While the partition is loaded, what is asked is refused with `Loading`: clients ask again. If it cannot be loaded, or its log
-//! directory goes offline, groups of the partition have no coordinator here.
+//! directory goes offline, what the partition keeps has no coordinator here.
 
 use std::cell::{Cell, RefCell};
 use std::collections::{HashMap, VecDeque};
@@ -15,27 +15,24 @@ use std::time::{Duration, Instant};
 use futures::channel::oneshot;
 use net::wire::EncodeError;
 use storage::Ticket;
-use storage::batch::{Batch, BatchBuilder, BatchError, Codec, ControlType, Invalidity};
+use storage::batch::{Batch, BatchBuilder, BatchError, ControlType, Invalidity};
 use storage::units::{Offset, PartitionId, Timestamp};
 
 use super::alarm::Alarm;
-use super::message::{GroupAnswer, GroupRequest};
-use super::records::Record;
-use super::{Coordinator, Effects, Now, Refusal, Then, Waiter, Write};
+use super::{Effects, Machine, Now, Unserved, Waiter, Write};
 use crate::clock;
 use crate::metadata::image::Delta;
 use crate::partition::{AppendRefusal, Partition};
 use crate::shard::Shard;
 
-pub(crate) struct Host {
+pub(crate) struct Host<M: Machine> {
     pub(crate) id: PartitionId,
     partition: Rc<Partition>,
-    codec: Codec,
-    state: RefCell<State>,
-    waiting: RefCell<HashMap<Waiter, oneshot::Sender<GroupAnswer>>>,
+    state: RefCell<State<M>>,
+    waiting: RefCell<HashMap<Waiter, oneshot::Sender<M::Answer>>>,
     next_waiter: Cell<Waiter>,
     /// What was appended and is not known to be durable, and what follows it. Without a ticket: what only comes after the one before.
-    appended: RefCell<VecDeque<(Option<Ticket>, Then)>>,
+    appended: RefCell<VecDeque<(Option<Ticket>, M::Then)>>,
     /// A task waits for what was appended.
     confirming: Cell<bool>,
     /// When the timer goes off, in ticks.
@@ -44,18 +41,17 @@ pub(crate) struct Host {
     born: Instant,
 }
 
-enum State {
+enum State<M> {
     Loading,
-    Active(Box<Coordinator>),
+    Active(Box<M>),
     Closed,
 }
 
-impl Host {
-    pub(crate) fn new(id: PartitionId, partition: Rc<Partition>, codec: Codec) -> Rc<Host> {
+impl<M: Machine> Host<M> {
+    pub(crate) fn new(id: PartitionId, partition: Rc<Partition>) -> Rc<Host<M>> {
         Rc::new(Host {
             id,
             partition,
-            codec,
             state: RefCell::new(State::Loading),
             waiting: RefCell::default(),
             next_waiter: Cell::default(),
@@ -71,20 +67,20 @@ impl Host {
     pub(crate) fn ask(
         self: &Rc<Self>,
         shard: &Rc<Shard>,
-        request: GroupRequest,
-    ) -> oneshot::Receiver<GroupAnswer> {
+        request: M::Request,
+    ) -> oneshot::Receiver<M::Answer> {
         let (sender, receiver) = oneshot::channel();
         let mut out = Effects::default();
         let refused = match &mut *self.state.borrow_mut() {
-            State::Active(coordinator) => {
+            State::Active(machine) => {
                 let waiter = self.next_waiter.get();
                 self.next_waiter.set(waiter + 1);
                 self.waiting.borrow_mut().insert(waiter, sender);
-                coordinator.handle(self.now(), request, waiter, &mut out);
+                machine.handle(self.now(), request, waiter, &mut out);
                 None
             }
-            State::Loading => Some((sender, loading(&request))),
-            State::Closed => Some((sender, request.refused(Refusal::NotCoordinator))),
+            State::Loading => Some((sender, M::refused(&request, Unserved::Loading))),
+            State::Closed => Some((sender, M::refused(&request, Unserved::NotCoordinator))),
         };
         match refused {
             // Whoever asked may be gone.
@@ -101,8 +97,8 @@ impl Host {
 
     /// The metadata image, or the configuration that is in force, has changed.
     pub(crate) fn configured(self: &Rc<Self>, shard: &Rc<Shard>, delta: &Delta) {
-        let rules = shard.in_force().groups.rules();
-        self.with(shard, |coordinator, _, _| coordinator.configured(rules, shard.image(), delta));
+        let config = shard.in_force();
+        self.with(shard, |machine, _, _| machine.configured(&config, shard.image(), delta));
     }
 
     /// Topics are no more.
@@ -111,15 +107,15 @@ impl Host {
         shard: &Rc<Shard>,
         deleted: &[(bytestring::ByteString, uuid::Uuid)],
     ) {
-        self.with(shard, |coordinator, _, out| coordinator.topics_deleted(deleted, out));
+        self.with(shard, |machine, _, out| machine.topics_deleted(deleted, out));
     }
 
     /// The partition is no longer here, or can no longer be written: everybody who waits is told.
     pub(crate) fn close(&self) {
         let before = std::mem::replace(&mut *self.state.borrow_mut(), State::Closed);
         let mut out = Effects::default();
-        if let State::Active(mut coordinator) = before {
-            coordinator.resign(&mut out);
+        if let State::Active(mut machine) = before {
+            machine.resign(&mut out);
         }
         out.answers.into_iter().for_each(|(waiter, answer)| self.answer(waiter, answer));
         self.waiting.borrow_mut().clear();
@@ -127,50 +123,50 @@ impl Host {
         self.alarm.end();
     }
 
-    /// Groups, offsets, and requests that wait.
-    pub(crate) fn counts(&self) -> (usize, usize, usize) {
-        let (groups, offsets) = match &*self.state.borrow() {
-            State::Active(coordinator) => coordinator.counts(),
-            State::Loading | State::Closed => (0, 0),
-        };
-        (groups, offsets, self.waiting.borrow().len())
+    /// What is asked of the machine, if there is one.
+    pub(crate) fn look<T>(&self, at: impl FnOnce(&M) -> T) -> Option<T> {
+        match &*self.state.borrow() {
+            State::Active(machine) => Some(at(machine)),
+            State::Loading | State::Closed => None,
+        }
+    }
+
+    /// How many requests wait.
+    pub(crate) fn waiting(&self) -> usize {
+        self.waiting.borrow().len()
     }
 
     /// Reads the partition and serves what is asked from then on.
     pub(crate) async fn load(self: Rc<Self>, shard: Rc<Shard>) {
         let (start, end) = (self.partition.log().log_start(), self.partition.log().end());
         match self.replay(&shard, start, end).await {
-            Ok(mut coordinator) => {
-                let rules = shard.in_force().groups.rules();
-                coordinator.configured(rules, shard.image(), &Delta::default());
+            Ok(mut machine) => {
+                machine.configured(&shard.in_force(), shard.image(), &Delta::default());
                 if matches!(*self.state.borrow(), State::Loading) {
-                    *self.state.borrow_mut() = State::Active(Box::new(coordinator));
+                    *self.state.borrow_mut() = State::Active(Box::new(machine));
                     self.keep_time(&shard);
-                    self.with(&shard, |coordinator, now, out| coordinator.loaded(now, out));
+                    self.with(&shard, |machine, now, out| machine.loaded(now, out));
                 }
             }
             Err(error) => {
                 tracing::error!(
+                    topic = M::TOPIC,
                     partition = self.id.partition,
                     error,
-                    "the groups of this partition of __consumer_offsets are not served: it cannot be read"
+                    "what this partition keeps is not served: it cannot be read"
                 );
                 self.close();
             }
         }
     }
 
-    async fn replay(
-        &self,
-        shard: &Shard,
-        start: Offset,
-        end: Offset,
-    ) -> Result<Coordinator, String> {
-        let mut coordinator = Coordinator::new(shard.in_force().groups.rules(), shard.image());
+    async fn replay(&self, shard: &Shard, start: Offset, end: Offset) -> Result<M, String> {
+        let mut machine = M::new(&shard.in_force(), shard.image());
+        let (_, bytes_max) = M::storing(&shard.config);
         let mut next = start;
         while next < end {
             let log = self.partition.log();
-            let read = log.read_copied(next, end, shard.config.groups.load_bytes);
+            let read = log.read_copied(next, end, bytes_max);
             let mut bytes = read.await.map_err(|error| error.to_string())?;
             let before = next;
             loop {
@@ -179,7 +175,7 @@ impl Host {
                     Err(BatchError::Invalid(Invalidity::NoBatch)) => break,
                     Err(error) => return Err(format!("after offset {}: {error}", next.0)),
                 };
-                replay_batch(&mut coordinator, self.now(), &batch)?;
+                replay_batch(&mut machine, self.now(), &batch)?;
                 next = batch.last_offset() + 1;
                 bytes = bytes.slice(size..);
                 shard.ring.yield_now().await;
@@ -189,25 +185,21 @@ impl Host {
                 break;
             }
         }
-        Ok(coordinator)
+        Ok(machine)
     }
 
     /// Calls the machine, and does what it says; nothing if there is none.
-    fn with(
-        self: &Rc<Self>,
-        shard: &Rc<Shard>,
-        call: impl FnOnce(&mut Coordinator, Now, &mut Effects),
-    ) {
+    fn with(self: &Rc<Self>, shard: &Rc<Shard>, call: impl FnOnce(&mut M, Now, &mut Effects<M>)) {
         let mut out = Effects::default();
         match &mut *self.state.borrow_mut() {
-            State::Active(coordinator) => call(coordinator, self.now(), &mut out),
+            State::Active(machine) => call(machine, self.now(), &mut out),
             State::Loading | State::Closed => return,
         }
         self.carry_out(shard, out);
     }
 
     /// Answers, appends, and what comes of appends that are refused; then the timer.
-    fn carry_out(self: &Rc<Self>, shard: &Rc<Shard>, mut out: Effects) {
+    fn carry_out(self: &Rc<Self>, shard: &Rc<Shard>, mut out: Effects<M>) {
         loop {
             for (waiter, answer) in std::mem::take(&mut out.answers) {
                 self.answer(waiter, answer);
@@ -220,46 +212,50 @@ impl Host {
                 self.append(shard, write, &mut out);
             }
         }
-        let next = match &*self.state.borrow() {
-            State::Active(coordinator) => coordinator.next_timer(),
-            State::Loading | State::Closed => None,
-        };
-        self.arm(shard, next);
+        if let Some(offset) = out.obsolete {
+            self.prune(shard, offset);
+        }
+        self.arm(shard, self.look(M::next_timer).flatten());
     }
 
-    fn append(self: &Rc<Self>, shard: &Rc<Shard>, write: Write, out: &mut Effects) {
+    fn append(self: &Rc<Self>, shard: &Rc<Shard>, write: Write<M>, out: &mut Effects<M>) {
         let mut state = self.state.borrow_mut();
-        let State::Active(coordinator) = &mut *state else { return };
+        let State::Active(machine) = &mut *state else { return };
         let now = self.now();
         if write.records.is_empty() {
             if self.confirming.get() {
                 self.appended.borrow_mut().push_back((None, write.then));
             } else {
-                coordinator.written(now, write.then, Ok(()), out);
+                machine.written(now, write.then, Ok(()), out);
             }
             return;
         }
-        match self.append_records(&write.records, now) {
-            Ok(ticket) => {
-                coordinator.appended(now, &write, out);
+        match self.append_records(shard, &write.records, now) {
+            Ok((base, ticket)) => {
+                machine.appended(now, &write, base, out);
                 self.appended.borrow_mut().push_back((Some(ticket), write.then));
                 self.confirm(shard);
             }
-            Err(refusal) => coordinator.written(now, write.then, Err(refusal), out),
+            Err(why) => machine.written(now, write.then, Err(why), out),
         }
     }
 
-    fn append_records(&self, records: &[Record], now: Now) -> Result<Ticket, Refusal> {
-        let batch = batch(records, self.codec, now).map_err(|error| {
-            tracing::error!(%error, "a record of a group has no form in Kafka's format");
-            Refusal::TooLarge
+    fn append_records(
+        &self,
+        shard: &Shard,
+        records: &[M::Record],
+        now: Now,
+    ) -> Result<(Offset, Ticket), Unserved> {
+        let batch = batch::<M>(shard, records, now).map_err(|error| {
+            tracing::error!(topic = M::TOPIC, %error, "a record has no form in Kafka's format");
+            Unserved::TooLarge
         })?;
         self.partition.append_own(&batch).map_err(|refusal| match refusal {
             AppendRefusal::Log(storage::AppendError::NoRoom(_))
-            | AppendRefusal::NotEnoughReplicas(_) => Refusal::NotAvailable,
+            | AppendRefusal::NotEnoughReplicas(_) => Unserved::NotAvailable,
             AppendRefusal::Invalid { .. }
-            | AppendRefusal::Log(storage::AppendError::TooLarge(_)) => Refusal::TooLarge,
-            _ => Refusal::NotCoordinator,
+            | AppendRefusal::Log(storage::AppendError::TooLarge(_)) => Unserved::TooLarge,
+            _ => Unserved::NotCoordinator,
         })
     }
 
@@ -276,19 +272,30 @@ impl Host {
                 if let Some(ticket) = ticket
                     && let Err(error) = ticket.await
                 {
-                    tracing::error!(partition = host.id.partition, %error, "groups lose their coordinator");
+                    tracing::error!(topic = M::TOPIC, partition = host.id.partition, %error, "a coordinator is lost");
                     host.close();
                     break;
                 }
-                host.with(&of_shard, |coordinator, now, out| {
-                    coordinator.written(now, then, Ok(()), out);
-                });
+                host.with(&of_shard, |machine, now, out| machine.written(now, then, Ok(()), out));
             }
             host.confirming.set(false);
         });
     }
 
-    fn answer(&self, waiter: Waiter, answer: GroupAnswer) {
+    /// Deletes records that say nothing any more. If it fails, the machine says so again in time.
+    fn prune(self: &Rc<Self>, shard: &Rc<Shard>, offset: Offset) {
+        if offset <= self.partition.log().log_start() {
+            return;
+        }
+        let host = Rc::clone(self);
+        shard.spawn(async move {
+            if let Err(error) = host.partition.delete_records(Some(offset)).await {
+                tracing::warn!(topic = M::TOPIC, partition = host.id.partition, %error, "old records stay");
+            }
+        });
+    }
+
+    fn answer(&self, waiter: Waiter, answer: M::Answer) {
         let sender = self.waiting.borrow_mut().remove(&waiter);
         if let Some(sender) = sender {
             // Whoever asked may be gone.
@@ -315,7 +322,7 @@ impl Host {
                     return;
                 };
                 host.armed.set(None);
-                host.with(&shard, |coordinator, now, out| coordinator.fire(now, out));
+                host.with(&shard, |machine, now, out| machine.fire(now, out));
             }
         });
     }
@@ -327,25 +334,17 @@ impl Host {
     }
 }
 
-/// What is answered while the partition is loaded. A heartbeat is taken for good, as in Kafka: the member has the time of its session
-/// once more, since that begins with the end of the load.
-fn loading(request: &GroupRequest) -> GroupAnswer {
-    match request {
-        GroupRequest::Heartbeat(_) => GroupAnswer::Heartbeat(Ok(())),
-        other => other.refused(Refusal::Loading),
-    }
-}
-
-fn batch(records: &[Record], codec: Codec, now: Now) -> Result<Batch, EncodeError> {
+fn batch<M: Machine>(shard: &Shard, records: &[M::Record], now: Now) -> Result<Batch, EncodeError> {
+    let (codec, _) = M::storing(&shard.config);
     let mut builder = BatchBuilder::new().codec(codec);
     for record in records {
-        let (key, value) = record.encode()?;
+        let (key, value) = M::encode(record)?;
         builder = builder.record(Timestamp(now.wall_ms), Some(&key), value.as_deref());
     }
     Ok(builder.build())
 }
 
-fn replay_batch(coordinator: &mut Coordinator, now: Now, batch: &Batch) -> Result<(), String> {
+fn replay_batch<M: Machine>(machine: &mut M, now: Now, batch: &Batch) -> Result<(), String> {
     let producer = batch.is_transactional().then_some(batch.producer_id().0);
     let mut records = batch.records();
     loop {
@@ -356,28 +355,20 @@ fn replay_batch(coordinator: &mut Coordinator, now: Now, batch: &Batch) -> Resul
         };
         if batch.is_control() {
             match record.key.and_then(ControlType::parse) {
-                Some(ControlType::Commit) => coordinator.replay_marker(batch.producer_id().0, true),
-                Some(ControlType::Abort) => coordinator.replay_marker(batch.producer_id().0, false),
+                Some(ControlType::Commit) => machine.replay_marker(batch.producer_id().0, true),
+                Some(ControlType::Abort) => machine.replay_marker(batch.producer_id().0, false),
                 _ => {}
             }
             continue;
         }
-        let offset = record.offset.0;
-        match Record::decode(record.key, record.value) {
-            Ok(Record::Unknown(kind)) => {
-                tracing::warn!(
-                    offset,
-                    kind,
-                    "a record of __consumer_offsets of a type that Kafka 4.3 does not have is ignored"
-                );
-            }
-            Ok(decoded) => coordinator.replay(now, decoded, producer, offset),
-            Err(error) => return Err(format!("offset {offset}: {error}")),
-        }
+        let offset = record.offset;
+        machine
+            .replay(now, record.key, record.value, producer, offset)
+            .map_err(|error| format!("offset {}: {error}", offset.0))?;
     }
 }
 
-impl Drop for Host {
+impl<M: Machine> Drop for Host<M> {
     fn drop(&mut self) {
         self.alarm.end();
     }
