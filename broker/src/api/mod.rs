@@ -52,12 +52,19 @@ pub(crate) mod produce;
 pub(crate) mod push_telemetry;
 pub(crate) mod read_share_group_state;
 pub(crate) mod read_share_group_state_summary;
+#[allow(dead_code, reason = "registered together with the other APIs of share groups")]
+pub(crate) mod share_acknowledge;
+#[allow(dead_code, reason = "registered together with the other APIs of share groups")]
+pub(crate) mod share_fetch;
 mod share_state;
+mod shares;
 pub(crate) mod sync_group;
 mod telemetry;
 mod throttle;
 pub(crate) mod update_features;
 pub(crate) mod write_share_group_state;
+
+pub(crate) use self::share_state::partition_of as share_state_partition;
 
 use std::rc::Rc;
 

@@ -32,6 +32,7 @@ pub(super) fn build(settings: Settings) -> Result<Config, Vec<Fault>> {
         offsets_codec,
         share_state_codec,
         session_timeouts,
+        super::share_rules::check,
         per_ip,
     ]
     .iter()

@@ -27,10 +27,10 @@ pub(crate) struct Want {
 
 /// Consecutive records that a member has now, all delivered so often, this time included.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Acquired {
-    pub(crate) first: i64,
-    pub(crate) last: i64,
-    pub(crate) deliveries: i16,
+pub struct Acquired {
+    pub first: i64,
+    pub last: i64,
+    pub deliveries: i16,
 }
 
 /// What has been given in this call.
