@@ -122,7 +122,10 @@ fn acknowledge_refusal(refusal: AcknowledgeRefusal) -> Said {
         ),
         AcknowledgeRefusal::Refused(refusal) => refused(refusal),
         AcknowledgeRefusal::Unwritten(refusal) => {
-            return of_state(refusal, "write share group state");
+            let (code, text) = of_state(refusal, "write share group state");
+            // As Kafka's leader says it, which asks by a request.
+            let text = text.map(|text| format!("Error in write state RPC. {text}").into());
+            return (code, text);
         }
         AcknowledgeRefusal::Left => return (ErrorCode::NOT_LEADER_OR_FOLLOWER, None),
     };

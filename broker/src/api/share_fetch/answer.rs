@@ -19,14 +19,20 @@ use crate::share::sessions::{FINAL_EPOCH, FIRST_EPOCH, Told};
 pub(super) struct Part {
     pub(super) id: PartitionId,
     /// Records, or none although there could be some. `None`: nothing is said of it.
-    pub(super) outcome: Option<Result<Option<(Vec<Bytes>, Vec<Acquired>)>, ErrorCode>>,
+    pub(super) outcome: Option<Result<Option<Given>, ErrorCode>>,
+}
+
+/// Whole batches, and what of them is acquired.
+pub(super) struct Given {
+    pub(super) batches: Vec<Bytes>,
+    pub(super) acquired: Vec<Acquired>,
 }
 
 impl Part {
     /// Of its records.
     pub(super) fn bytes(&self) -> usize {
         match &self.outcome {
-            Some(Ok(Some((batches, _)))) => batches.iter().map(Bytes::len).sum(),
+            Some(Ok(Some(given))) => given.batches.iter().map(Bytes::len).sum(),
             _ => 0,
         }
     }
@@ -125,7 +131,7 @@ fn partition(part: Part) -> PartitionData {
         ..Default::default()
     };
     match part.outcome {
-        Some(Ok(Some((batches, acquired)))) => {
+        Some(Ok(Some(Given { batches, acquired }))) => {
             let pieces: Parts = batches.into_iter().map(Piece::Bytes).collect();
             let acquired = acquired.into_iter().map(|range| AcquiredRecords {
                 first_offset: range.first,

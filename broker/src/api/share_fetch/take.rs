@@ -12,7 +12,7 @@ use storage::units::PartitionId;
 
 use super::super::Context;
 use super::super::shares::{Asker, trouble};
-use super::answer::Part;
+use super::answer::{Given, Part};
 use crate::clock;
 use crate::message::{Answer, Ask, Message};
 use crate::partition::ReadRefusal;
@@ -129,7 +129,7 @@ async fn take_once(
                 Ok(Taken::Records { batches, acquired }) => {
                     wish = wish.without(&batches, &acquired);
                     settled = true;
-                    Ok(Some((batches, acquired)))
+                    Ok(Some(Given { batches, acquired }))
                 }
                 Ok(Taken::Nothing(standing)) => {
                     seen.push((id, standing));

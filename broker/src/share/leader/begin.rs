@@ -28,11 +28,9 @@ impl Led {
                 tracing::warn!(group = %led.group(), topic = %led.id.topic, partition = led.id.partition, %trouble, "a share partition cannot be served");
             }
             *led.state.borrow_mut() = state.unwrap_or_else(State::Failed);
+            // What went wrong stays until a fetch is told, or nobody asks for long.
             if failed.is_none() {
                 led.keep_time(&shard_of);
-            } else if !led.is_watched() {
-                // Nobody waits to be told.
-                shard_of.shares.remove(&shard_of, &led);
             }
             led.changed(&shard_of);
         });

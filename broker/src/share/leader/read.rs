@@ -60,7 +60,7 @@ impl Led {
         bytes_max: usize,
     ) -> Result<Looked, Trouble> {
         let visible = self.visible(shard);
-        let standing = self.standing(shard, &visible);
+        let standing = self.standing(shard, &visible)?;
         let Some(from) = self.next(shard, &visible).filter(|from| *from < visible.up_to) else {
             return Ok(Looked { bytes: 0, standing });
         };
@@ -85,18 +85,19 @@ impl Led {
         }
         self.expire(shard);
         let visible = self.visible(shard);
-        let nothing = |led: &Rc<Led>| Ok(Taken::Nothing(led.standing(shard, &visible)));
+        let nothing = |led: &Rc<Led>| led.standing(shard, &visible).map(Taken::Nothing);
         let Some(mut at) = self.next(shard, &visible) else { return nothing(self) };
         let mut left = wish.bytes_max.min(wish.part_bytes_max);
-        if wish.records_max <= 0
-            || at >= visible.up_to
-            || !wish.at_least_one && !self.fits(at, &visible, left).await?
-        {
+        if wish.records_max <= 0 || at >= visible.up_to {
             return nothing(self);
         }
         let mut given = Given::default();
         loop {
             let Some(piece) = self.piece(at, &visible, left.min(PIECE)).await? else { break };
+            let may_exceed = wish.at_least_one && !given.begun;
+            if piece.bytes.len() > left && !may_exceed {
+                break;
+            }
             let Some(last) = piece.found.last() else { break };
             let (next, size) = (Offset(last.batch.last + 1), piece.bytes.len());
             let want = Want {
@@ -142,9 +143,15 @@ impl Led {
         .flatten()
     }
 
-    fn standing(&self, shard: &Shard, visible: &Visible) -> Standing {
+    /// Or what went wrong with taking it up, told once.
+    fn standing(&self, shard: &Shard, visible: &Visible) -> Result<Standing, Trouble> {
+        if let Some(trouble) = self.trouble() {
+            shard.shares.remove(shard, self);
+            return Err(trouble);
+        }
         let acquirable = self.with(shard, |machine, _| machine.may_acquire()).unwrap_or(false);
-        Standing { changes: self.changes(), high_watermark: visible.high_watermark, acquirable }
+        let high_watermark = visible.high_watermark;
+        Ok(Standing { changes: self.changes(), high_watermark, acquirable })
     }
 
     fn visible(&self, shard: &Shard) -> Visible {
@@ -155,15 +162,6 @@ impl Led {
             false => high_watermark,
         };
         Visible { start: log.log_start(), up_to, high_watermark, read_committed }
-    }
-
-    /// Whether a whole batch is among so many bytes.
-    async fn fits(&self, at: Offset, visible: &Visible, bytes: usize) -> Result<bool, Trouble> {
-        match self.partition.log().read(at, visible.up_to, bytes, false).await {
-            Ok(plan) => Ok(plan.bytes > 0),
-            Err(ReadError::OutOfRange { .. }) => Ok(false),
-            Err(error) => Err(refusal(&error).into()),
-        }
     }
 
     /// Whole batches from `at` on, at least one; `None` where there is nothing to read.
@@ -186,7 +184,11 @@ impl Led {
             Err(ReadError::OutOfRange { .. }) => return Ok(None),
             Err(error) => return Err(failed(error)),
         };
-        let found = find(&bytes, &aborted).ok_or(ReadRefusal::Corrupt)?;
+        let mut found = find(&bytes, &aborted).ok_or(ReadRefusal::Corrupt)?;
+        // The log gives about so many.
+        let mut is_first = true;
+        found.retain(|found| std::mem::take(&mut is_first) || found.to <= bytes_max);
+        let bytes = bytes.slice(..found.last().map_or(0, |found| found.to));
         Ok(Some(Piece { bytes, found }))
     }
 }
@@ -199,6 +201,8 @@ struct Piece {
 /// What one fetch gets.
 #[derive(Default)]
 struct Given {
+    /// A piece was looked at.
+    begun: bool,
     batches: Vec<Bytes>,
     acquired: Vec<Acquired>,
     /// Batches behind those, which go with them if more is acquired behind.
@@ -211,6 +215,7 @@ impl Given {
     }
 
     fn add(&mut self, piece: Piece, acquired: Vec<Acquired>, range_records: i32) {
+        self.begun = true;
         let Piece { bytes, found } = piece;
         let (Some(first), Some(last)) = (acquired.first(), acquired.last()) else {
             if !self.batches.is_empty() {
@@ -230,18 +235,18 @@ impl Given {
         if to < end {
             self.behind.push(bytes.slice(to..end));
         }
-        for range in acquired {
-            match self.acquired.last_mut() {
-                Some(before)
-                    if before.last + 1 == range.first
-                        && before.deliveries == range.deliveries
-                        && before.last - before.first + 1 < i64::from(range_records) =>
-                {
-                    before.last = range.last;
-                }
-                _ => self.acquired.push(range),
+        let mut acquired = acquired.into_iter();
+        if let Some(before) = self.acquired.last_mut()
+            && let Some(range) = acquired.next()
+        {
+            let adjoins = before.last + 1 == range.first && before.deliveries == range.deliveries;
+            if adjoins && before.last - before.first + 1 < i64::from(range_records) {
+                before.last = range.last;
+            } else {
+                self.acquired.push(range);
             }
         }
+        self.acquired.extend(acquired);
     }
 }
 

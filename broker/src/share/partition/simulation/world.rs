@@ -215,8 +215,7 @@ impl World {
         Ok(())
     }
 
-    /// The oldest changes reach the store, in one write, or do not, or do and the answer says that they did not; or they are written twice, for
-    /// the first answer was lost.
+    /// The oldest changes reach the store, in one write, or do not, or do and the answer says that they did not.
     fn store_some(&mut self) -> Checked {
         let count = self.random.random_range(1..4).min(self.writes.len());
         let changes: Vec<Change> = self.writes.drain(..count).collect();
@@ -225,9 +224,6 @@ impl World {
             1 => (true, false),
             _ => (true, true),
         };
-        if reaches && self.random.random_bool(0.1) {
-            self.store.write(&changes);
-        }
         self.counts.together += usize::from(count > 1);
         self.store_as(&changes, reaches, answer)
     }
@@ -240,6 +236,10 @@ impl World {
         }
         if reaches {
             self.store.write(changes);
+            if self.random.random_bool(0.1) {
+                // The leader has asked again, for the first answer was lost.
+                self.store.write(changes);
+            }
         }
         for change in changes {
             self.partition.written(change.id, answer);
