@@ -34,31 +34,43 @@ type Seen = Vec<(PartitionId, Standing)>;
 
 /// Takes, waits and takes again, until there is enough or time is up.
 pub(super) async fn take(cx: &Context, who: &Asker, parts: &mut [Part], terms: &Terms) {
-    let ids: Vec<_> =
-        parts.iter().filter(|part| part.outcome.is_none()).map(|part| part.id).collect();
     let wish = &terms.wish;
     if terms.bytes_negative {
         let wanting = parts.iter_mut().filter(|part| part.outcome.is_none());
         wanting.for_each(|part| part.outcome = Some(Err(ErrorCode::UNKNOWN_SERVER_ERROR)));
         return;
     }
-    if ids.is_empty() || wish.records_max == 0 || wish.bytes_max == 0 {
+    if wish.records_max == 0 || wish.bytes_max == 0 {
         return;
     }
+    let mut failed = false;
     loop {
+        // What has an error is asked no more.
+        let is_asked = |part: &&Part| !matches!(part.outcome, Some(Err(_)));
+        let ids: Vec<_> = parts.iter().filter(is_asked).map(|part| part.id).collect();
+        if ids.is_empty() {
+            return;
+        }
         let over = clock::monotonic() >= terms.until || cx.shard.stopping.get();
         let looked = match terms.bytes_min {
             0 | 1 => None,
             _ if over => None,
-            enough => Some(look(cx, who, &ids, wish.bytes_max, enough).await),
+            _ => Some(look(cx, who, parts, &ids, wish.bytes_max).await),
         };
         let seen = match looked {
+            // An error is told once: it is in its part now.
+            Some((_, seen)) if seen.len() < ids.len() => {
+                failed = true;
+                continue;
+            }
             // Not enough yet.
-            Some(Some(seen)) => seen,
-            None | Some(None) => {
-                let (settled, seen) = take_once(cx, who, parts, &ids, wish).await;
+            Some((bytes, seen)) if bytes < terms.bytes_min && !(failed && all_known(&seen)) => seen,
+            Some(_) | None => {
+                let (given, seen) = take_once(cx, who, parts, &ids, wish).await;
                 let any = seen.iter().any(|(_, standing)| standing.acquirable);
-                if settled || any && (terms.bytes_min == 0 || wish.records_max < 0) {
+                failed |= given < ids.len() - seen.len();
+                let is_enough = any && (terms.bytes_min == 0 || wish.records_max < 0);
+                if given > 0 || failed && all_known(&seen) || is_enough {
                     return;
                 }
                 seen
@@ -70,14 +82,19 @@ pub(super) async fn take(cx: &Context, who: &Asker, parts: &mut [Part], terms: &
     }
 }
 
-/// `None` if there is enough, or an error to tell.
+/// Whether none of them is still being loaded, and might have an error.
+fn all_known(seen: &[(PartitionId, Standing)]) -> bool {
+    seen.iter().all(|(_, standing)| standing.acquirable)
+}
+
+/// How many bytes there are, and where those stand that have no error.
 async fn look(
     cx: &Context,
     who: &Asker,
+    parts: &mut [Part],
     ids: &[PartitionId],
     bytes_max: usize,
-    enough: usize,
-) -> Option<Seen> {
+) -> (usize, Seen) {
     let part_bytes = (bytes_max / ids.len().max(1)).max(1);
     let asked = cx.shard.by_owner(ids.iter().copied()).into_iter().map(async |(owner, parts)| {
         let ask = LookAsk { group: who.group.clone(), parts: parts.clone(), bytes_max: part_bytes };
@@ -87,11 +104,18 @@ async fn look(
     let mut seen = Seen::new();
     let mut bytes = 0;
     for (id, looked) in join_all(asked).await.into_iter().flatten() {
-        let looked: Looked = looked.ok()?;
-        bytes += looked.bytes;
-        seen.push((id, looked.standing));
+        match looked {
+            Ok(looked) => {
+                bytes += looked.bytes;
+                seen.push((id, looked.standing));
+            }
+            Err(why) => {
+                let part = parts.iter_mut().find(|part| part.id == id);
+                part.into_iter().for_each(|part| part.outcome = Some(Err(trouble(why))));
+            }
+        }
     }
-    (bytes < enough).then_some(seen)
+    (bytes, seen)
 }
 
 async fn look_at(cx: &Context, owner: usize, ask: LookAsk) -> Vec<Result<Looked, Trouble>> {
@@ -108,17 +132,17 @@ async fn look_at(cx: &Context, owner: usize, ask: LookAsk) -> Vec<Result<Looked,
     }
 }
 
-/// One round. Whether a partition has given records, or has an error; and where the others stand.
+/// One round. How many partitions have given records, and where those stand that have neither given any nor have an error.
 async fn take_once(
     cx: &Context,
     who: &Asker,
     parts: &mut [Part],
     ids: &[PartitionId],
     wish: &Wish,
-) -> (bool, Seen) {
+) -> (usize, Seen) {
     let part_bytes_max = (wish.bytes_max / ids.len().max(1)).max(1);
     let mut wish = Wish { part_bytes_max, ..*wish };
-    let (mut settled, mut seen) = (false, Seen::new());
+    let (mut given, mut seen) = (0, Seen::new());
     let places: HashMap<PartitionId, usize> =
         parts.iter().enumerate().map(|(at, part)| (part.id, at)).collect();
     for (owner, asked) in cx.shard.by_owner(ids.iter().copied()) {
@@ -128,7 +152,7 @@ async fn take_once(
             let outcome = match taken {
                 Ok(Taken::Records { batches, acquired }) => {
                     wish = wish.without(&batches, &acquired);
-                    settled = true;
+                    given += 1;
                     Ok(Some(Given { batches, acquired }))
                 }
                 Ok(Taken::Nothing(standing)) => {
@@ -138,17 +162,14 @@ async fn take_once(
                     }
                     Ok(None)
                 }
-                Err(why) => {
-                    settled = true;
-                    Err(trouble(why))
-                }
+                Err(why) => Err(trouble(why)),
             };
             if let Some(at) = places.get(&id) {
                 parts[*at].outcome = Some(outcome);
             }
         }
     }
-    (settled, seen)
+    (given, seen)
 }
 
 async fn take_from(cx: &Context, owner: usize, ask: TakeAsk) -> Vec<Result<Taken, Trouble>> {
