@@ -34,6 +34,7 @@ final class Answers {
         all.put("Offsets", new OffsetCases());
         all.put("ConsumerGroups", new ConsumerGroupCases());
         all.put("ShareState", new ShareStateCases());
+        all.put("ShareFetch", new ShareFetchCases());
         List<String> chosen = args.length > 2 && !args[2].isEmpty() ? List.of(args[2].split(",")) : List.copyOf(all.keySet());
 
         try (Peer kafka = new Peer("kafka", Integer.parseInt(args[0])); Peer ours = new Peer("ours", Integer.parseInt(args[1]))) {

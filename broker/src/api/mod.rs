@@ -52,9 +52,7 @@ pub(crate) mod produce;
 pub(crate) mod push_telemetry;
 pub(crate) mod read_share_group_state;
 pub(crate) mod read_share_group_state_summary;
-#[allow(dead_code, reason = "registered together with the other APIs of share groups")]
 pub(crate) mod share_acknowledge;
-#[allow(dead_code, reason = "registered together with the other APIs of share groups")]
 pub(crate) mod share_fetch;
 mod share_state;
 mod shares;
@@ -245,6 +243,8 @@ async fn dispatch(cx: Context, version: i16, request: AnyRequest) -> Outcome {
         AnyRequest::DescribeLogDirs(request) => {
             later(cx, version, request, describe_log_dirs::handle)
         }
+        AnyRequest::ShareFetch(request) => share_fetch::call(cx, version, request),
+        AnyRequest::ShareAcknowledge(request) => share_acknowledge::call(cx, version, request),
         AnyRequest::InitializeShareGroupState(request) => {
             later(cx, version, request, initialize_share_group_state::handle)
         }

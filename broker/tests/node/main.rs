@@ -12,5 +12,6 @@ mod groups;
 mod life;
 mod many;
 mod quotas;
+mod share_fetch;
 mod share_state;
 mod telemetry;

@@ -92,6 +92,8 @@ apis! {
     PushTelemetry = push_telemetry::PushTelemetryRequest;
     ListConfigResources = list_config_resources::ListConfigResourcesRequest;
     DescribeTopicPartitions = describe_topic_partitions::DescribeTopicPartitionsRequest;
+    ShareFetch = share_fetch::ShareFetchRequest;
+    ShareAcknowledge = share_acknowledge::ShareAcknowledgeRequest;
     InitializeShareGroupState = initialize_share_group_state::InitializeShareGroupStateRequest;
     ReadShareGroupState = read_share_group_state::ReadShareGroupStateRequest;
     WriteShareGroupState = write_share_group_state::WriteShareGroupStateRequest;
@@ -103,8 +105,6 @@ apis! {
 const UNSERVED: &[Api] = &[
     Api::of::<share_group_heartbeat::ShareGroupHeartbeatRequest>("ShareGroupHeartbeat", 1),
     Api::of::<share_group_describe::ShareGroupDescribeRequest>("ShareGroupDescribe", 1),
-    Api::of::<share_fetch::ShareFetchRequest>("ShareFetch", 1),
-    Api::of::<share_acknowledge::ShareAcknowledgeRequest>("ShareAcknowledge", 1),
     Api::of::<describe_share_group_offsets::DescribeShareGroupOffsetsRequest>(
         "DescribeShareGroupOffsets",
         0,
