@@ -160,6 +160,7 @@ impl Shard {
             self.partitions.borrow_mut().extract_if(|_, partition| is_in(partition)).collect();
         self.hosts.close_in(number);
         self.state_hosts.close_in(number);
+        self.share_partitions_left(|id| left.iter().any(|(gone, _)| *gone == id));
         let mut moved = Vec::new();
         left.iter().for_each(|(_, partition)| partition.disturb(&mut moved));
         self.tell_moved(moved);
@@ -261,7 +262,12 @@ impl Shard {
             return;
         }
         match (self.partition(id), topic.partition(id.partition)) {
-            (Some(partition), Some(state)) => partition.follow(state, self.config.node_id()),
+            (Some(partition), Some(state)) => {
+                if state.leader_epoch != partition.epoch() {
+                    self.share_partitions_left(|left| left == id);
+                }
+                partition.follow(state, self.config.node_id());
+            }
             (None, Some(_)) => self.lead_partition(topic, id).await,
             (_, None) => {}
         }
@@ -288,6 +294,7 @@ impl Shard {
             self.hosts.close(id);
             self.state_hosts.close(id);
         }
+        self.share_partitions_left(|id| id.topic == topic.id);
         self.tell_moved(moved);
         // Together: each deletion is an entry of the log, and one group carries them all.
         let all: Vec<PartitionId> = self.own_partitions(topic).collect();

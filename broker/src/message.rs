@@ -22,6 +22,7 @@ use crate::moves::MoveRefusal;
 use crate::partition::upkeep::{DeletePart, DeleteRefusal, Producer};
 use crate::partition::{AppendRefusal, ReadRefusal};
 use crate::quota::Spender;
+use crate::share::message::{ShareAnswer, ShareAsk, ShareNote};
 use crate::share::state::message::{StateAnswer, StateRequest};
 use crate::telemetry::{Asking, Refusal, Told};
 
@@ -39,6 +40,8 @@ pub enum Message {
     Moved { watches: Vec<u64> },
     /// The answer to a request of a group that had to wait, under the number of its wait.
     Group { wait: u64, answer: Box<GroupAnswer> },
+    /// Of share groups' fetches.
+    Share(Box<ShareNote>),
     /// The executor has nothing more to do: its loop ends.
     Leave,
 }
@@ -51,6 +54,7 @@ pub enum Ask {
     EpochEnds(Vec<EpochEndPart>),
     Group(Box<GroupAsk>),
     ShareState(Box<ShareStateAsk>),
+    Share(Box<ShareAsk>),
     DeleteRecords(Vec<DeletePart>),
     /// Who produces to these partitions.
     Producers(Vec<PartitionId>),
@@ -92,6 +96,7 @@ pub enum Answer {
     /// `None`: the answer follows as a message of its own.
     Group(Option<Box<GroupAnswer>>),
     ShareState(Box<StateAnswer>),
+    Share(Box<ShareAnswer>),
     /// The log starts.
     DeleteRecords(Vec<Result<Offset, DeleteRefusal>>),
     /// None where the partition is not here.

@@ -27,6 +27,7 @@ use crate::message::{Answer, Ask, Message};
 use crate::outside::Outside;
 use crate::ports;
 use crate::shard::{Own, Shard};
+use crate::share::slots::Slots;
 
 /// What each of glommio's own three rings registers, and so locks, of memory: its least. Files and sockets go through our rings; the 2 MiB
 /// that it would take otherwise are missing to them under a plain user's limit.
@@ -76,11 +77,17 @@ impl Node {
             bail!("the mesh has too few ends");
         };
         let connections = Connections::new(config.connections.clone());
+        let share_slots = Slots::new(config.share_sessions_max());
         let mut threads = Vec::with_capacity(count + 1);
         let (born, births) = mpsc::channel();
         for (number, (end, ports)) in ends.into_iter().zip(bound.by_shard).enumerate() {
-            let own =
-                Own { number, pulse: Arc::default(), ports, connections: Arc::clone(&connections) };
+            let own = Own {
+                number,
+                pulse: Arc::default(),
+                ports,
+                connections: Arc::clone(&connections),
+                share_slots: Arc::clone(&share_slots),
+            };
             threads.push(spawn_shard(own, Arc::clone(&config), end, born.clone())?);
         }
         threads.push(spawn_controller(

@@ -181,7 +181,7 @@ impl Partition {
         self.leader.borrow().high_watermark()
     }
 
-    fn epoch(&self) -> Epoch {
+    pub(crate) fn epoch(&self) -> Epoch {
         self.leader.borrow().epoch()
     }
 

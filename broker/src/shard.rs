@@ -42,6 +42,9 @@ use crate::placement::shard_of;
 use crate::ports::Port;
 use crate::quota::Quotas;
 use crate::sessions::Sessions;
+use crate::share::leader::Shares;
+use crate::share::sessions::Sessions as ShareSessions;
+use crate::share::slots::Slots;
 use crate::share::state::message::{StateAnswer, StateRequest};
 use crate::share::state::{self, ShareCoordinator};
 use crate::stats::Stats;
@@ -84,6 +87,10 @@ pub(crate) struct Shard {
     pub(crate) hosts: Hosts<group::Coordinator>,
     /// The share coordinators, by the partition of `__share_group_state`.
     pub(crate) state_hosts: Hosts<ShareCoordinator>,
+    /// The sessions of the share groups that this shard has.
+    pub(crate) share_sessions: RefCell<ShareSessions>,
+    /// The share partitions of the partitions here.
+    pub(crate) shares: Shares,
     /// Coordinators load in turns.
     loads: Rc<Turnstile>,
     /// Requests from here that wait for a group elsewhere.
@@ -111,6 +118,7 @@ pub(crate) struct Own {
     pub ports: Vec<Port>,
     /// Of the whole node.
     pub connections: Arc<Connections>,
+    pub share_slots: Arc<Slots>,
 }
 
 impl Shard {
@@ -121,7 +129,7 @@ impl Shard {
         ring: Ring,
         endpoint: Rc<Endpoint<Message>>,
     ) -> Rc<Shard> {
-        let Own { number, pulse, ports, connections } = own;
+        let Own { number, pulse, ports, connections, share_slots } = own;
         let net = Net::new(&ring, config.shard_memory().receive_bytes, config.request_bytes_max());
         let shards = config.shards();
         let sessions = Sessions::new(number, shards, config.fetch_session_slots());
@@ -148,6 +156,8 @@ impl Shard {
             partitions: RefCell::default(),
             hosts: Hosts::default(),
             state_hosts: Hosts::default(),
+            share_sessions: RefCell::new(ShareSessions::new(share_slots)),
+            shares: Shares::default(),
             loads: Rc::default(),
             parked: Rc::default(),
             image: RefCell::new(Arc::new(Image::empty())),
@@ -196,7 +206,7 @@ impl Shard {
         })
     }
 
-    fn read_refusal(&self, id: PartitionId) -> ReadRefusal {
+    pub(crate) fn read_refusal(&self, id: PartitionId) -> ReadRefusal {
         if self.is_offline(id) { ReadRefusal::Offline } else { ReadRefusal::NotHere }
     }
 
@@ -260,6 +270,7 @@ impl Shard {
                 watches.into_iter().for_each(|watch| self.waits.moved(watch))
             }
             Message::Group { wait, answer } => self.parked.answered(wait, *answer),
+            Message::Share(note) => self.note_share(from, *note),
             Message::Leave => {}
         }
         self.calls.pump(from);
@@ -290,6 +301,9 @@ impl Shard {
                 self.spawn(async move {
                     answer(Answer::ShareState(Box::new(answered.await)));
                 });
+            }
+            Ask::Share(ask) => {
+                self.serve_share(*ask, move |share| answer(Answer::Share(Box::new(share))));
             }
             Ask::DeleteRecords(parts) => self.spawn(async move {
                 answer(Answer::DeleteRecords(shard.delete_records(&parts).await));

@@ -176,6 +176,16 @@ impl Stats {
                 "Incremental fetch sessions",
                 shard.sessions.borrow().len(),
             ),
+            gauge(
+                "odradek_share_sessions",
+                "Sessions of members of share groups",
+                shard.share_sessions.borrow().len(),
+            ),
+            gauge(
+                "odradek_led_share_partitions",
+                "Share partitions of which records are delivered here",
+                shard.shares.len(),
+            ),
         ];
         samples.extend(net_samples(&shard.net.stats, shard.number));
         for place in shard.places.get().into_iter().flatten().flatten() {

@@ -35,6 +35,7 @@ final class Answers {
         all.put("ConsumerGroups", new ConsumerGroupCases());
         all.put("ShareState", new ShareStateCases());
         all.put("ShareGroups", new ShareGroupCases());
+        all.put("ShareFetch", new ShareFetchCases());
         List<String> chosen = args.length > 2 && !args[2].isEmpty() ? List.of(args[2].split(",")) : List.copyOf(all.keySet());
         if (!all.keySet().containsAll(chosen)) {
             System.err.println("CASES may name " + String.join(", ", all.keySet()));

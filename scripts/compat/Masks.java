@@ -31,6 +31,8 @@ final class Masks {
             "the bounds of time in Produce's texts",
             "the order of topics and partitions in the responses to Produce, DeleteTopics, CreatePartitions and DeleteRecords, of what ListConfigResources lists, of quotas, of topics in those to Metadata: Kafka's is by hash or by lot",
             "the order of groups, topics and partitions in the responses of groups: Kafka's is by hash",
+            "the order of topics and partitions in the responses to ShareFetch and ShareAcknowledge: Kafka's is by hash",
+            "the texts beside INVALID_RECORD_STATE: Kafka's depends on what was acquired together",
             "member ids: replaced by the name that the case has for them",
             "the order of topics and partitions in the responses of a fetch session: Kafka moves what had records behind the others",
             "a torn batch at the end of a fetch's records: Kafka cuts at the byte, ours behind a whole batch",
@@ -40,6 +42,8 @@ final class Masks {
             "not asked: Produce of null records, to which Kafka never answers",
             "not asked: Produce of a plain record whose offset delta is out of order: Kafka appends it, ours is INVALID_RECORD",
             "not asked: AlterConfigs that names a resource twice, to which Kafka never answers",
+            "not asked: ShareFetch of an unknown topic id, on which Kafka stumbles (UNKNOWN_SERVER_ERROR for all): ours is UNKNOWN_TOPIC_ID for its partitions",
+            "not asked: ShareFetch with a batch size below 1: Kafka's acquired records begin with a range of none",
             "not asked: Fetch with a negative limit of bytes, on which Kafka stumbles",
             "not asked: a static member that comes back as a classic one while another waits for what it had: Kafka gives that to the other without telling it, ours lets both join again",
             "finalizedFeaturesEpoch of ApiVersions: whether it is known",
@@ -104,6 +108,18 @@ final class Masks {
         return text.replaceAll("within \\[\\d+, \\d+\\]", "within its bounds");
     }
 
+    private static void withoutStates(JsonNode answer) {
+        for (JsonNode topic : answer.path("responses")) {
+            for (JsonNode partition : topic.path("partitions")) {
+                for (String what : List.of("acknowledgeError", "error")) {
+                    if (partition.path(what + "Code").intValue() == 121) {
+                        ((ObjectNode) partition).put(what + "Message", "a text");
+                    }
+                }
+            }
+        }
+    }
+
     /** Takes from Kafka's answer what it alone serves, and brings both into one order where Kafka's is by hash or by lot. */
     void align(ApiMessageType api, JsonNode kafka, JsonNode ours) {
         if (api == ApiMessageType.PRODUCE || api == ApiMessageType.DELETE_TOPICS) {
@@ -139,6 +155,13 @@ final class Masks {
                 }
                 case DESCRIBE_SHARE_GROUP_OFFSETS -> answer.path("groups").forEach(group -> sort(group.get("topics"), "partitions"));
                 case DELETE_SHARE_GROUP_OFFSETS -> sort(answer.get("responses"));
+                case SHARE_FETCH, SHARE_ACKNOWLEDGE -> {
+                    if (api == ApiMessageType.SHARE_FETCH && answer.has("responses")) {
+                        cutToWholeBatches(answer);
+                    }
+                    sort(answer.get("responses"), "partitions");
+                    withoutStates(answer);
+                }
                 case DELETE_GROUPS -> sort(answer.get("results"));
                 case OFFSET_COMMIT, OFFSET_DELETE -> sort(answer.get("topics"), "partitions");
                 case OFFSET_FETCH -> {

@@ -18,6 +18,7 @@ import org.apache.kafka.common.message.ApiMessageType;
 import org.apache.kafka.common.message.FetchResponseData;
 import org.apache.kafka.common.message.RequestHeaderData;
 import org.apache.kafka.common.message.ResponseHeaderData;
+import org.apache.kafka.common.message.ShareFetchResponseData;
 import org.apache.kafka.common.protocol.ApiMessage;
 import org.apache.kafka.common.protocol.ByteBufferAccessor;
 import org.apache.kafka.common.protocol.Message;
@@ -185,6 +186,9 @@ final class Peer implements AutoCloseable {
         if (message instanceof FetchResponseData fetched) {
             addRecords(fetched, json);
         }
+        if (message instanceof ShareFetchResponseData fetched) {
+            addRecords(fetched, json);
+        }
         if (header.correlationId() != correlation) {
             json.put("correlation", header.correlationId() - correlation);
         }
@@ -216,6 +220,18 @@ final class Peer implements AutoCloseable {
                 MemoryRecords records = (MemoryRecords) partitions.get(p).records();
                 node.put("records", records == null ? null : java.util.HexFormat.of().formatHex(Batches.bytes(records)));
             }
+        }
+    }
+
+    private static void addRecords(ShareFetchResponseData fetched, ObjectNode json) {
+        int t = 0;
+        for (var topic : fetched.responses()) {
+            for (int p = 0; p < topic.partitions().size(); p++) {
+                ObjectNode node = (ObjectNode) json.get("responses").get(t).get("partitions").get(p);
+                MemoryRecords records = (MemoryRecords) topic.partitions().get(p).records();
+                node.put("records", records == null ? null : java.util.HexFormat.of().formatHex(Batches.bytes(records)));
+            }
+            t++;
         }
     }
 

@@ -4,14 +4,16 @@ Kafka writes the directories here; what its own consumer API gives then is compa
 has written to them and stopped, with what Kafka gives again.
 """
 
+import subprocess
 import sys, pathlib
 import time
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "lib"))
 
 from confluent_kafka import Consumer, KafkaError, OFFSET_BEGINNING, Producer, TopicPartition
 
-from broker import SCRATCH, Broker, BrokerError, kafka
-from check import case, contains, equal, main
+from broker import ROOT, SCRATCH, Broker, BrokerError, kafka
+from check import LeftOut, case, contains, equal, main
+from drivers import kafka_libs
 
 CODECS = ("none", "gzip", "snappy", "lz4", "zstd")
 
@@ -201,6 +203,29 @@ def transactions(context):
     equal(counts, {"read_uncommitted": 2400, "read_committed": 1600}, "records before")
     broker.stop()
     directory.back_and_forth(["t"], before)
+
+
+@case
+def share_groups_see_what_is_committed(context):
+    if context.kind == "kafka":
+        raise LeftOut("Kafka gives the offsets of markers to members, too")
+    directory = Directory(context, "share-transactions")
+    broker = directory.kafka(**{"transaction.state.log.num.partitions": 3})
+    create(broker, "t", **{"segment.bytes": 1048576})
+    for number in range(6):
+        producer = fill(broker, "t", 400, size=500, **{"transactional.id": f"id-{number % 2}"})
+        producer.abort_transaction(30) if number % 3 == 1 else producer.commit_transaction(30)
+    broker.stop()
+    broker = directory.ours()
+    libs, classes = kafka_libs(), SCRATCH / "share-classes"
+    classes.mkdir(exist_ok=True)
+    sources = [*sorted((ROOT / "scripts/compat").glob("*.java")), ROOT / "scripts/interop/java/ShareIsolation.java"]
+    subprocess.run(["javac", "-nowarn", "-d", str(classes), "-cp", f"{libs}/*", *map(str, sources)], check=True)
+    command = ["java", "-Xmx256M", "-cp", f"{classes}:{libs}/*", "ShareIsolation", broker.address.rsplit(":", 1)[1], "t", "2"]
+    told = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=True, timeout=120).stdout
+    equal(told.split(), ["read_committed", "1600", "read_uncommitted", "2400"], "records")
+    broker.stop()
+    broker.remove()
 
 
 @case

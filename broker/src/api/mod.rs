@@ -55,16 +55,21 @@ pub(crate) mod produce;
 pub(crate) mod push_telemetry;
 pub(crate) mod read_share_group_state;
 pub(crate) mod read_share_group_state_summary;
+pub(crate) mod share_acknowledge;
+pub(crate) mod share_fetch;
 pub(crate) mod share_group_describe;
 pub(crate) mod share_group_heartbeat;
 mod share_groups;
 mod share_state;
+mod shares;
 pub(crate) mod sync_group;
 mod telemetry;
 mod text;
 mod throttle;
 pub(crate) mod update_features;
 pub(crate) mod write_share_group_state;
+
+pub(crate) use self::share_state::partition_of as share_state_partition;
 
 use std::rc::Rc;
 
@@ -249,6 +254,8 @@ async fn dispatch(cx: Context, version: i16, request: AnyRequest) -> Outcome {
         AnyRequest::DescribeLogDirs(request) => {
             later(cx, version, request, describe_log_dirs::handle)
         }
+        AnyRequest::ShareFetch(request) => share_fetch::call(cx, version, request),
+        AnyRequest::ShareAcknowledge(request) => share_acknowledge::call(cx, version, request),
         AnyRequest::InitializeShareGroupState(request) => {
             later(cx, version, request, initialize_share_group_state::handle)
         }

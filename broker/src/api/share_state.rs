@@ -64,7 +64,7 @@ pub(super) async fn send(shard: &Rc<Shard>, request: StateRequest) -> StateAnswe
 }
 
 /// The partition that keeps a share partition's state; `None` before the first one.
-pub(super) fn partition_of(image: &Image, key: &Key) -> Option<PartitionId> {
+pub(crate) fn partition_of(image: &Image, key: &Key) -> Option<PartitionId> {
     let topic = image.topic_by_name(state::TOPIC)?;
     let partitions = i32::try_from(topic.partitions.len()).unwrap_or(i32::MAX);
     Some(PartitionId { topic: topic.id, partition: state::partition_of(key, partitions) })

@@ -35,6 +35,7 @@ pub(super) fn build(settings: Settings) -> Result<Config, Vec<Fault>> {
         session_timeouts,
         connections::check,
         super::share::check,
+        super::share_rules::check,
     ]
     .iter()
     .filter_map(|check| check(&settings).err())

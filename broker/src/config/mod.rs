@@ -21,6 +21,7 @@ mod load;
 mod memory;
 pub mod settings;
 mod share;
+mod share_rules;
 pub mod table;
 pub mod topic;
 
@@ -31,5 +32,6 @@ pub use listeners::{Advertised, Listener};
 pub use load::{Loaded, Place, Problem, Refused, load};
 pub use memory::{Memory, ShardMemory, parse_size};
 pub use share::ShareState;
+pub use share_rules::{OffsetReset, ShareRules};
 pub use storage::Durability;
 pub use topic::TopicConfig;

@@ -78,6 +78,7 @@ pub async fn run(own: Own, ring: Ring, endpoint: Rc<Endpoint<Message>>) {
             Message::Leave => break,
             Message::Watch { .. }
             | Message::Unwatch { .. }
+            | Message::Share(_)
             | Message::Moved { .. }
             | Message::Group { .. } => {
                 tracing::error!(from, "a message for a shard came to the controller");
@@ -179,6 +180,7 @@ impl Worker {
             | Ask::Open(..)
             | Ask::Group(_)
             | Ask::ShareState(_)
+            | Ask::Share(_)
             | Ask::Apply(_)
             | Ask::Fail(..)
             | Ask::Move(_)

@@ -6,7 +6,7 @@
 //! the partition's records from the start. There are two: `group` keeps groups in `__consumer_offsets`, `share::state` the state of
 //! share partitions in `__share_group_state`.
 
-mod alarm;
+pub(crate) mod alarm;
 pub(crate) mod host;
 
 use std::cell::RefCell;

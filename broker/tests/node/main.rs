@@ -12,6 +12,7 @@ mod groups;
 mod life;
 mod many;
 mod quotas;
+mod share_fetch;
 mod share_groups;
 mod share_state;
 mod telemetry;

@@ -1,6 +1,7 @@
 //! What a connection serves: the service that answers its requests, the peer that sends them, and its limits.
 
 use std::{
+    any::Any,
     cell::{Cell, RefCell},
     future::Future,
     net::SocketAddr,
@@ -26,6 +27,7 @@ pub struct Peer {
     muted_until: Cell<Option<Instant>>,
     sends_records: Cell<bool>,
     software: RefCell<Option<Software>>,
+    kept: RefCell<Option<Rc<dyn Any>>>,
 }
 
 /// What a client says of its library.
@@ -46,7 +48,18 @@ impl Peer {
             muted_until: Cell::new(None),
             sends_records: Cell::new(false),
             software: RefCell::default(),
+            kept: RefCell::default(),
         }
+    }
+
+    /// What the service keeps of this connection, made by `first` if there is nothing yet. It is dropped when the connection has ended.
+    pub fn keep(&self, first: impl FnOnce() -> Rc<dyn Any>) -> Rc<dyn Any> {
+        Rc::clone(self.kept.borrow_mut().get_or_insert_with(first))
+    }
+
+    /// The same, if there is something.
+    pub fn kept(&self) -> Option<Rc<dyn Any>> {
+        self.kept.borrow().as_ref().map(Rc::clone)
     }
 
     /// Its next request is not looked at before `until`: what has come stays in the socket, and the peer's window closes.

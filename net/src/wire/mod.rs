@@ -82,5 +82,5 @@ pub use self::{
     },
     error::ErrorCode,
     header::{RequestHeader, decode_response, request, response},
-    registry::{AnyRequest, Api, api, apis, unserved},
+    registry::{AnyRequest, Api, api, apis},
 };

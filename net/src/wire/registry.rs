@@ -94,6 +94,8 @@ apis! {
     DescribeTopicPartitions = describe_topic_partitions::DescribeTopicPartitionsRequest;
     ShareGroupHeartbeat = share_group_heartbeat::ShareGroupHeartbeatRequest;
     ShareGroupDescribe = share_group_describe::ShareGroupDescribeRequest;
+    ShareFetch = share_fetch::ShareFetchRequest;
+    ShareAcknowledge = share_acknowledge::ShareAcknowledgeRequest;
     InitializeShareGroupState = initialize_share_group_state::InitializeShareGroupStateRequest;
     ReadShareGroupState = read_share_group_state::ReadShareGroupStateRequest;
     WriteShareGroupState = write_share_group_state::WriteShareGroupStateRequest;
@@ -103,12 +105,6 @@ apis! {
     AlterShareGroupOffsets = alter_share_group_offsets::AlterShareGroupOffsetsRequest;
     DeleteShareGroupOffsets = delete_share_group_offsets::DeleteShareGroupOffsetsRequest;
 }
-
-/// Whose messages are here, and which are not served yet: they are neither announced nor decoded.
-const UNSERVED: &[Api] = &[
-    Api::of::<share_fetch::ShareFetchRequest>("ShareFetch", 1),
-    Api::of::<share_acknowledge::ShareAcknowledgeRequest>("ShareAcknowledge", 1),
-];
 
 /// What is known of an API.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -137,11 +133,6 @@ pub fn apis() -> &'static [Api] {
 /// The API of a key.
 pub fn api(key: i16) -> Option<&'static Api> {
     APIS.binary_search_by_key(&key, |api| api.key).ok().map(|index| &APIS[index])
-}
-
-/// APIs whose messages are here and which are not served yet.
-pub fn unserved() -> &'static [Api] {
-    UNSERVED
 }
 
 const fn first<const N: usize>(versions: [i16; N]) -> i16 {

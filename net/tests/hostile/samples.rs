@@ -58,6 +58,8 @@ pub(super) fn attack(api: &Api, version: i16, rounds: u64) -> Tally {
         "DescribeClientQuotas" => run(version, describe_client_quotas(), rounds),
         "GetTelemetrySubscriptions" => run(version, get_telemetry_subscriptions(), rounds),
         "PushTelemetry" => run(version, push_telemetry(), rounds),
+        "ShareFetch" => run(version, shares::share_fetch(), rounds),
+        "ShareAcknowledge" => run(version, shares::share_acknowledge(), rounds),
         "InitializeShareGroupState" => run(version, shares::initialize_share_group_state(), rounds),
         "ReadShareGroupState" => run(version, shares::read_share_group_state(), rounds),
         "WriteShareGroupState" => run(version, shares::write_share_group_state(), rounds),

@@ -6,6 +6,59 @@ use net::wire::*;
 /// A request and a response of an API.
 type Sample<R> = (R, <R as Request>::Response);
 
+pub(super) fn share_fetch() -> Sample<share_fetch::ShareFetchRequest> {
+    use share_fetch::*;
+    let acknowledged = AcknowledgementBatch { acknowledge_types: vec![1, 2], ..Default::default() };
+    let partitions =
+        vec![FetchPartition { acknowledgement_batches: vec![acknowledged], ..Default::default() }];
+    let request = ShareFetchRequest {
+        group_id: Some("group".into()),
+        member_id: Some("member".into()),
+        topics: vec![FetchTopic { partitions, ..Default::default() }],
+        forgotten_topics_data: vec![ForgottenTopic { partitions: vec![1], ..Default::default() }],
+        ..Default::default()
+    };
+    let partitions = vec![PartitionData {
+        error_message: Some("text".into()),
+        acknowledge_error_message: Some("text".into()),
+        records: Records::from(bytes::Bytes::from_static(b"records")),
+        acquired_records: some(),
+        ..Default::default()
+    }];
+    let response = ShareFetchResponse {
+        error_message: Some("text".into()),
+        responses: vec![ShareFetchableTopicResponse { partitions, ..Default::default() }],
+        node_endpoints: vec![NodeEndpoint { rack: Some("rack".into()), ..Default::default() }],
+        ..Default::default()
+    };
+    (request, response)
+}
+
+pub(super) fn share_acknowledge() -> Sample<share_acknowledge::ShareAcknowledgeRequest> {
+    use share_acknowledge::*;
+    use share_fetch::{AcknowledgementBatch, NodeEndpoint};
+    let acknowledged = AcknowledgementBatch { acknowledge_types: vec![1, 2], ..Default::default() };
+    let partitions = vec![AcknowledgePartition {
+        acknowledgement_batches: vec![acknowledged],
+        ..Default::default()
+    }];
+    let request = ShareAcknowledgeRequest {
+        group_id: Some("group".into()),
+        member_id: Some("member".into()),
+        topics: vec![AcknowledgeTopic { partitions, ..Default::default() }],
+        ..Default::default()
+    };
+    let partitions =
+        vec![PartitionData { error_message: Some("text".into()), ..Default::default() }];
+    let response = ShareAcknowledgeResponse {
+        error_message: Some("text".into()),
+        responses: vec![ShareAcknowledgeTopicResponse { partitions, ..Default::default() }],
+        node_endpoints: vec![NodeEndpoint { rack: Some("rack".into()), ..Default::default() }],
+        ..Default::default()
+    };
+    (request, response)
+}
+
 pub(super) fn initialize_share_group_state()
 -> Sample<initialize_share_group_state::InitializeShareGroupStateRequest> {
     use initialize_share_group_state::*;

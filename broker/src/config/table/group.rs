@@ -11,19 +11,19 @@ keys! { pub(crate) GROUP:
         "How long a silent member of the consumer group is waited for."
     "share.assignment.interval.ms", Int = "1000", AtLeast(0), Medium, ClusterWide, Public, Used;
         "The least time between two assignments of the share group."
-    "share.auto.offset.reset", String = "latest", OffsetReset, Medium, ClusterWide, Public, Later;
+    "share.auto.offset.reset", String = "latest", OffsetReset, Medium, ClusterWide, Public, Used;
         "Where the share group begins: earliest, latest, or by_duration:PnDTnHnMn.nS before now."
-    "share.delivery.count.limit", Int = "5", AtLeast(2), Medium, ClusterWide, Public, Later;
+    "share.delivery.count.limit", Int = "5", AtLeast(2), Medium, ClusterWide, Public, Used;
         "How often a record is delivered to the share group at most."
     "share.heartbeat.interval.ms", Int = "5000", AtLeast(1), Medium, ClusterWide, Public, Used;
         "How often members of the share group report."
-    "share.isolation.level", String = "read_uncommitted", OneOf(&["read_committed", "read_uncommitted"]), Medium, ClusterWide, Public, Later;
+    "share.isolation.level", String = "read_uncommitted", OneOf(&["read_committed", "read_uncommitted"]), Medium, ClusterWide, Public, Used;
         "Whether the share group sees records of transactions that are open or were aborted."
-    "share.partition.max.record.locks", Int = "2000", AtLeast(100), Medium, ClusterWide, Public, Later;
+    "share.partition.max.record.locks", Int = "2000", AtLeast(100), Medium, ClusterWide, Public, Used;
         "How many records of a partition may be locked at a time."
-    "share.record.lock.duration.ms", Int = "30000", AtLeast(1000), Medium, ClusterWide, Public, Later;
+    "share.record.lock.duration.ms", Int = "30000", AtLeast(1000), Medium, ClusterWide, Public, Used;
         "How long a record is locked for the member that it was delivered to."
-    "share.renew.acknowledge.enable", Boolean = "true", Any, Medium, ClusterWide, Public, Later;
+    "share.renew.acknowledge.enable", Boolean = "true", Any, Medium, ClusterWide, Public, Used;
         "Whether members may renew their locks."
     "share.session.timeout.ms", Int = "45000", AtLeast(1), Medium, ClusterWide, Public, Used;
         "How long a silent member of the share group is waited for."

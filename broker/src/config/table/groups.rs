@@ -63,7 +63,7 @@ keys! { pub(crate) GROUPS:
         "The least time between two assignments of a share group."
     "group.share.assignors", List = "simple", SOME_ENTRIES, Medium, ReadOnly, Public, Used;
         "The assignors that share groups may use."
-    "group.share.delivery.count.limit", Int = "5", Between(2, 10), Medium, ReadOnly, Public, Later;
+    "group.share.delivery.count.limit", Int = "5", Between(2, 10), Medium, ReadOnly, Public, Used;
         "How often a record is delivered to a share group at most."
     "group.share.heartbeat.interval.ms", Int = "5000", AtLeast(1), Medium, ReadOnly, Public, Used;
         "How often members of a share group report."
@@ -71,37 +71,37 @@ keys! { pub(crate) GROUPS:
         "How long to wait before a share partition's state is initialised again."
     "group.share.max.assignment.interval.ms", Int = "15000", AtLeast(0), Medium, ReadOnly, Public, Used;
         "The largest assignment interval that a share group may ask for."
-    "group.share.max.delivery.count.limit", Int = "10", Between(5, 25), Medium, ReadOnly, Public, Later;
+    "group.share.max.delivery.count.limit", Int = "10", Between(5, 25), Medium, ReadOnly, Public, Used;
         "The largest delivery count limit that a share group may ask for."
     "group.share.max.heartbeat.interval.ms", Int = "15000", AtLeast(1), Medium, ReadOnly, Public, Used;
         "The largest heartbeat interval that a share group may ask for."
-    "group.share.max.partition.max.record.locks", Int = "4000", Between(2_000, 10_000), Medium, ReadOnly, Public, Later;
+    "group.share.max.partition.max.record.locks", Int = "4000", Between(2_000, 10_000), Medium, ReadOnly, Public, Used;
         "The largest number of record locks per partition that a share group may ask for."
-    "group.share.max.record.lock.duration.ms", Int = "60000", Between(30_000, 3_600_000), Medium, ReadOnly, Public, Later;
+    "group.share.max.record.lock.duration.ms", Int = "60000", Between(30_000, 3_600_000), Medium, ReadOnly, Public, Used;
         "The longest record lock that a share group may ask for."
     "group.share.max.session.timeout.ms", Int = "60000", AtLeast(1), Medium, ReadOnly, Public, Used;
         "The largest session timeout that a share group may ask for."
-    "group.share.max.share.sessions", Int = "2000", AtLeast(1), Medium, ReadOnly, Public, Later;
+    "group.share.max.share.sessions", Int = "2000", AtLeast(1), Medium, ReadOnly, Public, Used;
         "The most share sessions of a broker."
     "group.share.max.size", Int = "200", Between(1, 1_000), Medium, ReadOnly, Public, Used;
         "The most members of a share group."
     "group.share.min.assignment.interval.ms", Int = "0", AtLeast(0), Medium, ReadOnly, Public, Used;
         "The smallest assignment interval that a share group may ask for."
-    "group.share.min.delivery.count.limit", Int = "2", Between(2, 5), Medium, ReadOnly, Public, Later;
+    "group.share.min.delivery.count.limit", Int = "2", Between(2, 5), Medium, ReadOnly, Public, Used;
         "The smallest delivery count limit that a share group may ask for."
     "group.share.min.heartbeat.interval.ms", Int = "5000", AtLeast(1), Medium, ReadOnly, Public, Used;
         "The smallest heartbeat interval that a share group may ask for."
-    "group.share.min.partition.max.record.locks", Int = "100", Between(100, 2_000), Medium, ReadOnly, Public, Later;
+    "group.share.min.partition.max.record.locks", Int = "100", Between(100, 2_000), Medium, ReadOnly, Public, Used;
         "The smallest number of record locks per partition that a share group may ask for."
-    "group.share.min.record.lock.duration.ms", Int = "15000", Between(1_000, 30_000), Medium, ReadOnly, Public, Later;
+    "group.share.min.record.lock.duration.ms", Int = "15000", Between(1_000, 30_000), Medium, ReadOnly, Public, Used;
         "The shortest record lock that a share group may ask for."
     "group.share.min.session.timeout.ms", Int = "45000", AtLeast(1), Medium, ReadOnly, Public, Used;
         "The smallest session timeout that a share group may ask for."
-    "group.share.partition.max.record.locks", Int = "2000", Between(100, 10_000), Medium, ReadOnly, Public, Later;
+    "group.share.partition.max.record.locks", Int = "2000", Between(100, 10_000), Medium, ReadOnly, Public, Used;
         "The most records of a partition that a share group may hold locked."
     "group.share.persister.class.name", String = "org.apache.kafka.server.share.persister.DefaultStatePersister", Any, Medium, ReadOnly, Internal, Later;
         "The class that stores the state of share groups."
-    "group.share.record.lock.duration.ms", Int = "30000", Between(1_000, 3_600_000), Medium, ReadOnly, Public, Later;
+    "group.share.record.lock.duration.ms", Int = "30000", Between(1_000, 3_600_000), Medium, ReadOnly, Public, Used;
         "How long a member may hold a record of a share group."
     "group.share.session.timeout.ms", Int = "45000", AtLeast(1), Medium, ReadOnly, Public, Used;
         "How long a silent member of a share group is waited for."

@@ -8,7 +8,7 @@ use super::{Change, Partition, State, released_state};
 /// What is said of one record, by its number in the protocol.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[repr(i8)]
-pub(crate) enum Kind {
+pub enum Kind {
     /// There is no record at this offset.
     Gap = 0,
     Accept = 1,
@@ -38,7 +38,7 @@ pub(crate) struct Acknowledgement<'a> {
 
 /// Why nothing of a request was done.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Refusal {
+pub enum Refusal {
     /// INVALID_REQUEST: neither one kind, nor one for each offset; or offsets backwards.
     Malformed,
     /// INVALID_REQUEST: these records were never acquired.
@@ -52,15 +52,6 @@ pub(crate) enum Refusal {
     NotAcquired,
     /// INVALID_RECORD_STATE: the group does not allow it.
     NotRenewable,
-}
-
-impl Refusal {
-    pub(crate) fn is_of_the_request(self) -> bool {
-        matches!(
-            self,
-            Refusal::Malformed | Refusal::FirstNeverAcquired | Refusal::LastNeverAcquired
-        )
-    }
 }
 
 impl Partition {

@@ -27,10 +27,10 @@ pub(crate) struct Want {
 
 /// Consecutive records that a member has now, all delivered so often, this time included.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Acquired {
-    pub(crate) first: i64,
-    pub(crate) last: i64,
-    pub(crate) deliveries: i16,
+pub struct Acquired {
+    pub first: i64,
+    pub last: i64,
+    pub deliveries: i16,
 }
 
 /// What has been given in this call.
@@ -41,6 +41,8 @@ struct Given {
     entry_full: bool,
     /// Nothing more may be given with these.
     closed: bool,
+    /// These fail again and again: how many more of them may be given now, and nothing else.
+    portion: Option<i64>,
 }
 
 impl Partition {
@@ -54,7 +56,13 @@ impl Partition {
         want: Want,
         now: Duration,
     ) -> Vec<Acquired> {
-        let mut given = Given { entries: Vec::new(), records: 0, entry_full: false, closed: false };
+        let mut given = Given {
+            entries: Vec::new(),
+            records: 0,
+            entry_full: false,
+            closed: false,
+            portion: None,
+        };
         let mut at = from.max(self.start);
         for batch in batches {
             if batch.last < at {
@@ -69,6 +77,8 @@ impl Partition {
                 self.skip(at, batch.last);
             } else {
                 self.give(member, at, batch.last, want, now, &mut given);
+                // What was left of a batch is an entry of its own.
+                given.entry_full |= want.strict && at > batch.first;
             }
             at = batch.last + 1;
         }
@@ -114,7 +124,7 @@ impl Partition {
                 self.give_again(member, at, last.min(self.end - 1), left, until, given)
             } else {
                 let free = self.limits.in_flight_max - (at - self.start);
-                given.closed = free <= 0;
+                given.closed = free <= 0 || given.portion.is_some();
                 let left = if want.strict { left.min(free) } else { left };
                 if given.closed { at } else { self.give_new(member, at, last, left, until, given) }
             };
@@ -136,25 +146,36 @@ impl Partition {
         given: &mut Given,
     ) -> i64 {
         let deliveries_max = self.deliveries_max();
-        let Some((_, run)) = self.runs.range_mut(at, last).next() else { return last + 1 };
-        let run = run.clone();
+        let Some(run) = self.runs.at(at).cloned() else { return last + 1 };
         if !self.is_available(&run) {
             return run.last + 1;
         }
-        let (records, deliveries) = (run.last - at + 1, run.deliveries.saturating_add(1));
+        let fails = few_at_once(1, run.deliveries, deliveries_max).is_some();
         let alone = is_last(run.deliveries, deliveries_max);
-        let few = few_at_once(records, run.deliveries, deliveries_max);
-        given.closed = alone || few < records;
-        if alone && given.records > 0 {
+        // Such records come alone, neither behind others nor before them.
+        given.closed = match given.portion {
+            Some(_) => !fails || alone,
+            None => fails && given.records > 0,
+        };
+        if given.closed {
             return at;
         }
-        let end = at + few.min(left) - 1;
+        if fails && given.portion.is_none() {
+            given.portion = few_at_once(run.last - at + 1, run.deliveries, deliveries_max);
+        }
+        let few = given.portion.unwrap_or(i64::MAX).min(left);
+        let end = run.last.min(last).min(at.saturating_add(few - 1));
+        let deliveries = run.deliveries.saturating_add(1);
         for (_, run) in self.runs.range_mut(at, end) {
             run.state = State::Acquired { member: member.clone(), until };
             run.deliveries = deliveries;
         }
         self.earliest = self.earliest.min(until);
         given.add(at, end, deliveries);
+        if let Some(portion) = &mut given.portion {
+            *portion -= end - at + 1;
+            given.closed = *portion <= 0;
+        }
         end + 1
     }
 
@@ -195,18 +216,15 @@ impl Given {
 }
 
 /// A record that fails again and again may be what makes its member fail: so what was delivered for half of its deliveries
-/// is given in smaller and smaller pieces.
-fn few_at_once(records: i64, deliveries: i16, deliveries_max: i16) -> i64 {
-    if is_last(deliveries, deliveries_max) {
-        return 1;
-    }
+/// is given in smaller and smaller portions. `None` before.
+fn few_at_once(records: i64, deliveries: i16, deliveries_max: i16) -> Option<i64> {
     let limit = (deliveries_max / 2 + deliveries_max % 2).max(2);
-    match deliveries.checked_sub(limit) {
-        Some(beyond @ 0..) => {
-            records.checked_shr(u32::from(beyond.unsigned_abs()) + 1).unwrap_or(0).max(1)
-        }
-        _ => records,
+    let beyond = deliveries.checked_sub(limit).filter(|beyond| *beyond >= 0)?;
+    if is_last(deliveries, deliveries_max) {
+        return Some(1);
     }
+    let shift = u32::from(beyond.unsigned_abs()) + 1;
+    Some(records.checked_shr(shift).unwrap_or(0).max(1))
 }
 
 /// The last delivery is one of a single record.

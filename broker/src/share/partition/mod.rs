@@ -60,6 +60,14 @@ pub(crate) enum StoredState {
     Archived = 4,
 }
 
+impl StoredState {
+    pub(crate) fn of(number: i8) -> Option<StoredState> {
+        [StoredState::Available, StoredState::Acknowledged, StoredState::Archived]
+            .into_iter()
+            .find(|state| *state as i8 == number)
+    }
+}
+
 /// Consecutive offsets of one stored state.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct StoredBatch {
@@ -172,11 +180,13 @@ impl Partition {
     }
 
     /// Everything below is done with: the share-partition start offset.
+    #[cfg(test)]
     pub(crate) fn start(&self) -> i64 {
         self.start
     }
 
     /// The first offset that was never acquired: one past the share-partition end offset.
+    #[cfg(test)]
     pub(crate) fn end(&self) -> i64 {
         self.end
     }

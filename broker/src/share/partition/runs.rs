@@ -65,6 +65,11 @@ impl Runs {
         self.0.first_key_value().map(|(first, run)| (*first, run))
     }
 
+    /// The run that holds `offset`.
+    pub(super) fn at(&self, offset: i64) -> Option<&Run> {
+        self.0.range(..=offset).next_back().map(|(_, run)| run).filter(|run| run.last >= offset)
+    }
+
     pub(super) fn insert(&mut self, first: i64, run: Run) {
         self.0.insert(first, run);
     }

@@ -188,6 +188,38 @@ fn what_fails_again_and_again_is_given_in_smaller_pieces_and_then_no_more() {
 }
 
 #[test]
+fn what_fails_again_and_again_comes_alone() {
+    let stored = |first, last, deliveries| StoredBatch {
+        first,
+        last,
+        state: StoredState::Available,
+        deliveries,
+    };
+    // A portion is of all that failed together, whatever batches it came in.
+    let log = [(0, 2), (3, 9), (10, 12)];
+    let mut partition = Partition::new(LIMITS, 0, &[stored(0, 7, 3)]).unwrap();
+    assert_eq!(take(&mut partition, "a", &log, WANT), [(0, 3, 4)]);
+    assert_eq!(take(&mut partition, "a", &log[1..], WANT), [(4, 5, 4)]);
+    // Nothing goes with it, neither before nor behind.
+    let mut partition = Partition::new(LIMITS, 0, &[stored(0, 0, 1), stored(1, 1, 3)]).unwrap();
+    assert_eq!(take(&mut partition, "a", &log, WANT), [(0, 0, 2)]);
+    assert_eq!(take(&mut partition, "a", &log, WANT), [(1, 1, 4)]);
+    assert_eq!(take(&mut partition, "a", &log, WANT), [(2, 12, 1)]);
+    // The last delivery is one of a single record.
+    let mut partition = Partition::new(LIMITS, 0, &[stored(0, 7, 4)]).unwrap();
+    assert_eq!(take(&mut partition, "a", &log, WANT), [(0, 0, 5)]);
+}
+
+#[test]
+fn what_was_left_of_a_batch_is_an_entry_of_its_own() {
+    let strict = Want { records_max: 4, strict: true, ..WANT };
+    let log = [(0, 4), (5, 9)];
+    let mut partition = empty();
+    assert_eq!(take(&mut partition, "a", &log, strict), [(0, 3, 1)]);
+    assert_eq!(take(&mut partition, "a", &log, strict), [(4, 4, 1), (5, 7, 1)]);
+}
+
+#[test]
 fn no_more_is_in_flight_than_may_be() {
     let mut partition = Partition::new(Limits { in_flight_max: 15, ..LIMITS }, 0, &[]).unwrap();
     assert_eq!(
@@ -233,9 +265,11 @@ fn what_is_stored_is_taken_up_and_what_contradicts_itself_is_not() {
     ];
     let mut partition = Partition::new(LIMITS, 10, &stored).unwrap();
     assert_eq!((partition.start(), partition.end(), partition.next_fetch_offset()), (12, 18, 12));
+    assert_eq!(take(&mut partition, "a", &[(10, 13), (14, 17), (18, 20)], WANT), [(12, 13, 1)]);
     assert_eq!(
-        take(&mut partition, "a", &[(10, 13), (14, 17), (18, 20)], WANT),
-        [(12, 13, 1), (16, 16, 4)]
+        take(&mut partition, "a", &[(14, 17), (18, 20)], WANT),
+        [(16, 16, 4)],
+        "it fails often: alone, and half of it"
     );
     for bad in [
         vec![batch(9, 11, StoredState::Available, 1)],

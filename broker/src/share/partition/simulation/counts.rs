@@ -11,6 +11,8 @@ pub(super) struct Counts {
     pub(super) crashes: usize,
     pub(super) archived_at_limit: usize,
     pub(super) renewed: usize,
+    /// Writes of several changes.
+    pub(super) together: usize,
 }
 
 impl Counts {
@@ -21,7 +23,7 @@ impl Counts {
         }
     }
 
-    pub(super) fn all(&self) -> [usize; 9] {
+    pub(super) fn all(&self) -> [usize; 10] {
         let Counts {
             acquired,
             again,
@@ -32,6 +34,7 @@ impl Counts {
             crashes,
             archived_at_limit,
             renewed,
+            together,
         } = *self;
         [
             acquired,
@@ -43,10 +46,11 @@ impl Counts {
             crashes,
             archived_at_limit,
             renewed,
+            together,
         ]
     }
 
-    fn all_mut(&mut self) -> [&mut usize; 9] {
+    fn all_mut(&mut self) -> [&mut usize; 10] {
         let Counts {
             acquired,
             again,
@@ -57,6 +61,7 @@ impl Counts {
             crashes,
             archived_at_limit,
             renewed,
+            together,
         } = self;
         [
             acquired,
@@ -68,6 +73,7 @@ impl Counts {
             crashes,
             archived_at_limit,
             renewed,
+            together,
         ]
     }
 }

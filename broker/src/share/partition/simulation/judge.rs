@@ -27,7 +27,7 @@ impl World {
         let want = Want { records_max: 50, strict: false, entry_records: 50 };
         for _ in 0..2_000 {
             while let Some(change) = self.writes.pop_front() {
-                self.store_as(&change, true, true)?;
+                self.store_as(&[change], true, true)?;
             }
             if self.partition.start() == self.log_end {
                 return Ok(());

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use super::super::super::state::batches::{StateBatch, combine};
 use super::super::{Change, StoredBatch, StoredState};
 
 #[derive(Default)]
@@ -11,14 +12,20 @@ pub(super) struct Store {
 }
 
 impl Store {
-    pub(super) fn write(&mut self, change: &Change) {
-        self.start = change.start;
-        for batch in &change.batches {
-            for offset in batch.first..=batch.last {
-                self.records.insert(offset, (batch.state, batch.deliveries));
+    /// Several changes at once, as the leader brings them and the coordinator puts them together.
+    pub(super) fn write(&mut self, changes: &[Change]) {
+        let Some(last) = changes.last() else { return };
+        self.start = last.start;
+        let known: Vec<StateBatch> = self.batches().iter().map(batch).collect();
+        let new: Vec<StateBatch> =
+            changes.iter().flat_map(|change| &change.batches).map(batch).collect();
+        self.records.clear();
+        for batch in combine(&known, &new, self.start) {
+            let state = StoredState::of(batch.delivery_state).expect("it was one");
+            for offset in batch.first_offset..=batch.last_offset {
+                self.records.insert(offset, (state, batch.delivery_count));
             }
         }
-        self.records = self.records.split_off(&change.start);
     }
 
     pub(super) fn batches(&self) -> Vec<StoredBatch> {
@@ -35,5 +42,14 @@ impl Store {
             }
         }
         batches
+    }
+}
+
+fn batch(batch: &StoredBatch) -> StateBatch {
+    StateBatch {
+        first_offset: batch.first,
+        last_offset: batch.last,
+        delivery_state: batch.state as i8,
+        delivery_count: batch.deliveries,
     }
 }

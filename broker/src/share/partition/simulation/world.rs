@@ -81,7 +81,7 @@ impl World {
             40..64 => self.acknowledge()?,
             64..68 => self.release(),
             68..78 => self.pass_time()?,
-            78..92 => self.store_one()?,
+            78..92 => self.store_some()?,
             92..94 => self.crash()?,
             94..96 => self.compact(),
             96..97 => self.cut(),
@@ -215,23 +215,40 @@ impl World {
         Ok(())
     }
 
-    /// The oldest change reaches the store, or does not, or does and the answer says that it did not.
-    fn store_one(&mut self) -> Checked {
-        let Some(change) = self.writes.pop_front() else { return Ok(()) };
+    /// The oldest changes reach the store, in one write, or do not, or do and the answer says that they did not.
+    fn store_some(&mut self) -> Checked {
+        let count = self.random.random_range(1..4).min(self.writes.len());
+        let changes: Vec<Change> = self.writes.drain(..count).collect();
         let (reaches, answer) = match self.random.random_range(0..10) {
             0 => (false, false),
             1 => (true, false),
             _ => (true, true),
         };
-        self.store_as(&change, reaches, answer)
+        self.counts.together += usize::from(count > 1);
+        self.store_as(&changes, reaches, answer)
     }
 
-    pub(super) fn store_as(&mut self, change: &Change, reaches: bool, answer: bool) -> Checked {
-        check(change.start >= self.store.start, || format!("the start goes back in {change:?}"))?;
-        if reaches {
-            self.store.write(change);
+    pub(super) fn store_as(&mut self, changes: &[Change], reaches: bool, answer: bool) -> Checked {
+        for change in changes {
+            check(change.start >= self.store.start, || {
+                format!("the start goes back in {change:?}")
+            })?;
         }
-        self.partition.written(change.id, answer);
+        if reaches {
+            self.store.write(changes);
+            if self.random.random_bool(0.1) {
+                // The leader has asked again, for the first answer was lost.
+                self.store.write(changes);
+            }
+        }
+        for change in changes {
+            self.partition.written(change.id, answer);
+            self.heard(change, reaches, answer);
+        }
+        Ok(())
+    }
+
+    fn heard(&mut self, change: &Change, reaches: bool, answer: bool) {
         self.counts.failed += usize::from(!answer);
         for batch in &change.batches {
             for offset in batch.first..=batch.last {
@@ -250,7 +267,6 @@ impl World {
                 record.may_be_done |= reaches && done;
             }
         }
-        Ok(())
     }
 
     /// Of the changes on their way some reach the store, in their order, and nobody hears of it.
@@ -258,7 +274,7 @@ impl World {
         self.counts.crashes += 1;
         let reach = self.random.random_range(0..=self.writes.len());
         for change in std::mem::take(&mut self.writes).into_iter().take(reach) {
-            self.store.write(&change);
+            self.store.write(std::slice::from_ref(&change));
             for batch in &change.batches {
                 for (_, record) in self.records.range_mut(batch.first..=batch.last) {
                     record.may_be_done |= batch.state != StoredState::Available;
