@@ -79,6 +79,8 @@ pub(crate) struct Core<R: Runtime> {
     pub(crate) sync_within: Cell<Duration>,
     /// The manifest is being written.
     pub(crate) recording: Cell<bool>,
+    /// A truncation that the start has replayed is not left behind yet: until it is, no manifest is written, and no log file becomes free.
+    pub(crate) leaving: Cell<bool>,
     /// A log is being compacted.
     pub(crate) cleaning: Cell<bool>,
     /// The tasks are to end.
