@@ -184,7 +184,10 @@ impl<R: Runtime> Core<R> {
         if self.offline.borrow().is_some() {
             return;
         }
-        tracing::error!(directory = %self.options.directory.display(), store = %self.options.name, why, "the log directory is offline");
+        // Where the store has ended, whatever its tasks were at fails, and that is nobody's concern.
+        if !self.stopped.get() {
+            tracing::error!(directory = %self.options.directory.display(), store = %self.options.name, why, "the log directory is offline");
+        }
         *self.offline.borrow_mut() = Some(Offline(why.to_owned()));
         self.commit.borrow_mut().fail_all("a write or a sync failed");
         self.wake_all();

@@ -210,7 +210,7 @@ impl<R: Runtime> Log<R> {
     fn carry_out(&self, cut: &Cut, snapshots: Vec<String>) -> Result<Carried, TruncateError> {
         let core = &self.0.core;
         core.check_online()?;
-        if self.state().deleted || core.closing.get() {
+        if self.state().deleted || core.closing.get() || core.stopped.get() {
             return Err(TruncateError::Gone);
         }
         if self.state().log_start > cut.end || !self.is_durable() {
