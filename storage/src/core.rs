@@ -79,6 +79,8 @@ pub(crate) struct Core<R: Runtime> {
     pub(crate) sync_within: Cell<Duration>,
     /// The manifest is being written.
     pub(crate) recording: Cell<bool>,
+    /// A truncation that the start has replayed is not left behind yet: until it is, no manifest is written, and no log file becomes free.
+    pub(crate) leaving: Cell<bool>,
     /// A log is being compacted.
     pub(crate) cleaning: Cell<bool>,
     /// The tasks are to end.
@@ -182,7 +184,10 @@ impl<R: Runtime> Core<R> {
         if self.offline.borrow().is_some() {
             return;
         }
-        tracing::error!(directory = %self.options.directory.display(), store = %self.options.name, why, "the log directory is offline");
+        // Where the store has ended, whatever its tasks were at fails, and that is nobody's concern.
+        if !self.stopped.get() {
+            tracing::error!(directory = %self.options.directory.display(), store = %self.options.name, why, "the log directory is offline");
+        }
         *self.offline.borrow_mut() = Some(Offline(why.to_owned()));
         self.commit.borrow_mut().fail_all("a write or a sync failed");
         self.wake_all();

@@ -8,13 +8,16 @@
 //!    (`syncfs` also reports other programs' errors), and the directories with new names.
 //! 6. What entries gave up before is renamed. Then the manifest is written: synced, renamed, its directory synced.
 //! 7. The file is free.
+//!
+//! A start that has replayed a truncation may not write a manifest before that is left behind ([`leave_behind`]). Until then no file becomes
+//! free, and nothing is logged again for it; where half of the room that is kept for recycling is used meanwhile, the log gets another file.
 
 use std::collections::BTreeSet;
 use std::io;
 use std::rc::Rc;
 use std::time::Duration;
 
-use futures::future::join_all;
+use futures::future::{join_all, select};
 
 use crate::commit_log::files::{LogFile, file_name, manifest_path};
 use crate::commit_log::{EntryId, GroupSequence, LogId};
@@ -47,6 +50,10 @@ pub(crate) async fn run<R: Runtime>(core: Rc<Core<R>>) {
         }
         let done = if wants_more_files(&core) && core.runtime.monotonic() >= full_until {
             match core.of_log(add_file(&core, true).await) {
+                // Somebody may wait for this very file, and a stop does not wait for room.
+                Err(error) if is_full(&error) && core.leaving.get() && core.closing.get() => {
+                    Err(error)
+                }
                 Err(error) if is_full(&error) => {
                     tracing::warn!(directory = %core.options.directory.display(), "no room for another commit log file");
                     full_until = core.runtime.monotonic() + FULL_LOG_PAUSE;
@@ -54,6 +61,10 @@ pub(crate) async fn run<R: Runtime>(core: Rc<Core<R>>) {
                 }
                 other => other.map(|()| true),
             }
+        } else if core.leaving.get() {
+            let pause = std::pin::pin!(core.runtime.sleep(FULL_DISK_PAUSE));
+            select(more, pause).await;
+            continue;
         } else if wants_free_files(&core) {
             free_oldest(&core).await.map(|()| true)
         } else {
@@ -80,7 +91,8 @@ fn free_target<R: Runtime>(core: &Core<R>) -> usize {
 
 fn wants_more_files<R: Runtime>(core: &Core<R>) -> bool {
     let least = core.options.log_files.max(free_target(core) + 2);
-    core.commit.borrow().files.count() < least
+    let files = &core.commit.borrow().files;
+    files.count() < least || (core.leaving.get() && files.room() < core.kept_for_recycling() / 2)
 }
 
 fn wants_free_files<R: Runtime>(core: &Core<R>) -> bool {
@@ -153,6 +165,23 @@ async fn free_oldest<R: Runtime>(core: &Rc<Core<R>>) -> io::Result<()> {
     Ok(())
 }
 
+/// After a start that ended with the group `last`, and has replayed a truncation of this log: what groups up to there hold and no segment
+/// does is logged behind it, as after the truncation itself. The next manifest knows the shorter log, and a replay from before the truncation
+/// would bring what was cut.
+pub(crate) async fn leave_behind<R: Runtime>(
+    core: &Core<R>,
+    log: &Log<R>,
+    last: GroupSequence,
+) -> io::Result<()> {
+    take_alone(core, log).await?;
+    let left = match drain(core, log, Until::Blocks).await {
+        Ok(_) => log_again(core, log, last).await,
+        Err(error) => Err(error),
+    };
+    let_go(core, log);
+    left
+}
+
 /// Drains a log, when no other task does.
 async fn drain_alone<R: Runtime>(core: &Core<R>, log: &Log<R>) -> io::Result<()> {
     take_alone(core, log).await?;
@@ -223,7 +252,7 @@ pub(crate) async fn record<R: Runtime>(
     core: &Rc<Core<R>>,
     clean: Option<Marker>,
 ) -> io::Result<()> {
-    while core.recording.get() {
+    while core.recording.get() || core.leaving.get() {
         let settled = core.events.settled.listen();
         settled.await;
     }
@@ -415,9 +444,12 @@ mod tests {
     use bytes::Bytes;
 
     use super::*;
+    use crate::batch::{BatchBuilder, Checked};
     use crate::config::LogConfig;
+    use crate::log::Stamp;
     use crate::partition::Partition;
     use crate::simulation::hand::{append, disk, id, open, run};
+    use crate::units::{Epoch, Timestamp};
 
     /// A disk with less room than one more log file: the log goes round in those that it has, and does not ask for more with every group.
     #[test]
@@ -463,5 +495,71 @@ mod tests {
         assert_eq!(remainder(2), None);
         assert_eq!(remainder(5), Some((Offset(0), 0, vec![7; 200])));
         assert_eq!(remainder(8), Some((Offset(0), 0, vec![7; 300])));
+    }
+
+    /// Found by the simulation: where a full disk kept a start from leaving a truncation behind, recycling logged again for a file that could
+    /// not become free, and used up what is kept for that. Then what the truncation had left found no room.
+    #[test]
+    fn while_no_file_can_become_free_the_log_grows() {
+        run(1, &disk(), async move |runtime| {
+            let (store, log) = open(&runtime).await;
+            let core = log.core();
+            core.leaving.set(true);
+            let batch = BatchBuilder::new().record(Timestamp(1), None, Some(&[7; 3_000])).build();
+            let checked = Checked::own(&batch).unwrap();
+            let stamp = || Stamp { leader_epoch: Epoch(0), append_time: None };
+            while let Ok(appended) = log.append(&batch, &checked, stamp()) {
+                appended.ticket.await.unwrap();
+            }
+            // That does not make it grow, nor is anything logged again.
+            runtime.sleep(Duration::from_secs(1)).await;
+            let files = store.stats().log_files;
+            assert_eq!(files, core.options.log_files.max(free_target(core) + 2));
+            assert_eq!((store.stats().recycled, store.stats().relogged), (0, 0));
+            for _ in 0..40 {
+                log_fragment(core, &log, Offset(0), 0, &[7; 3_000]).await.unwrap().unwrap();
+            }
+            assert!(store.stats().log_files > files);
+            core.leaving.set(false);
+            core.events.settled.notify();
+            core.events.recycle.notify();
+            append(&store, &log, 10).await.ticket.await.unwrap();
+            assert!(store.stats().recycled > 0);
+        });
+    }
+
+    /// Found by the simulation: a start that left a truncation behind logged again whatever was appended since, too, out of the room that is
+    /// kept for recycling. Where that was too little, the store went offline.
+    #[test]
+    fn what_comes_after_a_start_is_not_logged_again_for_a_truncation() {
+        run(2, &disk(), async move |runtime| {
+            let (store, log) = open(&runtime).await;
+            let core = log.core();
+            append(&store, &log, 10).await.ticket.await.unwrap();
+            let (last, end) = (core.commit.borrow().last_content, log.state().active().length);
+            let batch = BatchBuilder::new().record(Timestamp(1), None, Some(&[7; 3_000])).build();
+            let checked = Checked::own(&batch).unwrap();
+            let stamp = || Stamp { leader_epoch: Epoch(0), append_time: None };
+            // None of it is written yet: a drain leaves it.
+            while log.append(&batch, &checked, stamp()).is_ok() {}
+            leave_behind(core, &log, last).await.unwrap();
+            let again = log.state().relogged.map(|again| (again.start, again.end));
+            assert_eq!(again, Some((0, end)));
+        });
+    }
+
+    /// Found by the simulation of faults: a store ended while the recycler was at work, and what that had to log again went into memory in which
+    /// the group under construction had been left unfinished. (An assertion of ours; without it, a group that is not at a block.)
+    #[test]
+    fn nothing_is_logged_after_the_end() {
+        run(3, &disk(), async move |runtime| {
+            let (store, log) = open(&runtime).await;
+            append(&store, &log, 10).await.ticket.await.unwrap();
+            let unfinished = append(&store, &log, 10).await;
+            drop(store);
+            assert!(unfinished.ticket.await.is_err());
+            assert!(log_fragment(log.core(), &log, Offset(0), 0, &[7; 100]).await.is_err());
+            assert!(!log.core().commit.borrow_mut().open_empty());
+        });
     }
 }

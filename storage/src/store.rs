@@ -531,6 +531,7 @@ pub(crate) fn new_core<R: Runtime>(
         record_wanted: Cell::new(false),
         sync_within: Cell::new(Duration::MAX),
         recording: Cell::new(false),
+        leaving: Cell::new(false),
         cleaning: Cell::new(false),
         sealed: Cell::new(false),
         stopped: Cell::new(false),

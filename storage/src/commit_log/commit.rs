@@ -107,6 +107,8 @@ pub(crate) struct Commit<R: Runtime> {
     group_bytes_max: usize,
     growing: Option<Growing<R>>,
     waiting: VecDeque<Waiting<R>>,
+    /// The store has ended: nothing is added any more.
+    abandoned: bool,
     pub(crate) in_flight: Option<Rc<Outcome>>,
     /// Written and not synced yet, oldest first.
     pub(crate) unsynced: VecDeque<Group<R>>,
@@ -142,6 +144,7 @@ impl<R: Runtime> Commit<R> {
             group_bytes_max,
             growing: None,
             waiting: VecDeque::new(),
+            abandoned: false,
             in_flight: None,
             unsynced: VecDeque::new(),
         }
@@ -154,6 +157,9 @@ impl<R: Runtime> Commit<R> {
         beside: usize,
         reserve: Reserve,
     ) -> Result<(), &'static str> {
+        if self.abandoned {
+            return Err("the store has ended");
+        }
         let need = ENTRY_BYTES + payload;
         if let Some(growing) = &self.growing {
             let length = growing.builder.length(&self.arena.borrow());
@@ -279,7 +285,8 @@ impl<R: Runtime> Commit<R> {
 
     /// An empty group, which carries the durable mark. False if there is no room for it.
     pub(crate) fn open_empty(&mut self) -> bool {
-        if self.growing.is_some() || self.files.room_after(BLOCK as u64).is_none() {
+        let has_room = self.files.room_after(BLOCK as u64).is_some();
+        if self.growing.is_some() || self.abandoned || !has_room {
             return false;
         }
         self.open(BLOCK as u64, 0);
@@ -313,8 +320,10 @@ impl<R: Runtime> Commit<R> {
         })
     }
 
-    /// The store ends: groups that were not submitted will not be written, nor those synced that are written.
+    /// The store ends: groups that were not submitted will not be written, nor those synced that are written. What its tasks are still at
+    /// finds no room.
     pub(crate) fn abandon(&mut self) {
+        self.abandoned = true;
         self.fail_all("the store has ended");
         self.growing = None;
         self.waiting.clear();

@@ -19,7 +19,6 @@ use std::time::Duration;
 
 use super::Log;
 use super::cut::Cut;
-use crate::commit_log::commit::Reserve;
 use crate::commit_log::entry::{ENTRY_BYTES, Entry, Kind};
 use crate::commit_log::{EntryId, GroupSequence};
 use crate::core::Core;
@@ -29,7 +28,7 @@ use crate::manifest::{SegmentState, Truncated};
 use crate::partition::{Partition, Relogged};
 use crate::planted::{Bug, is};
 use crate::producer::ProducerStates;
-use crate::recycle::{let_go, take_alone};
+use crate::recycle::take_alone;
 use crate::retention::to_make_room;
 use crate::runtime::{How, Runtime, block_down, is_full};
 use crate::segment::Segment;
@@ -153,26 +152,6 @@ impl<R: Runtime> Log<R> {
         Ok(end)
     }
 
-    /// After a start that has replayed a truncation: whatever of the log is in no file is logged behind it, as after the truncation itself.
-    /// The next manifest knows the shorter log, and a replay from before the truncation would bring what was cut.
-    pub(crate) async fn leave_the_truncation_behind(&self) -> std::io::Result<()> {
-        let core = &self.0.core;
-        take_alone(core, self).await?;
-        let drained = drain(core, self, Until::Blocks).await;
-        let_go(core, self);
-        drained?;
-        let mut commit = core.commit.borrow_mut();
-        let mut state = self.state_mut();
-        let need = state.remainder(GroupSequence(u64::MAX)).map_or(0, |(_, _, bytes)| bytes.len());
-        if need > 0 && !state.deleted {
-            commit.reserve(need, 0, Reserve::Use).map_err(std::io::Error::other)?;
-            state.log_again(&mut commit, self.id());
-            super::touch(self, &mut state, commit.group());
-            core.events.appended.notify();
-        }
-        Ok(())
-    }
-
     /// Whether everything that names the log is durable. Groups under way would say of it that more is than there is.
     fn is_durable(&self) -> bool {
         let durable = self.core().commit.borrow().marks.durable;
@@ -231,7 +210,7 @@ impl<R: Runtime> Log<R> {
     fn carry_out(&self, cut: &Cut, snapshots: Vec<String>) -> Result<Carried, TruncateError> {
         let core = &self.0.core;
         core.check_online()?;
-        if self.state().deleted || core.closing.get() {
+        if self.state().deleted || core.closing.get() || core.stopped.get() {
             return Err(TruncateError::Gone);
         }
         if self.state().log_start > cut.end || !self.is_durable() {

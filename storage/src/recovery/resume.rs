@@ -133,21 +133,27 @@ pub(super) async fn resume<R: Runtime>(
             replayed.truncated.iter().filter_map(|id| core.log(*id)).collect();
         if !truncated.is_empty() && !is(Bug::TruncationReplayedAgain) {
             // No manifest before that is done. It takes the store's other tasks, which do not run yet.
-            core.recording.set(true);
-            core.runtime.spawn(leave_truncations_behind(Rc::clone(core), truncated));
+            core.leaving.set(true);
+            core.runtime.spawn(leave_truncations_behind(Rc::clone(core), truncated, chain.end));
         }
     }
     Ok(())
 }
 
-async fn leave_truncations_behind<R: Runtime>(core: Rc<Core<R>>, truncated: Vec<Log<R>>) {
+/// The start ended with the group `last`.
+async fn leave_truncations_behind<R: Runtime>(
+    core: Rc<Core<R>>,
+    truncated: Vec<Log<R>>,
+    last: GroupSequence,
+) {
     for log in truncated {
-        if let Err(error) = log.leave_the_truncation_behind().await {
+        if let Err(error) = crate::recycle::leave_behind(&core, &log, last).await {
             core.go_offline(&format!("a log that was truncated cannot be drained: {error}"));
         }
     }
-    core.recording.set(false);
+    core.leaving.set(false);
     core.events.settled.notify();
+    core.events.recycle.notify();
 }
 
 /// Planted: segments are what the directory holds.

@@ -301,6 +301,9 @@ pub(crate) async fn log_fragment<R: Runtime>(
             return Ok(Some(entry));
         }
         core.check_online().map_err(|offline| io::Error::other(offline.0))?;
+        if core.stopped.get() {
+            return Err(io::Error::other("the store has ended"));
+        }
         core.events.recycle.notify();
         room.await;
     }
