@@ -157,8 +157,11 @@ impl<'a> Reader<'a> {
         chars.next();
         match chars.next() {
             None => Err("trailing backslash at end of expression"),
-            Some('A' | 'b' | 'B' | 'z' | 'd' | 'D' | 's' | 'S' | 'w' | 'W') => {
-                Ok(self.copy(2, Before::Operand))
+            Some('A' | 'b' | 'B' | 'z') => Ok(self.copy(2, Before::Operand)),
+            Some(c) if let Some(class) = perl(c) => {
+                self.out.push_str(class);
+                self.rest = &self.rest[2..];
+                Ok(Before::Operand)
             }
             Some('Q') => {
                 let (text, rest) =
@@ -259,8 +262,9 @@ impl<'a> Reader<'a> {
                     let class = self.property()?;
                     self.out.push_str(&class);
                 }
-                [b'\\', b'd' | b'D' | b's' | b'S' | b'w' | b'W', ..] => {
-                    self.copy(2, Before::Nothing);
+                [b'\\', c, ..] if let Some(class) = perl(char::from(*c)) => {
+                    self.out.push_str(class);
+                    self.rest = &self.rest[2..];
                 }
                 _ => self.range()?,
             }
@@ -299,6 +303,19 @@ impl<'a> Reader<'a> {
 fn put(out: &mut String, c: char) {
     // Writing to a string does not fail.
     let _ = write!(out, "\\x{{{:x}}}", u32::from(c));
+}
+
+/// The classes of Perl: of ASCII, where the `regex` crate takes all of Unicode, which is hundreds of times as large.
+fn perl(letter: char) -> Option<&'static str> {
+    Some(match letter {
+        'd' => "[0-9]",
+        'D' => "[^0-9]",
+        's' => r"[\t\n\f\r ]",
+        'S' => r"[^\t\n\f\r ]",
+        'w' => "[0-9A-Za-z_]",
+        'W' => "[^0-9A-Za-z_]",
+        _ => return None,
+    })
 }
 
 fn hex(digits: &str) -> Option<u32> {

@@ -123,3 +123,21 @@ fn no_pattern_is_larger_than_it_may_be() {
     assert!(compile(&"(".repeat(100_000)).is_err());
     assert!(compile(&format!("{}{}", "(".repeat(10_000), ")".repeat(10_000))).is_err());
 }
+
+/// The classes of Perl are RE2/J's: of ASCII, so that they may be repeated as often as there.
+#[test]
+fn classes_of_perl_are_ascii() {
+    let names = ["ab_1", "é", "1", "\u{b}", "ſ"];
+    let check = |pattern: &str, expected: [bool; 5]| {
+        let regex = compile(pattern).unwrap_or_else(|fault| panic!("{pattern}: {fault}"));
+        assert_eq!(names.map(|name| regex.is_match(name)), expected, "{pattern}");
+    };
+    check(r"\w{1,249}", [true, false, true, false, false]);
+    check(r"[\w.-]{1,249}", [true, false, true, false, false]);
+    check(r"[^\w]{1,249}", [false, true, false, true, true]);
+    check(r"(?i)\w{1,249}", [true, false, true, false, true]);
+    check(r"\S{1,249}", [true; 5]);
+    check(r"\d{1,1000}", [false, false, true, false, false]);
+    check(r"\D{1,1000}", [false, true, false, true, true]);
+    check(r".{1,1000}", [true; 5]);
+}
