@@ -12,11 +12,16 @@ use regex::{Regex, RegexBuilder};
 /// What a compiled pattern may take: a client chooses it.
 const BYTES_MAX: usize = 1 << 20;
 const REPEAT_MAX: u32 = 1000;
+/// It is the key of the record that says which topics match.
+const PATTERN_MAX: usize = i16::MAX as usize;
+/// Classes of Unicode in a pattern: each of them costs far more than it is long, and names of topics are ASCII.
+const PROPERTIES_MAX: usize = 100;
 
 const ESCAPE: &str = "invalid escape sequence";
 const RANGE: &str = "invalid character class range";
 const REPEAT: &str = "invalid repeat count";
 const PERL: &str = "invalid or unsupported Perl syntax";
+const TOO_LARGE: &str = "expression too large";
 
 /// Classes that may stand as `[:name:]`.
 const POSIX: [&str; 14] = [
@@ -28,12 +33,22 @@ const POSIX: [&str; 14] = [
 type Fault = &'static str;
 
 pub(super) fn compile(pattern: &str) -> Result<Regex, Fault> {
-    let mut reader = Reader { rest: pattern, out: String::new(), depth: 0, names: HashSet::new() };
+    if pattern.len() > PATTERN_MAX {
+        return Err(TOO_LARGE);
+    }
+    let mut reader = Reader {
+        rest: pattern,
+        out: String::new(),
+        depth: 0,
+        names: HashSet::new(),
+        properties: 0,
+        class_end: pattern.rfind(":]").map_or(usize::MAX, |at| pattern.len() - at),
+    };
     reader.read()?;
     let whole = format!(r"\A(?:{})\z", reader.out);
     let compiled = RegexBuilder::new(&whole).size_limit(BYTES_MAX).build();
     compiled.map_err(|error| match error {
-        regex::Error::CompiledTooBig(_) => "expression too large",
+        regex::Error::CompiledTooBig(_) => TOO_LARGE,
         _ => "regexp/syntax: internal error",
     })
 }
@@ -44,6 +59,10 @@ struct Reader<'a> {
     /// Groups that are open.
     depth: usize,
     names: HashSet<&'a str>,
+    /// Classes of Unicode so far.
+    properties: usize,
+    /// From the last `:]` to the end.
+    class_end: usize,
 }
 
 /// What stands before a repetition operator.
@@ -197,6 +216,10 @@ impl<'a> Reader<'a> {
         let plain = name.strip_prefix('^').unwrap_or(name);
         negated ^= plain.len() != name.len();
         let class = format!(r"\{}{{{plain}}}", if negated { 'P' } else { 'p' });
+        self.properties += 1;
+        if self.properties > PROPERTIES_MAX {
+            return Err(TOO_LARGE);
+        }
         let known = plain.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_');
         if !known || Regex::new(&class).is_err() {
             return Err(RANGE);
@@ -247,6 +270,7 @@ impl<'a> Reader<'a> {
         while first || !self.rest.starts_with(']') {
             first = false;
             if let Some(named) = self.rest.strip_prefix("[:")
+                && named.len() >= self.class_end
                 && let Some((name, rest)) = named.split_once(":]")
             {
                 let class = format!("[:{name}:]");

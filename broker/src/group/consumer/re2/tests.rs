@@ -141,3 +141,17 @@ fn classes_of_perl_are_ascii() {
     check(r"\D{1,1000}", [false, true, false, true, true]);
     check(r".{1,1000}", [true; 5]);
 }
+
+/// A client chooses it: what it costs to read it has a bound, and it must fit into the key of a record.
+#[test]
+fn what_is_too_long_is_not_looked_at() {
+    let check = |unit: &str, times: usize| {
+        assert_eq!(compile(&unit.repeat(times)).err(), Some("expression too large"), "{unit}");
+    };
+    for unit in ["{", "[a]", r"\d", "a{2}", "(", "\\"] {
+        check(unit, PATTERN_MAX / unit.len() + 1);
+    }
+    check(r"\pL", PROPERTIES_MAX + 1);
+    check(r"[\p{Lu}]", PROPERTIES_MAX + 1);
+    assert!(compile(&"[a]".repeat(PATTERN_MAX / 3)).is_ok());
+}
