@@ -31,8 +31,10 @@ mod regex;
 mod replay;
 mod subscription;
 mod target;
+#[cfg(test)]
+mod tests;
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::fmt;
 
 use bytestring::ByteString;
@@ -204,12 +206,12 @@ impl ConsumerGroup {
         protocol_type: &str,
         protocols: &super::member::Protocols,
     ) -> bool {
-        let knows = |member: &ConsumerMember, name: &str| {
-            let protocols = member.classic.iter().flat_map(|classic| &classic.protocols);
-            protocols.into_iter().any(|(known, _)| known == name)
-        };
-        let to_all = |name: &str| self.members().filter(|m| m.is_classic()).all(|m| knows(m, name));
-        protocol_type == super::classic::CONSUMER && protocols.iter().any(|(name, _)| to_all(name))
+        let mut common: HashSet<&ByteString> = protocols.iter().map(|(name, _)| name).collect();
+        for classic in self.members().filter_map(|member| member.classic.as_ref()) {
+            let known = classic.protocols.iter().map(|(name, _)| name);
+            common = known.filter(|name| common.contains(name)).collect();
+        }
+        protocol_type == super::classic::CONSUMER && !common.is_empty()
     }
 
     /// The assignor that most members ask for, if this one says what it says; `None` if nobody asks.
