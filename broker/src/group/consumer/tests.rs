@@ -234,6 +234,17 @@ fn classic(members: &[(&str, &[i32])]) -> Record {
     Record::Group("g".into(), Some(value))
 }
 
+/// As a consumer does that unsubscribes and subscribes again: it keeps its id.
+#[test]
+fn a_static_member_that_comes_back_under_its_id_is_missed_when_it_falls_silent() {
+    let mut bench = Bench::new(rules(), Vec::new());
+    bench.report(joins("m", Some("i"))).unwrap();
+    bench.report(says("m", Some("i"), -2)).unwrap();
+    assert_eq!(bench.report(joins("m", Some("i"))).unwrap().member_epoch, 2);
+    bench.pass(SESSION_MS + 1);
+    assert!(bench.group().is_empty(), "{:?}", bench.group());
+}
+
 #[test]
 fn only_those_may_join_who_know_a_protocol_that_all_classic_members_know() {
     let mut bench = Bench::new(rules(), Vec::new());
