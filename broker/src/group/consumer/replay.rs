@@ -9,7 +9,7 @@ use super::super::coordinator::{Coordinator, Now, ms_after};
 use super::super::planted::Bug;
 use super::super::records::consumer::ConsumerRecord;
 use super::super::timers::Timer;
-use super::member::{ConsumerMember, LEAVING, MemberState, Owned, target_of};
+use super::member::{ConsumerMember, LEAVING, LEAVING_FOR_NOW, MemberState, Owned, target_of};
 use super::plan::MEMBER_TIMERS;
 use super::{ConsumerGroup, Resolved};
 
@@ -43,7 +43,8 @@ impl Coordinator {
             for member in group.members() {
                 let key = (id.clone(), member.id.clone());
                 self.timers.set(Timer::Member(key.0.clone(), key.1.clone()), session);
-                if member.state == MemberState::UnrevokedPartitions {
+                let revokes = member.state == MemberState::UnrevokedPartitions;
+                if revokes && member.epoch != LEAVING_FOR_NOW {
                     let until = now.ticks + ms_after(member.rebalance_timeout_ms);
                     self.timers.set(Timer::Revocation(key.0, key.1), until);
                 }

@@ -246,6 +246,25 @@ fn a_static_member_that_comes_back_under_its_id_is_missed_when_it_falls_silent()
 }
 
 #[test]
+fn a_static_member_that_will_be_back_has_its_session_whatever_it_was_giving_up() {
+    for loaded in [false, true] {
+        let mut bench = Bench::new(rules(), Vec::new());
+        bench.report(joins("a", Some("i"))).unwrap();
+        bench.report(joins("b", None)).unwrap();
+        bench.report(says("a", Some("i"), 2)).unwrap();
+        assert_eq!(bench.group().member("a").unwrap().state, MemberState::UnrevokedPartitions);
+        bench.report(says("a", Some("i"), -2)).unwrap();
+        if loaded {
+            bench = Bench::new(rules(), bench.log);
+        }
+        bench.pass(REBALANCE_MS + 1);
+        assert!(bench.group().of_instance("i").is_some(), "loaded: {loaded}");
+        bench.pass(SESSION_MS);
+        assert!(bench.group().of_instance("i").is_none(), "loaded: {loaded}");
+    }
+}
+
+#[test]
 fn only_those_may_join_who_know_a_protocol_that_all_classic_members_know() {
     let mut bench = Bench::new(rules(), Vec::new());
     bench.report(joins("m", None)).unwrap();
