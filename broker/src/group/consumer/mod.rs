@@ -246,9 +246,7 @@ impl ConsumerGroup {
 
     /// Puts a member in, or in the place of itself.
     pub(super) fn put(&mut self, member: ConsumerMember) {
-        if let Some(old) = self.members.remove(&member.id) {
-            self.leave_counts(&old);
-        }
+        self.remove(&member.id);
         if let Some(instance) = &member.instance {
             self.instances.insert(instance.clone(), member.id.clone());
         }

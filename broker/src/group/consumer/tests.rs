@@ -265,6 +265,17 @@ fn a_static_member_that_will_be_back_has_its_session_whatever_it_was_giving_up()
 }
 
 #[test]
+fn a_member_that_goes_by_another_instance_leaves_the_one_before() {
+    let mut bench = Bench::new(rules(), Vec::new());
+    bench.report(joins("m", Some("i"))).unwrap();
+    bench.report(joins("m", Some("j"))).unwrap();
+    assert!(bench.group().of_instance("i").is_none());
+    assert!(bench.report(joins("n", Some("i"))).is_ok());
+    let loaded = Bench::new(rules(), bench.log.clone());
+    assert_eq!(loaded.group().instances, bench.group().instances);
+}
+
+#[test]
 fn only_those_may_join_who_know_a_protocol_that_all_classic_members_know() {
     let mut bench = Bench::new(rules(), Vec::new());
     bench.report(joins("m", None)).unwrap();
