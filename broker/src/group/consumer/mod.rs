@@ -185,6 +185,12 @@ impl ConsumerGroup {
         self.owners.get(&topic).is_some_and(|partitions| partitions.contains_key(&partition))
     }
 
+    pub(crate) fn has_owner_of_any(&self, partitions: &Assignment) -> bool {
+        let mut all =
+            partitions.iter().flat_map(|(topic, of)| of.iter().map(move |p| (*topic, *p)));
+        all.any(|(topic, partition)| self.has_owner(topic, partition))
+    }
+
     /// Whether a member reads the topic, by its name or by a regular expression.
     pub(crate) fn is_subscribed(&self, topic: &str) -> bool {
         self.names.contains(topic)

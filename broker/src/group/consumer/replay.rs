@@ -118,7 +118,8 @@ impl ConsumerGroup {
         }
     }
 
-    /// Whether Kafka loads a log in which this record comes next: it insists on an order where we do not.
+    /// Whether Kafka loads a log in which this record comes next: it insists on an order where we do not, and on partitions that nobody
+    /// else has in this epoch or a later one.
     #[cfg(test)]
     pub(in super::super) fn is_in_kafkas_order(&self, record: &ConsumerRecord) -> bool {
         match record {
@@ -129,6 +130,17 @@ impl ConsumerGroup {
             ConsumerRecord::Member(id, None) => {
                 let gone = self.member(id).is_none_or(|member| member.epoch == LEAVING);
                 gone && !self.targets.contains_key(id)
+            }
+            ConsumerRecord::Current(id, Some(value)) => {
+                let now = self.member_or_new(id).with_current(value);
+                let others = self.members().filter(|other| other.id != *id);
+                let mut later = others.filter(|other| other.epoch >= now.epoch);
+                let owned = now.held();
+                !later.any(|other| {
+                    other.held().iter().any(|(topic, of)| {
+                        owned.get(topic).is_some_and(|owned| !owned.is_disjoint(of))
+                    })
+                })
             }
             _ => true,
         }

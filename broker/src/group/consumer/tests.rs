@@ -275,6 +275,18 @@ fn a_member_that_goes_by_another_instance_leaves_the_one_before() {
     assert_eq!(loaded.group().instances, bench.group().instances);
 }
 
+/// Kafka does not load a partition with such a group.
+#[test]
+fn a_classic_group_in_which_two_members_have_a_partition_stays_one() {
+    let mut bench = Bench::new(rules(), vec![classic(&[("a", &[0, 1]), ("b", &[1, 2])])]);
+    let refused = bench.report(joins("m", None)).unwrap_err();
+    assert_eq!(refused.refusal, Refusal::Malformed, "{refused:?}");
+    assert!(bench.coordinator.groups.contains_key("g") && bench.log.is_empty());
+    let mut bench = Bench::new(rules(), vec![classic(&[("a", &[0, 1]), ("b", &[2])])]);
+    bench.report(joins("m", None)).unwrap();
+    assert_eq!(bench.group().size(), 3);
+}
+
 #[test]
 fn only_those_may_join_who_know_a_protocol_that_all_classic_members_know() {
     let mut bench = Bench::new(rules(), Vec::new());
