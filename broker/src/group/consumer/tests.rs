@@ -287,6 +287,25 @@ fn a_classic_group_in_which_two_members_have_a_partition_stays_one() {
     assert_eq!(bench.group().size(), 3);
 }
 
+/// Where the last member of the consumer protocol has gone and the group may not become a classic one.
+#[test]
+fn classic_members_alone_in_a_consumer_group_are_told_of_changes() {
+    let mut only_upgrade = rules();
+    only_upgrade.consumer.downgrade = false;
+    let mut bench = Bench::new(only_upgrade.clone(), Vec::new());
+    bench.report(joins("m", None)).unwrap();
+    let (generation, has) = bench.join("c");
+    assert_eq!((generation, has), (3, vec![]));
+    bench.report(says("m", None, -1)).unwrap();
+    assert_eq!(bench.beat("c", generation), Err(Refusal::Rebalancing));
+    let (generation, has) = bench.join("c");
+    assert_eq!((bench.beat("c", generation), has), (Ok(()), vec![0, 1, 2]));
+    bench.configured(only_upgrade, &image(4));
+    assert_eq!(bench.beat("c", generation), Err(Refusal::Rebalancing));
+    let (generation, has) = bench.join("c");
+    assert_eq!((bench.beat("c", generation), has), (Ok(()), vec![0, 1, 2, 3]));
+}
+
 #[test]
 fn only_those_may_join_who_know_a_protocol_that_all_classic_members_know() {
     let mut bench = Bench::new(rules(), Vec::new());
