@@ -116,9 +116,7 @@ impl Coordinator {
         leaving: &BTreeSet<ByteString>,
         left: usize,
     ) -> bool {
-        let any_consumer = group.members().any(|member| !member.is_classic());
         group.is_classic_without(leaving)
-            && any_consumer
             && left > 0
             && self.rules.consumer.downgrade
             && left <= self.rules.size_max

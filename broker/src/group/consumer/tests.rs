@@ -307,6 +307,21 @@ fn classic_members_alone_in_a_consumer_group_are_told_of_changes() {
 }
 
 #[test]
+fn a_consumer_group_of_classic_members_becomes_a_classic_one_as_soon_as_it_may() {
+    let mut only_upgrade = rules();
+    only_upgrade.consumer.downgrade = false;
+    let mut bench = Bench::new(only_upgrade, Vec::new());
+    bench.report(joins("m", None)).unwrap();
+    bench.join("c");
+    bench.join("d");
+    bench.report(says("m", None, -1)).unwrap();
+    bench.configured(rules(), &image(3));
+    let members = vec![("c".into(), None)];
+    bench.ask(GroupRequest::Leave(Leave { group: "g".into(), members }));
+    assert_eq!(bench.coordinator.groups["g"].member_ids(), ["d"]);
+}
+
+#[test]
 fn only_those_may_join_who_know_a_protocol_that_all_classic_members_know() {
     let mut bench = Bench::new(rules(), Vec::new());
     bench.report(joins("m", None)).unwrap();
