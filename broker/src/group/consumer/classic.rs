@@ -18,7 +18,7 @@ use super::heartbeat::{RegexChange, Step, dynamic, is_not_fenced, unknown};
 use super::member::{Classic, ConsumerMember, MemberState};
 use super::migrate::{Downgrade, PROTOCOL_TYPE};
 use super::protocol::{self, Subscription};
-use super::{ConsumerGroup, Plan};
+use super::{ConsumerGroup, Plan, Refresh};
 
 impl Coordinator {
     /// The group is a consumer group with members.
@@ -208,12 +208,28 @@ impl Coordinator {
         let joins = member.epoch < group.target_epoch
             || member.state == MemberState::UnrevokedPartitions
             || (member.state == MemberState::UnreleasedPartitions
-                && !group.waits_for_others(member));
+                && !group.waits_for_others(member))
+            || self.is_left_alone(now, group, &mut plan);
         if joins {
             self.must_join(member, &mut plan);
         }
         self.carry_out(now, plan, Then::Nothing, out);
         if joins { Err(Refusal::Rebalancing) } else { Ok(()) }
+    }
+
+    /// Whether the group waits for a JoinGroup to notice that its topics have changed, or to compute its target. Members of the consumer
+    /// protocol do so with any heartbeat. Kafka (4.3) does not look: who is left may wait for good for what the last of those had.
+    fn is_left_alone(&self, now: Now, group: &ConsumerGroup, plan: &mut Plan) -> bool {
+        let stale = group.is_stale(now.wall_ms);
+        let outdated = group.epoch > group.target_epoch && self.is_target_due(now, group);
+        if !stale && !outdated || group.members().any(|member| !member.is_classic()) {
+            return false;
+        }
+        let changed = stale && group.names.hash(&self.image) != group.metadata_hash;
+        if stale && !changed {
+            plan.refresh(Refresh::after(now.wall_ms, group.epoch));
+        }
+        changed || outdated
     }
 
     /// The member is to join again, within the time that it has for a rebalance.

@@ -196,7 +196,9 @@ impl Coordinator {
             previous_epoch: 0,
             ..known.clone()
         };
-        plan.member_gone(&known.id);
+        if known.id != *member {
+            plan.member_gone(&known.id);
+        }
         plan.metadata(&replacing);
         plan.target(member, &group.target(&known.id));
         plan.current(&replacing);

@@ -49,6 +49,7 @@ impl Coordinator {
         if report.member_epoch == LEAVING_FOR_NOW && report.instance.is_some() {
             let mut plan = Plan::of(id);
             plan.current(&absent(member));
+            plan.cancel(Timer::Revocation, &member.id);
             self.carry_out(now, plan, then, out);
         } else {
             let member = BTreeSet::from([member.id.clone()]);

@@ -88,22 +88,15 @@ impl Coordinator {
         upgraded.epoch = generation;
         upgraded.target_epoch = generation;
         for member in group.members() {
-            let bytes = member.metadata(protocol.as_deref().unwrap_or_default());
-            let malformed = "the embedded consumer protocol is malformed";
-            let Some(subscription) = protocol::read::<Subscription>(&bytes) else {
-                return refuse(malformed);
+            let (subscription, assigned) = match said(member, protocol.as_deref()) {
+                Ok(said) => said,
+                Err(why) => return refuse(why),
             };
-            let assigned = match member.assignment.is_empty() {
-                true => Some(Assigned::default()),
-                false => protocol::read::<Assigned>(&member.assignment),
-            };
-            let Some(assigned) = assigned else { return refuse(malformed) };
-            if assigned.user_data.is_some_and(|data| !data.is_empty()) {
-                return refuse(
-                    "an unsupported custom assignor is in use. Please refer to the documentation or switch to a default assignor before re-attempting the upgrade",
-                );
-            }
             let target = protocol::as_target(&self.image, &assigned.assigned_partitions);
+            if upgraded.has_owner_of_any(&target) {
+                let text = format!("Members of the classic group {id} share partitions.");
+                return Err(Refused::new(Refusal::Malformed, text));
+            }
             upgraded.targets.insert(member.id.clone(), target.clone());
             upgraded.put(upgraded_member(member, subscription, &target, generation));
         }
@@ -123,9 +116,7 @@ impl Coordinator {
         leaving: &BTreeSet<ByteString>,
         left: usize,
     ) -> bool {
-        let any_consumer = group.members().any(|member| !member.is_classic());
         group.is_classic_without(leaving)
-            && any_consumer
             && left > 0
             && self.rules.consumer.downgrade
             && left <= self.rules.size_max
@@ -196,6 +187,24 @@ impl Coordinator {
             self.prepare_rebalance(now, &id, out);
         }
     }
+}
+
+/// What a classic member reads, and was assigned; why the group cannot be taken over, if it cannot be read.
+fn said(member: &Member, protocol: Option<&str>) -> Result<(Subscription, Assigned), &'static str> {
+    let malformed = "the embedded consumer protocol is malformed";
+    let bytes = member.metadata(protocol.unwrap_or_default());
+    let subscription = protocol::read(&bytes).ok_or(malformed)?;
+    // Empty until its first assignment.
+    let assigned = match member.assignment.is_empty() {
+        true => Assigned::default(),
+        false => protocol::read(&member.assignment).ok_or(malformed)?,
+    };
+    if assigned.user_data.as_ref().is_some_and(|data| !data.is_empty()) {
+        return Err(
+            "an unsupported custom assignor is in use. Please refer to the documentation or switch to a default assignor before re-attempting the upgrade",
+        );
+    }
+    Ok((subscription, assigned))
 }
 
 fn upgraded_member(

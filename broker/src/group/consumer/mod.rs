@@ -31,8 +31,10 @@ mod regex;
 mod replay;
 pub(super) mod subscription;
 mod target;
+#[cfg(test)]
+mod tests;
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::fmt;
 
 use bytestring::ByteString;
@@ -183,6 +185,12 @@ impl ConsumerGroup {
         self.owners.get(&topic).is_some_and(|partitions| partitions.contains_key(&partition))
     }
 
+    pub(crate) fn has_owner_of_any(&self, partitions: &Assignment) -> bool {
+        let mut all =
+            partitions.iter().flat_map(|(topic, of)| of.iter().map(move |p| (*topic, *p)));
+        all.any(|(topic, partition)| self.has_owner(topic, partition))
+    }
+
     /// Whether a member reads the topic, by its name or by a regular expression.
     pub(crate) fn is_subscribed(&self, topic: &str) -> bool {
         self.names.contains(topic)
@@ -204,12 +212,12 @@ impl ConsumerGroup {
         protocol_type: &str,
         protocols: &super::member::Protocols,
     ) -> bool {
-        let knows = |member: &ConsumerMember, name: &str| {
-            let protocols = member.classic.iter().flat_map(|classic| &classic.protocols);
-            protocols.into_iter().any(|(known, _)| known == name)
-        };
-        let to_all = |name: &str| self.members().filter(|m| m.is_classic()).all(|m| knows(m, name));
-        protocol_type == super::classic::CONSUMER && protocols.iter().any(|(name, _)| to_all(name))
+        let mut common: HashSet<&ByteString> = protocols.iter().map(|(name, _)| name).collect();
+        for classic in self.members().filter_map(|member| member.classic.as_ref()) {
+            let known = classic.protocols.iter().map(|(name, _)| name);
+            common = known.filter(|name| common.contains(name)).collect();
+        }
+        protocol_type == super::classic::CONSUMER && !common.is_empty()
     }
 
     /// The assignor that most members ask for, if this one says what it says; `None` if nobody asks.
@@ -244,9 +252,7 @@ impl ConsumerGroup {
 
     /// Puts a member in, or in the place of itself.
     pub(super) fn put(&mut self, member: ConsumerMember) {
-        if let Some(old) = self.members.remove(&member.id) {
-            self.leave_counts(&old);
-        }
+        self.remove(&member.id);
         if let Some(instance) = &member.instance {
             self.instances.insert(instance.clone(), member.id.clone());
         }

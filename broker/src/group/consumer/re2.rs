@@ -12,11 +12,16 @@ use regex::{Regex, RegexBuilder};
 /// What a compiled pattern may take: a client chooses it.
 const BYTES_MAX: usize = 1 << 20;
 const REPEAT_MAX: u32 = 1000;
+/// It is the key of the record that says which topics match.
+const PATTERN_MAX: usize = i16::MAX as usize;
+/// Classes of Unicode in a pattern: each of them costs far more than it is long, and names of topics are ASCII.
+const PROPERTIES_MAX: usize = 100;
 
 const ESCAPE: &str = "invalid escape sequence";
 const RANGE: &str = "invalid character class range";
 const REPEAT: &str = "invalid repeat count";
 const PERL: &str = "invalid or unsupported Perl syntax";
+const TOO_LARGE: &str = "expression too large";
 
 /// Classes that may stand as `[:name:]`.
 const POSIX: [&str; 14] = [
@@ -28,12 +33,22 @@ const POSIX: [&str; 14] = [
 type Fault = &'static str;
 
 pub(super) fn compile(pattern: &str) -> Result<Regex, Fault> {
-    let mut reader = Reader { rest: pattern, out: String::new(), depth: 0, names: HashSet::new() };
+    if pattern.len() > PATTERN_MAX {
+        return Err(TOO_LARGE);
+    }
+    let mut reader = Reader {
+        rest: pattern,
+        out: String::new(),
+        depth: 0,
+        names: HashSet::new(),
+        properties: 0,
+        class_end: pattern.rfind(":]").map_or(usize::MAX, |at| pattern.len() - at),
+    };
     reader.read()?;
     let whole = format!(r"\A(?:{})\z", reader.out);
     let compiled = RegexBuilder::new(&whole).size_limit(BYTES_MAX).build();
     compiled.map_err(|error| match error {
-        regex::Error::CompiledTooBig(_) => "expression too large",
+        regex::Error::CompiledTooBig(_) => TOO_LARGE,
         _ => "regexp/syntax: internal error",
     })
 }
@@ -44,6 +59,10 @@ struct Reader<'a> {
     /// Groups that are open.
     depth: usize,
     names: HashSet<&'a str>,
+    /// Classes of Unicode so far.
+    properties: usize,
+    /// From the last `:]` to the end.
+    class_end: usize,
 }
 
 /// What stands before a repetition operator.
@@ -157,8 +176,11 @@ impl<'a> Reader<'a> {
         chars.next();
         match chars.next() {
             None => Err("trailing backslash at end of expression"),
-            Some('A' | 'b' | 'B' | 'z' | 'd' | 'D' | 's' | 'S' | 'w' | 'W') => {
-                Ok(self.copy(2, Before::Operand))
+            Some('A' | 'b' | 'B' | 'z') => Ok(self.copy(2, Before::Operand)),
+            Some(c) if let Some(class) = perl(c) => {
+                self.out.push_str(class);
+                self.rest = &self.rest[2..];
+                Ok(Before::Operand)
             }
             Some('Q') => {
                 let (text, rest) =
@@ -194,6 +216,10 @@ impl<'a> Reader<'a> {
         let plain = name.strip_prefix('^').unwrap_or(name);
         negated ^= plain.len() != name.len();
         let class = format!(r"\{}{{{plain}}}", if negated { 'P' } else { 'p' });
+        self.properties += 1;
+        if self.properties > PROPERTIES_MAX {
+            return Err(TOO_LARGE);
+        }
         let known = plain.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_');
         if !known || Regex::new(&class).is_err() {
             return Err(RANGE);
@@ -244,6 +270,7 @@ impl<'a> Reader<'a> {
         while first || !self.rest.starts_with(']') {
             first = false;
             if let Some(named) = self.rest.strip_prefix("[:")
+                && named.len() >= self.class_end
                 && let Some((name, rest)) = named.split_once(":]")
             {
                 let class = format!("[:{name}:]");
@@ -259,8 +286,9 @@ impl<'a> Reader<'a> {
                     let class = self.property()?;
                     self.out.push_str(&class);
                 }
-                [b'\\', b'd' | b'D' | b's' | b'S' | b'w' | b'W', ..] => {
-                    self.copy(2, Before::Nothing);
+                [b'\\', c, ..] if let Some(class) = perl(char::from(*c)) => {
+                    self.out.push_str(class);
+                    self.rest = &self.rest[2..];
                 }
                 _ => self.range()?,
             }
@@ -299,6 +327,19 @@ impl<'a> Reader<'a> {
 fn put(out: &mut String, c: char) {
     // Writing to a string does not fail.
     let _ = write!(out, "\\x{{{:x}}}", u32::from(c));
+}
+
+/// The classes of Perl: of ASCII, where the `regex` crate takes all of Unicode, which is hundreds of times as large.
+fn perl(letter: char) -> Option<&'static str> {
+    Some(match letter {
+        'd' => "[0-9]",
+        'D' => "[^0-9]",
+        's' => r"[\t\n\f\r ]",
+        'S' => r"[^\t\n\f\r ]",
+        'w' => "[0-9A-Za-z_]",
+        'W' => "[^0-9A-Za-z_]",
+        _ => return None,
+    })
 }
 
 fn hex(digits: &str) -> Option<u32> {

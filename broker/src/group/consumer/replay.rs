@@ -9,7 +9,7 @@ use super::super::coordinator::{Coordinator, Now, ms_after};
 use super::super::planted::Bug;
 use super::super::records::consumer::ConsumerRecord;
 use super::super::timers::Timer;
-use super::member::{ConsumerMember, LEAVING, MemberState, Owned, target_of};
+use super::member::{ConsumerMember, LEAVING, LEAVING_FOR_NOW, MemberState, Owned, target_of};
 use super::plan::MEMBER_TIMERS;
 use super::{ConsumerGroup, Resolved};
 
@@ -43,7 +43,8 @@ impl Coordinator {
             for member in group.members() {
                 let key = (id.clone(), member.id.clone());
                 self.timers.set(Timer::Member(key.0.clone(), key.1.clone()), session);
-                if member.state == MemberState::UnrevokedPartitions {
+                let revokes = member.state == MemberState::UnrevokedPartitions;
+                if revokes && member.epoch != LEAVING_FOR_NOW {
                     let until = now.ticks + ms_after(member.rebalance_timeout_ms);
                     self.timers.set(Timer::Revocation(key.0, key.1), until);
                 }
@@ -117,7 +118,8 @@ impl ConsumerGroup {
         }
     }
 
-    /// Whether Kafka loads a log in which this record comes next: it insists on an order where we do not.
+    /// Whether Kafka loads a log in which this record comes next: it insists on an order where we do not, and on partitions that nobody
+    /// else has in this epoch or a later one.
     #[cfg(test)]
     pub(in super::super) fn is_in_kafkas_order(&self, record: &ConsumerRecord) -> bool {
         match record {
@@ -128,6 +130,17 @@ impl ConsumerGroup {
             ConsumerRecord::Member(id, None) => {
                 let gone = self.member(id).is_none_or(|member| member.epoch == LEAVING);
                 gone && !self.targets.contains_key(id)
+            }
+            ConsumerRecord::Current(id, Some(value)) => {
+                let now = self.member_or_new(id).with_current(value);
+                let others = self.members().filter(|other| other.id != *id);
+                let mut later = others.filter(|other| other.epoch >= now.epoch);
+                let owned = now.held();
+                !later.any(|other| {
+                    other.held().iter().any(|(topic, of)| {
+                        owned.get(topic).is_some_and(|owned| !owned.is_disjoint(of))
+                    })
+                })
             }
             _ => true,
         }

@@ -38,6 +38,14 @@ impl Coordinator {
         epoch
     }
 
+    /// Whether the group's assignment interval lets the target be computed again.
+    pub(super) fn is_target_due(&self, now: Now, group: &ConsumerGroup) -> bool {
+        let interval = i64::from(self.assignment_interval_ms(&group.id));
+        group.target_at == 0
+            || interval == 0
+            || now.wall_ms >= group.target_at.saturating_add(interval)
+    }
+
     /// The target epoch, and the member's target.
     pub(super) fn retarget(
         &self,
@@ -48,11 +56,7 @@ impl Coordinator {
         plan: &mut Plan,
     ) -> (i32, Assignment) {
         let replaced = step.now.instance.as_ref().and_then(|i| group.of_instance(i)).map(|m| &m.id);
-        let interval = i64::from(self.assignment_interval_ms(&group.id));
-        let due = group.target_at == 0
-            || interval == 0
-            || now.wall_ms >= group.target_at.saturating_add(interval);
-        if group.target_epoch >= epoch || !due {
+        if group.target_epoch >= epoch || !self.is_target_due(now, group) {
             return (group.target_epoch, group.target(replaced.unwrap_or(&step.now.id)));
         }
         let mut members: BTreeMap<ByteString, Candidate> = BTreeMap::new();

@@ -123,3 +123,35 @@ fn no_pattern_is_larger_than_it_may_be() {
     assert!(compile(&"(".repeat(100_000)).is_err());
     assert!(compile(&format!("{}{}", "(".repeat(10_000), ")".repeat(10_000))).is_err());
 }
+
+/// The classes of Perl are RE2/J's: of ASCII, so that they may be repeated as often as there.
+#[test]
+fn classes_of_perl_are_ascii() {
+    let names = ["ab_1", "é", "1", "\u{b}", "ſ"];
+    let check = |pattern: &str, expected: [bool; 5]| {
+        let regex = compile(pattern).unwrap_or_else(|fault| panic!("{pattern}: {fault}"));
+        assert_eq!(names.map(|name| regex.is_match(name)), expected, "{pattern}");
+    };
+    check(r"\w{1,249}", [true, false, true, false, false]);
+    check(r"[\w.-]{1,249}", [true, false, true, false, false]);
+    check(r"[^\w]{1,249}", [false, true, false, true, true]);
+    check(r"(?i)\w{1,249}", [true, false, true, false, true]);
+    check(r"\S{1,249}", [true; 5]);
+    check(r"\d{1,1000}", [false, false, true, false, false]);
+    check(r"\D{1,1000}", [false, true, false, true, true]);
+    check(r".{1,1000}", [true; 5]);
+}
+
+/// A client chooses it: what it costs to read it has a bound, and it must fit into the key of a record.
+#[test]
+fn what_is_too_long_is_not_looked_at() {
+    let check = |unit: &str, times: usize| {
+        assert_eq!(compile(&unit.repeat(times)).err(), Some("expression too large"), "{unit}");
+    };
+    for unit in ["{", "[a]", r"\d", "a{2}", "(", "\\"] {
+        check(unit, PATTERN_MAX / unit.len() + 1);
+    }
+    check(r"\pL", PROPERTIES_MAX + 1);
+    check(r"[\p{Lu}]", PROPERTIES_MAX + 1);
+    assert!(compile(&"[a]".repeat(PATTERN_MAX / 3)).is_ok());
+}
