@@ -10,6 +10,7 @@ use std::collections::HashMap;
 use std::rc::Rc;
 use std::sync::Arc;
 
+use futures::future::LocalBoxFuture;
 use net::Net;
 use net::connections::Connections;
 use net::mesh::Endpoint;
@@ -413,28 +414,23 @@ impl Shard {
         self: &Rc<Self>,
         partition: PartitionId,
         request: GroupRequest,
-    ) -> impl Future<Output = GroupAnswer> + use<> {
-        let lost = request.refused(Refusal::NotCoordinator);
+    ) -> LocalBoxFuture<'static, GroupAnswer> {
         let owner = self.owner(partition);
-        let wait = (owner != self.number && request.may_park()).then(|| self.parked.begin());
-        let number = wait.as_ref().map(|wait| wait.number);
-        let (here, asked) = if owner == self.number {
-            (Some(self.group(partition, request)), None)
-        } else {
-            let ask = GroupAsk { partition, request, wait: number };
-            (None, Some(self.ask(owner, Ask::Group(Box::new(ask)))))
-        };
-        async move {
-            match (here, asked) {
-                (Some(here), _) => here.await,
-                (None, Some(asked)) => match (asked.await, wait) {
-                    (Ok(Answer::Group(Some(answer))), _) => *answer,
-                    (Ok(Answer::Group(None)), Some(wait)) => wait.answer().await.unwrap_or(lost),
-                    _ => lost,
-                },
-                (None, None) => lost,
-            }
+        if owner == self.number {
+            return Box::pin(self.group(partition, request));
         }
+        let lost = request.refused(Refusal::NotCoordinator);
+        let wait = request.may_park().then(|| self.parked.begin());
+        let number = wait.as_ref().map(|wait| wait.number);
+        let ask = GroupAsk { partition, request, wait: number };
+        let asked = self.ask(owner, Ask::Group(Box::new(ask)));
+        Box::pin(async move {
+            match (asked.await, wait) {
+                (Ok(Answer::Group(Some(answer))), _) => *answer,
+                (Ok(Answer::Group(None)), Some(wait)) => wait.answer().await.unwrap_or(lost),
+                _ => lost,
+            }
+        })
     }
 
     /// Asks the share coordinator that owns this partition of `__share_group_state`, wherever it is.
@@ -442,25 +438,20 @@ impl Shard {
         self: &Rc<Self>,
         partition: PartitionId,
         request: StateRequest,
-    ) -> impl Future<Output = StateAnswer> + use<> {
-        let lost = request.ask.refused(Unserved::NotCoordinator.into());
+    ) -> LocalBoxFuture<'static, StateAnswer> {
         let owner = self.owner(partition);
-        let (here, there) = if owner == self.number {
-            (Some(self.own_share_state(partition, request)), None)
-        } else {
-            let ask = ShareStateAsk { partition, request };
-            (None, Some(self.ask(owner, Ask::ShareState(Box::new(ask)))))
-        };
-        async move {
-            match (here, there) {
-                (Some(here), _) => here.await,
-                (None, Some(there)) => match there.await {
-                    Ok(Answer::ShareState(answer)) => *answer,
-                    _ => lost,
-                },
-                (None, None) => lost,
-            }
+        if owner == self.number {
+            return Box::pin(self.own_share_state(partition, request));
         }
+        let lost = request.ask.refused(Unserved::NotCoordinator.into());
+        let ask = ShareStateAsk { partition, request };
+        let asked = self.ask(owner, Ask::ShareState(Box::new(ask)));
+        Box::pin(async move {
+            match asked.await {
+                Ok(Answer::ShareState(answer)) => *answer,
+                _ => lost,
+            }
+        })
     }
 
     /// Asks a share coordinator of this shard. The request has its place in the coordinator's order when this returns.

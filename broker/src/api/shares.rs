@@ -12,6 +12,7 @@ use storage::units::{PartitionId, TopicId};
 use uuid::Uuid;
 
 use super::error::read_refusal;
+use super::share_groups;
 use super::share_state::fault;
 use super::{Context, Operation, Resource};
 use crate::group::records::owned;
@@ -43,7 +44,7 @@ pub(super) fn asker(
     group: Option<&ByteString>,
     member: Option<&ByteString>,
 ) -> Result<Asker, ErrorCode> {
-    if !serves(cx) {
+    if !share_groups::served(cx) {
         return Err(ErrorCode::UNSUPPORTED_VERSION);
     }
     let group = group.ok_or(ErrorCode::INVALID_REQUEST)?;
@@ -53,11 +54,6 @@ pub(super) fn asker(
     let is_valid = |id: &&ByteString| !id.is_empty() && id.encode_utf16().count() <= MEMBER_ID_MAX;
     let member = member.filter(is_valid).ok_or(ErrorCode::INVALID_REQUEST)?;
     Ok(Asker { group: owned(group), member: owned(member) })
-}
-
-/// Whether the cluster's features allow share groups.
-fn serves(_: &Context) -> bool {
-    true
 }
 
 impl Asker {

@@ -8,7 +8,7 @@ use super::super::message::{
     GroupAnswer, GroupRequest, Heartbeat, Join, Leave, Report, Reported, Sync,
 };
 use super::super::records::{GroupValue, MemberValue, Record};
-use super::super::{ConsumerRules, Coordinator, Refusal, Refused, Rules, Waiter};
+use super::super::{ConsumerRules, Coordinator, Refusal, Refused, Rules, ShareRules, Waiter};
 use super::assign::Assignor;
 use super::protocol::{self, Assigned, OfTopic, Subscription};
 use super::*;
@@ -45,6 +45,14 @@ fn rules() -> Rules {
             upgrade: true,
             downgrade: true,
             regex_refresh_ms: 60_000,
+        },
+        share: ShareRules {
+            session_ms: SESSION_MS,
+            heartbeat_ms: 500,
+            assignment_interval_ms: 0,
+            limits: BTreeMap::new(),
+            size_max: 10,
+            initialize_retry_ms: 3_000,
         },
     }
 }
