@@ -62,8 +62,13 @@ pub(super) fn judge(
 async fn look(runtime: Simulated, options: StoreOptions, model: Shared) -> Result<Fate, String> {
     let opened = open_stores(&runtime, &options, &model, &Rows::default()).await;
     let Ok((stores, _)) = opened else { return Ok(Fate::Refused) };
-    let logs: Vec<(PartitionId, Expected)> =
+    let mut logs: Vec<(PartitionId, Expected)> =
         model.borrow().logs.iter().map(|(id, log)| (*id, log.clone())).collect();
+    for (id, expected) in &mut logs {
+        if let Some(log) = stores.iter().find_map(|store| store.log(*id)) {
+            expected.settle_truncation(log.end());
+        }
+    }
     let is_logs = is_about_the_log(&runtime, &options);
     let mut marks = 0;
     for is_strict in [false, true] {

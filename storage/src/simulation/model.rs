@@ -130,6 +130,14 @@ impl Log {
         self.compaction.missing.retain(|at| *at < end);
     }
 
+    /// The log was found to end here. If it was being truncated, that may have been done, or not.
+    pub(super) fn settle_truncation(&mut self, end: Offset) {
+        let Some(to) = self.truncating.take() else { return };
+        if end < self.end && end >= self.truncated(to).max(self.start) {
+            self.truncate(end);
+        }
+    }
+
     /// The log was found to end here.
     pub(super) fn cut(&mut self, end: Offset) {
         self.batches.retain(|batch| batch.last < end);
@@ -212,6 +220,36 @@ impl Model {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    /// Found by seed 69366, of the model: a life in which the drive lied ended inside a truncation, and what this had cut seemed to be lost.
+    #[test]
+    fn a_truncation_under_way_may_have_been_done() {
+        let log = |truncating| {
+            let mut log = Log::new("t", Arc::default(), 1);
+            for base in (0..3).map(Offset) {
+                log.push(Appended {
+                    base,
+                    last: base,
+                    payload: Bytes::new(),
+                    records: Vec::new(),
+                    timestamp: Timestamp(1),
+                    appended_at: 1,
+                    producer: -1,
+                    epoch: Epoch(0),
+                });
+            }
+            (log.written, log.durable, log.truncating) = (log.end, log.end, truncating);
+            log
+        };
+        for (truncating, end, written) in
+            [(Some(1), 1, 1), (Some(1), 3, 3), (Some(2), 1, 3), (None, 1, 3)]
+        {
+            let mut log = log(truncating.map(Offset));
+            log.settle_truncation(Offset(end));
+            assert_eq!(log.written, Offset(written), "{truncating:?} {end}");
+            assert_eq!(log.truncating, None);
+        }
+    }
 
     /// Found by seed 13381, of the model: a tombstone that compaction had removed with the rest of its batch was forgotten by a truncation
     /// behind it, for that was in the middle of the batch. Then the value that it had deleted seemed to be lost.
