@@ -194,13 +194,16 @@ impl Client {
         GroupRequest::Leave(Leave { group: self.group.clone(), members })
     }
 
-    /// Its process starts anew. It knows its instance, not its id. A static member reads what it read: in a stable group it gets its place back
+    /// Its process starts anew. It knows its instance, not its id; or it has only unsubscribed, and knows both. A static member reads what it read: in a stable group it gets its place back
     /// without a rebalance (KIP-345), so that another subscription would have no effect.
     pub(super) fn start_anew(&mut self) {
         if self.instance.is_some() && self.assigned_with > 0 {
             self.reads = self.assigned_with;
         }
-        self.member_id = ByteString::new();
+        let unsubscribed = self.is_modern && matches!(self.phase, Phase::Modern(_));
+        if !unsubscribed || !self.number.is_multiple_of(2) {
+            self.member_id = ByteString::new();
+        }
         self.phase = if self.is_modern { Phase::Modern(Member::default()) } else { Phase::Out };
         self.waits = false;
     }

@@ -8,7 +8,7 @@ use storage::units::TopicId;
 
 use super::checks;
 use super::client::{Client, PARTITIONS, Phase, TOPICS};
-use super::world::{Asked, GROUPS, World, id_of, image, rules};
+use super::world::{Asked, GROUPS, World, id_of, image};
 use crate::group::Effects;
 use crate::group::message::{DeleteOffsets, Fetch, GroupRequest};
 use crate::metadata::image::Delta;
@@ -58,7 +58,7 @@ impl World {
         let image = image(partitions);
         let delta = Delta::between(&self.image, &image);
         self.image = Arc::clone(&image);
-        self.coordinator.configured(rules(), image, &delta);
+        self.coordinator.configured(self.rules.clone(), image, &delta);
         self.counts.grown += 1;
     }
 

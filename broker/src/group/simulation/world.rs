@@ -34,6 +34,7 @@ pub(super) struct World {
     pub(super) rng: SmallRng,
     pub(super) now: Now,
     pub(super) bug: Option<Bug>,
+    pub(super) rules: Rules,
     pub(super) coordinator: Coordinator,
     pub(super) image: Arc<Image>,
     pub(super) log: Vec<Record>,
@@ -62,7 +63,8 @@ pub(super) struct World {
     pub(super) counts: Counts,
 }
 
-pub(super) fn rules() -> Rules {
+/// `downgrade`: consumer groups may become classic ones.
+fn rules(downgrade: bool) -> Rules {
     Rules {
         initial_delay_ms: 300,
         size_max: 4,
@@ -77,7 +79,7 @@ pub(super) fn rules() -> Rules {
             size_max: 4,
             assignors: vec![Assignor::Uniform, Assignor::Range],
             upgrade: true,
-            downgrade: true,
+            downgrade,
             regex_refresh_ms: 60_000,
         },
     }
@@ -120,8 +122,10 @@ impl World {
         let mut clients: Vec<Client> = (0..CLIENTS).map(client).collect();
         clients.iter_mut().for_each(Client::start_anew);
         let image = image([PARTITIONS; TOPICS.len()]);
+        let rules = rules(!seed.is_multiple_of(4));
         let mut world = World {
-            coordinator: Coordinator::new(rules(), Arc::clone(&image)),
+            coordinator: Coordinator::new(rules.clone(), Arc::clone(&image)),
+            rules,
             image,
             rng,
             now,
@@ -254,7 +258,7 @@ impl World {
     }
 
     pub(super) fn fresh(&self) -> Coordinator {
-        let mut fresh = Coordinator::new(rules(), Arc::clone(&self.image));
+        let mut fresh = Coordinator::new(self.rules.clone(), Arc::clone(&self.image));
         fresh.planted = self.bug;
         fresh
     }
