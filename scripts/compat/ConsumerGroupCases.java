@@ -182,6 +182,11 @@ final class ConsumerGroupCases implements Answers.Cases {
         for (String regex : List.of("[", "(", ")", "a**", "*", "(?=a)", "\\\\1", "[z-a]", "\\\\", "a{1001}", "(?P<n", "\\\\pX", "(?x)a")) {
             suite.same("an invalid regular expression " + regex, BEAT, 1, peer -> new Beat("cg-regex-bad", "m", 0).joins().names().regex(regex).json(peer));
         }
+        for (String regex : List.of("\\\\w{1,30}", "[\\\\w.-]{1,249}", "\\\\S{1,100}")) {
+            String perl = "cg-regex-" + regex.length();
+            suite.same("classes of Perl, repeated " + regex, BEAT, 1, peer -> new Beat(perl, "m", 0).joins().names().regex(regex).json(peer));
+            suite.prepare(peer -> peer.ask(BEAT, 1, new Beat(perl, "m", -1).json(peer)));
+        }
         String group = "cg-regex";
         at_once(suite, group);
         suite.same("a member reads by a regular expression", BEAT, 1, peer -> new Beat(group, "m", 0).joins().names().regex("cg-[a]").json(peer));

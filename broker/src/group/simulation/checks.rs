@@ -9,6 +9,7 @@ use crate::group::classic::{Group, State};
 use crate::group::consumer::Refresh;
 use crate::group::message::GroupAnswer;
 use crate::group::records::{GroupValue, OffsetKey, Record};
+use crate::group::timers::Timer;
 use crate::group::{Coordinator, Now, Then};
 
 /// What was promised so far.
@@ -125,6 +126,18 @@ pub(super) fn one_owner(coordinator: &Coordinator) -> Result<(), String> {
                     }
                 }
             }
+        }
+    }
+    Ok(())
+}
+
+/// Every member of a consumer group is missed when it falls silent, whatever it does next.
+pub(super) fn everybody_is_missed(coordinator: &Coordinator) -> Result<(), String> {
+    for group in coordinator.consumers.values() {
+        let session = |id: &ByteString| Timer::Member(group.id.clone(), id.clone());
+        let mut unmissed = group.members().filter(|m| !coordinator.timers.is_set(&session(&m.id)));
+        if let Some(member) = unmissed.next() {
+            return Err(format!("nobody waits for {member:?} of {}", group.id));
         }
     }
     Ok(())

@@ -6,6 +6,7 @@
 //!
 //! - in one generation of a group a partition has one owner; in a consumer group, at any time, and it is told to the next one only when
 //!   the one before has said that it gave it up, or is out;
+//! - every member of a consumer group has its session's end before it;
 //! - a committed offset that was acknowledged, or shown, is never gone, and never goes back;
 //! - whatever the log holds, replayed, is the state of the live coordinator, compacted too, and Kafka would load it;
 //! - when the faults end, every client has its place in one generation, every partition its owner, and nobody waits.

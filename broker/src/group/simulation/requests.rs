@@ -48,7 +48,7 @@ impl World {
             }
             let writes = std::mem::take(&mut out.writes);
             if writes.is_empty() {
-                return Ok(());
+                return checks::everybody_is_missed(&self.coordinator);
             }
             for write in writes {
                 let group = checks::group_of(&write.then, &write.records);
