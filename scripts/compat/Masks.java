@@ -207,6 +207,8 @@ final class Masks {
             keepCommon(kafka.get("finalizedFeatures"), ours.get("finalizedFeatures"), "name");
             for (JsonNode answer : List.of(kafka, ours)) {
                 answer.path("supportedFeatures").forEach(feature -> ((ObjectNode) feature).remove("minVersion"));
+                // Kafka's are in the order of a hash.
+                sort(answer.get("finalizedFeatures"));
             }
             for (String name : List.of("supportedFeatures", "finalizedFeatures")) {
                 dropEmpty(kafka, name);
