@@ -1,0 +1,266 @@
+"""What the members of a share group wrote down (scripts/interop/drivers/java/ShareChurn.java), and whether a broker may have made it so.
+
+A line of a journal is a letter, a time (CLOCK_MONOTONIC, in ns, as here), the member, and, but for the last lines' kinds,
+the topic, the partition, the offset and the delivery count:
+
+    D .. VALUE SINCE    a delivery; it was acquired after SINCE, when one of the member's earlier polls began, and before this time
+    R .. VALUE SINCE    the same delivery once more, after it was renewed
+    S .. SAID           what the member is about to say of it: ACCEPT RELEASE REJECT RENEW
+    C .. SAID OUTCOME   what became of that: `ok`, or the client's exception
+    J X Z E             the member begins, is about to close, has closed, has died of an exception
+    P producer .. VALUE a record that was acknowledged to its producer, which sent it at that time; it has no delivery count
+
+Nobody knows when exactly a record was acquired, so each rule takes the bound that makes no broker a liar that is none. A broker that is killed
+forgets what was acquired and not yet acknowledged: the same count comes again then, and only then. What is said too late of a record below the
+group's start offset is not refused, and means nothing: Kafka does so.
+"""
+
+import bisect
+import collections
+import dataclasses
+import math
+import pathlib
+
+FINAL = ("ACCEPT", "REJECT")
+# The broker says so of an acknowledgement that it has not done, and will not.
+REFUSED = "InvalidRecordStateException"
+
+
+@dataclasses.dataclass
+class Said:
+    what: str
+    at: int
+    answered: float = math.inf
+    outcome: str = ""
+
+
+@dataclasses.dataclass
+class Delivery:
+    member: str
+    count: int
+    value: int
+    since: int
+    at: int
+    said: list = dataclasses.field(default_factory=list)
+
+    def confirmed(self, *kinds):
+        return [said for said in self.said if said.what in kinds and said.outcome == "ok"]
+
+    def __str__(self):
+        said = "".join(f", {s.what} {ms(s.at)} {s.outcome or 'unanswered'} {ms(s.answered)}" for s in self.said)
+        return f"#{self.count} {self.member} acquired {ms(self.since)}..{ms(self.at)}{said}"
+
+
+def ms(at):
+    return "-" if at == math.inf else f"{at / 1e6:.0f}"
+
+
+class Events:
+    """From and to times. How many of them overlap an interval?"""
+
+    def __init__(self, spans):
+        self.begins, self.ends = (sorted(span[which] for span in spans) for which in (0, 1))
+
+    def within(self, first, last):
+        return max(0, bisect.bisect_right(self.begins, last) - bisect.bisect_left(self.ends, first))
+
+
+@dataclasses.dataclass
+class Told:
+    """All that is known. `ends`, and `lags`, which are the group's: {(topic, partition): number}; `crashed`: {member: when}; `kills`: (from, to);
+    `drained`: when there was no lag any more."""
+    lines: list
+    ends: dict
+    lags: dict
+    crashed: dict
+    kills: list
+    drained: int
+    lock_ms: int
+    limit: int
+
+
+def read(journals):
+    """The lines of all journals, in order of time; the last of one whose process was killed may be torn."""
+    lines = []
+    for path in journals:
+        if pathlib.Path(path).exists():
+            lines += [line.split() for line in pathlib.Path(path).read_text().split("\n")[:-1]]
+    return sorted(lines, key=lambda line: int(line[1]))
+
+
+class Judge:
+    def __init__(self, told):
+        self.told, self.wrong, self.counts = told, [], collections.Counter()
+        self.kills = Events(told.kills)
+        self.left, closed = dict(told.crashed), {line[2]: int(line[1]) for line in told.lines if line[0] == "Z"}
+        self.records, self.produced = collections.defaultdict(list), {}
+        self._take(told.lines)
+        # Each of these may have taken deliveries with it that nobody saw: they were in the client's buffer, or on the way.
+        # A broker takes a while to notice that a process is gone.
+        self.hiding = Events([(at, closed.get(member, at + 1e9)) for member, at in self.left.items()] + told.kills)
+        self._pass_over()
+
+    def _take(self, lines):
+        open_ = {}
+        for kind, at, member, *rest in lines:
+            at = int(at)
+            if kind == "E":
+                self.wrong.append(f"{member} died at {ms(at)}: {' '.join(rest)}")
+            elif kind == "X":
+                self.left[member] = at
+            elif kind == "P":
+                topic, partition, offset, value = rest
+                self.produced[topic, int(partition), int(offset)] = (int(value), at)
+            elif kind in "DSC":
+                topic, partition, offset, count, *rest = rest
+                key, count = (topic, int(partition), int(offset)), int(count)
+                if kind == "D":
+                    delivery = Delivery(member, count, int(rest[0]), int(rest[1]), at)
+                    self.records[key].append(delivery)
+                    open_[member, key, count] = delivery
+                elif kind == "S":
+                    open_[member, key, count].said.append(Said(rest[0], at))
+                else:
+                    said = next(s for s in open_[member, key, count].said if s.what == rest[0] and not s.outcome)
+                    said.answered, said.outcome = at, rest[1]
+
+    def _pass_over(self):
+        """What is said of a delivery after a later one was there, when all records up to this one may have been done with, is no confirmation."""
+        for partition, end in self.told.ends.items():
+            moved = 0
+            for offset in range(end):
+                deliveries = self.records.get((*partition, offset), [])
+                late = {id(s) for d in deliveries for s in d.said if any(o.count > d.count and o.at < s.at for o in deliveries)}
+                done = [s.at for d in deliveries for s in d.said if id(s) not in late and (s.what in FINAL and s.outcome != REFUSED or d.count == self.told.limit)]
+                done += [d.since + self.told.lock_ms * 1e6 for d in deliveries if d.count == self.told.limit]
+                moved = max(moved, min(done, default=0))
+                for said in (s for d in deliveries for s in d.said):
+                    if id(said) in late and said.outcome == "ok" and done and said.answered > moved:
+                        said.outcome = "passed over"
+                        self.counts["passed over"] += 1
+
+    def judge(self):
+        """What is wrong, a line each."""
+        told = self.told
+        for (topic, partition), end in told.ends.items():
+            lag = told.lags.get((topic, partition))
+            if lag != 0:
+                self.wrong.append(f"{topic}-{partition}: the group's lag is {lag}, the log's end {end}")
+            for offset in range(end):
+                self._record((topic, partition, offset))
+        for key, (value, _) in self.produced.items():
+            if key[2] >= told.ends[key[:2]]:
+                self._bad(key, f"value {value} was acknowledged to the producer and is not in the log")
+        for key in self.records.keys() - {(t, p, o) for (t, p), end in told.ends.items() for o in range(end)}:
+            self._bad(key, "delivered, and not in the log")
+        return self.wrong
+
+    def _bad(self, key, what):
+        deliveries = "; ".join(map(str, self.records.get(key, [])))
+        self.wrong.append(f"{key[0]}-{key[1]} offset {key[2]}: {what} (kills {[ms(end) for kill in self.told.kills for end in kill]}) {deliveries}")
+
+    def _record(self, key):
+        deliveries = sorted(self.records.get(key, []), key=lambda d: (d.count, d.at))
+        value, sent = self.produced.get(key, (None, 0))
+        for delivery in deliveries:
+            delivery.since = max(delivery.since, sent)
+        values = {d.value for d in deliveries} | ({value} if value is not None else set())
+        if len(values) > 1:
+            self._bad(key, f"has several values: {values}")
+        for delivery in deliveries:
+            self.counts[f"delivery {delivery.count}"] += 1
+            if not 1 <= delivery.count <= self.told.limit:
+                self._bad(key, f"delivered with count {delivery.count}, the limit is {self.told.limit}")
+        for first in deliveries:
+            for second in deliveries:
+                if first is not second:
+                    self._pair(key, first, second)
+        self._end(key, deliveries, sent)
+
+    def _pair(self, key, first, second):
+        """What the one delivery means for the other."""
+        killed = self.kills.within(min(first.since, second.since), max(first.at, second.at))
+        if first.count == second.count and not killed and id(first) < id(second):
+            self._bad(key, f"delivered twice with count {first.count}")
+        # What is confirmed is stored, and outlives the broker.
+        for said in first.confirmed(*FINAL):
+            forgotten = self.kills.within(min(first.since, second.since), said.answered)
+            if second.since > said.answered or (second.count > first.count and not forgotten):
+                self._bad(key, f"delivered to {second.member} with count {second.count} although {said.what} of {first.member} was confirmed at {ms(said.answered)}")
+        for said in first.confirmed("RELEASE"):
+            if second.since > said.answered and second.count <= first.count:
+                self._bad(key, f"count {second.count} after count {first.count} was released, at {ms(said.answered)}")
+        if second.count <= first.count or killed:
+            return
+        # From here on: the first was acquired before the second, by the same broker.
+        for said in first.said:
+            # The same member's own answer is to the later delivery.
+            if said.outcome == "ok" and said.at > second.at and first.member != second.member and not self.kills.within(first.since, said.answered):
+                self._bad(key, f"{said.what} of {first.member} at {ms(said.at)} was confirmed, {second.member} had count {second.count} at {ms(second.at)}")
+        begun = max([first.since] + [said.at for said in first.confirmed("RENEW")])
+        ended = min([said.at for said in first.said if said.what != "RENEW"] + [self.left.get(first.member, math.inf), begun + self.told.lock_ms * 1e6])
+        if second.at < ended:
+            self._bad(key, f"{second.member} has count {second.count} at {ms(second.at)}, within the lock of {first.member}, which holds at least until {ms(ended)}")
+
+    def _end(self, key, deliveries, sent):
+        """It is accepted once, or rejected once, or was delivered as often as it may be."""
+        final = [said for d in deliveries for said in d.confirmed(*FINAL)]
+        if len(final) > 1:
+            self._bad(key, f"confirmed {len(final)} times: {[(s.what, ms(s.answered)) for s in final]}")
+        if final:
+            self.counts[final[0].what.lower() + "ed"] += 1
+            return
+        if any(said.what in FINAL and said.outcome not in ("ok", "passed over", REFUSED) for d in deliveries for said in d.said):
+            self.counts["perhaps accepted or rejected, by one that had no answer"] += 1
+            return
+        # Each step from a delivery to the next that was seen, and to the limit, is one, or what is between was hidden.
+        at, count, hidden = sent, 0, 0
+        for step in [*deliveries, None]:
+            reached = step.count if step else self.told.limit + 1
+            missing = max(0, reached - count - 1)
+            if missing > self.hiding.within(at, step.at if step else self.told.drained):
+                seen = f"with count {count} at last" if count else "never"
+                self._bad(key, f"neither accepted nor rejected; delivered {seen}, then {f'with {step.count}' if step else 'not again'}, and nobody took deliveries with him")
+                return
+            hidden += missing
+            if step:
+                at, count = step.since, step.count
+        self.counts["at the limit" + (", some deliveries of it seen by nobody" if hidden else "")] += 1
+
+
+def lies(told):
+    """By name, what is told with one thing changed: each must be found wrong."""
+    judged = Judge(told)
+    judged.judge()
+    last = max((line for line in told.lines if line[0] == "C" and line[7:] == ["ACCEPT", "ok"]), key=lambda line: int(line[1]))
+    record = last[3:6]
+
+    def of(kinds):
+        return [line for line in told.lines if line[0] in kinds and line[3:6] == record]
+
+    delivery = next(line for line in reversed(told.lines) if line[0] == "D" and line[2:7] == last[2:7])
+    late = str(max(int(line[1]) for line in told.lines) + 1)
+    another = "another"
+
+    def changed(without=(), more=(), **fields):
+        return dataclasses.replace(told, lines=sorted([line for line in told.lines if line not in without] + list(more), key=lambda line: int(line[1])), **fields)
+
+    def again(at, count, since):
+        return ["D", at, another, *record, str(count), delivery[7], since]
+
+    answers = [line for line in of("SC") if line[2:7] == last[2:7]]
+    count = int(last[6])
+    over = again(late, told.limit + 1, delivery[8])
+    return {
+        "a confirmed acceptance is dropped": changed(answers),
+        "a record is missing": changed(of("DSCR")),
+        "a delivery is there twice": changed(more=[again(delivery[1], count, delivery[8])]),
+        "a record is delivered after it was accepted": changed(more=[again(late, count + 1, late)]),
+        "a record is accepted twice": changed(more=[again(delivery[1], count + 1, delivery[8]), ["S", late, another, *record, str(count + 1), "ACCEPT"],
+                                                    ["C", late, another, *record, str(count + 1), "ACCEPT", "ok"]]),
+        "a delivery is beyond the limit": changed(answers, more=[over]),
+        "a lag stays": dataclasses.replace(told, lags={**told.lags, (record[0], int(record[1])): 1}),
+        "another record at an offset": changed([delivery], more=[[*delivery[:7], str(int(delivery[7]) + 1), delivery[8]]]),
+        "a lock does not hold": changed(answers, more=[again(str(int(delivery[1]) + 1), count + 1, delivery[8]),
+                                                       *([line[0], str(int(line[1]) + 10), another, *record, str(count + 1), *line[7:]] for line in answers)]),
+    }
