@@ -98,6 +98,7 @@ class Judge:
         # Each of these may have taken deliveries with it that nobody saw: they were in the client's buffer, or on the way.
         # A broker takes a while to notice that a process is gone.
         self.hiding = Events([(at, closed.get(member, at + 1e9)) for member, at in self.left.items()] + told.kills)
+        self._of_before_a_kill()
         self._pass_over()
 
     def _take(self, lines):
@@ -124,13 +125,26 @@ class Judge:
                     said = next(s for s in open_[member, key, count].said if s.what == rest[0] and not s.outcome)
                     said.answered, said.outcome = at, rest[1]
 
+    def _of_before_a_kill(self):
+        """A client goes on giving out, for a while, what it has from a broker that is gone: until it gives what the next one confirms an answer to."""
+        of_member = collections.defaultdict(list)
+        for deliveries in self.records.values():
+            for delivery in deliveries:
+                of_member[delivery.member].append(delivery)
+        for deliveries in of_member.values():
+            for began, ended in self.told.kills:
+                new = min((d.at for d in deliveries for s in d.said if s.outcome == "ok" and s.at > ended), default=math.inf)
+                for delivery in deliveries:
+                    if began < delivery.at < new:
+                        delivery.since = min(delivery.since, began - 1)
+
     def _pass_over(self):
         """What is said of a delivery after a later one was there, when all records up to this one may have been done with, is no confirmation."""
         for partition, end in self.told.ends.items():
             moved = 0
             for offset in range(end):
                 deliveries = self.records.get((*partition, offset), [])
-                late = {id(s) for d in deliveries for s in d.said if any(o.count > d.count and o.at < s.at for o in deliveries)}
+                late = {id(s) for d in deliveries for s in d.said if any(o.count > d.count and o.at < s.answered for o in deliveries)}
                 done = [s.at for d in deliveries for s in d.said if id(s) not in late and (s.what in FINAL and s.outcome != REFUSED or d.count == self.told.limit)]
                 done += [d.since + self.told.lock_ms * 1e6 for d in deliveries if d.count == self.told.limit]
                 moved = max(moved, min(done, default=0))
@@ -198,7 +212,7 @@ class Judge:
             if said.outcome == "ok" and said.at > second.at and first.member != second.member and not self.kills.within(first.since, said.answered):
                 self._bad(key, f"{said.what} of {first.member} at {ms(said.at)} was confirmed, {second.member} had count {second.count} at {ms(second.at)}")
         begun = max([first.since] + [said.at for said in first.confirmed("RENEW")])
-        ended = min([said.at for said in first.said if said.what != "RENEW"] + [self.left.get(first.member, math.inf), begun + self.told.lock_ms * 1e6])
+        ended = min([said.at for said in first.said if said.what != "RENEW" or said.outcome != "ok"] + [self.left.get(first.member, math.inf), begun + self.told.lock_ms * 1e6])
         if second.at < ended:
             self._bad(key, f"{second.member} has count {second.count} at {ms(second.at)}, within the lock of {first.member}, which holds at least until {ms(ended)}")
 

@@ -253,8 +253,8 @@ public class ShareChurn {
                 if (slow && draw.nextBoolean()) held.add(record);
                 else said.put(record, choose(record));
             }
-            // With a request of its own, and its answer awaited or not, or with the next fetch.
-            int way = draw.nextInt(3);
+            // With a request of its own, and its answer awaited or not, or with the next fetch, if that comes soon.
+            int way = draw.nextInt(held.isEmpty() ? 3 : 2);
             say(said, way == 0);
             if (way == 1) consumer.commitAsync();
             if (leaving && !draining) return;
