@@ -94,6 +94,7 @@ class Systems:
             sizes = [("1m", 1_000_000, 1000, 1.0)]
         for label, batch, record, share in sizes:
             topic(self[name], f"warm-{label}", 4)
+            until_led(self[name], f"warm-{label}", 4)
             send(self[name], f"warm-{label}", 4, batch, record, int(gibibytes * share * GIB))
         if name == "kafka":
             stock(self[name], "warm-16k", 200_000, 1000, [])
