@@ -31,7 +31,7 @@ pub(crate) async fn handle(
     request: AlterShareGroupOffsetsRequest,
 ) -> AlterShareGroupOffsetsResponse {
     let group = owned(&request.group_id);
-    if let Err(code) = check(cx, &group) {
+    if let Err(code) = share_groups::may_change_offsets(cx, Operation::Read, &group) {
         return failed(code, text::of(code).to_owned());
     }
     let topics = by_name(request.topics);
@@ -130,16 +130,6 @@ fn by_name(
         }
     }
     once
-}
-
-fn check(cx: &Context, group: &ByteString) -> Result<(), ErrorCode> {
-    if !share_groups::served(cx) {
-        return Err(ErrorCode::UNSUPPORTED_VERSION);
-    }
-    if !cx.authorize(Operation::Read, Resource::Group(group)) {
-        return Err(ErrorCode::GROUP_AUTHORIZATION_FAILED);
-    }
-    if group.is_empty() { Err(ErrorCode::INVALID_GROUP_ID) } else { Ok(()) }
 }
 
 fn refused_topic(

@@ -28,7 +28,7 @@ pub(crate) async fn handle(
     request: DeleteShareGroupOffsetsRequest,
 ) -> DeleteShareGroupOffsetsResponse {
     let group = owned(&request.group_id);
-    if let Err(code) = check(cx, &group) {
+    if let Err(code) = share_groups::may_change_offsets(cx, Operation::Delete, &group) {
         return failed(code, text::of(code).to_owned());
     }
     let names = request.topics.iter().map(|topic| owned(&topic.topic_name));
@@ -97,16 +97,6 @@ pub(crate) async fn handle(
     responses.extend(gone.into_iter().map(|(name, id)| answered(name, id, ErrorCode::NONE, None)));
     responses.extend(errors);
     DeleteShareGroupOffsetsResponse { responses, ..DeleteShareGroupOffsetsResponse::default() }
-}
-
-fn check(cx: &Context, group: &ByteString) -> Result<(), ErrorCode> {
-    if !share_groups::served(cx) {
-        return Err(ErrorCode::UNSUPPORTED_VERSION);
-    }
-    if !cx.authorize(Operation::Delete, Resource::Group(group)) {
-        return Err(ErrorCode::GROUP_AUTHORIZATION_FAILED);
-    }
-    if group.is_empty() { Err(ErrorCode::INVALID_GROUP_ID) } else { Ok(()) }
 }
 
 fn answered(

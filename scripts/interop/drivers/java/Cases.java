@@ -1,4 +1,3 @@
-import java.lang.reflect.Method;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.Arrays;
@@ -7,7 +6,6 @@ import java.util.HashMap;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
-import java.util.Objects;
 import java.util.Optional;
 import java.util.OptionalLong;
 import java.util.Set;
@@ -71,36 +69,17 @@ import org.apache.kafka.common.serialization.StringSerializer;
  * What only Kafka's own Java clients do: the Admin API that needs neither security nor transactions, and what consumer and producer have beyond
  * the cases of all clients. Every method without arguments is a case, which throws if it fails; scripts/interop/java_clients.py asks for each.
  */
-public class Cases {
+public class Cases extends Case {
     static String address;
     static Admin admin;
 
     public static void main(String[] args) throws Exception {
         address = args[0];
         admin = Admin.create(Map.<String, Object>of("bootstrap.servers", address));
-        Map<String, Serve.Operation> operations = new LinkedHashMap<>();
-        for (Method method : Cases.class.getDeclaredMethods()) {
-            if (method.getParameterCount() > 0 || method.isSynthetic()) continue;
-            operations.put(method.getName(), r -> {
-                try {
-                    return method.invoke(null);
-                } catch (java.lang.reflect.InvocationTargetException error) {
-                    throw (Exception) (error.getCause() instanceof Exception e ? e : new Exception(error.getCause()));
-                }
-            });
-        }
-        Serve.main(operations, List.of());
+        serve(Cases.class);
     }
 
     // Helpers
-
-    static void equal(Object got, Object expected, String what) {
-        if (!Objects.equals(got, expected)) throw new AssertionError(what + ": expected " + expected + ", got " + got);
-    }
-
-    static void isTrue(boolean so, String what) {
-        if (!so) throw new AssertionError(what);
-    }
 
     /** The call, or the future that it answers, fails with exactly this. */
     static void refused(Class<? extends Exception> expected, Callable<Object> call, String what) throws Exception {
@@ -113,10 +92,6 @@ public class Cases {
             return;
         }
         throw new AssertionError(what + ": not refused, but answered " + answer);
-    }
-
-    static void until(Callable<Boolean> so, String what) throws Exception {
-        for (long end = System.currentTimeMillis() + 60_000; !so.call(); Thread.sleep(20)) isTrue(System.currentTimeMillis() < end, "not so after 60 s: " + what);
     }
 
     static TopicPartition at(String topic, int partition) {

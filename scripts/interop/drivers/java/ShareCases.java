@@ -1,15 +1,11 @@
-import java.lang.reflect.Method;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.HashMap;
-import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
-import java.util.Objects;
 import java.util.Set;
 import java.util.TreeMap;
 import java.util.TreeSet;
-import java.util.concurrent.Callable;
 import org.apache.kafka.clients.admin.Admin;
 import org.apache.kafka.clients.admin.AlterConfigOp;
 import org.apache.kafka.clients.admin.AlterConfigOp.OpType;
@@ -27,43 +23,20 @@ import org.apache.kafka.common.serialization.StringDeserializer;
 import org.apache.kafka.common.serialization.StringSerializer;
 
 /**
- * Kafka's share consumer (KIP-932). Every method without arguments is a case, which throws if it fails; scripts/interop/share_groups.py asks for
+ * Kafka's share consumer (KIP-932). Every method without arguments is a case, which throws if it fails; scripts/interop/share_consumer.py asks for
  * each. The broker is to allow locks of a second (group.share.min.record.lock.duration.ms).
  */
-public class ShareCases {
+public class ShareCases extends Case {
     static String address;
     static Admin admin;
 
     public static void main(String[] args) throws Exception {
         address = args[0];
         admin = Admin.create(Map.<String, Object>of("bootstrap.servers", address));
-        Map<String, Serve.Operation> operations = new LinkedHashMap<>();
-        for (Method method : ShareCases.class.getDeclaredMethods()) {
-            if (method.getParameterCount() > 0 || method.isSynthetic()) continue;
-            operations.put(method.getName(), r -> {
-                try {
-                    return method.invoke(null);
-                } catch (java.lang.reflect.InvocationTargetException error) {
-                    throw (Exception) (error.getCause() instanceof Exception e ? e : new Exception(error.getCause()));
-                }
-            });
-        }
-        Serve.main(operations, List.of());
+        serve(ShareCases.class);
     }
 
     // Helpers
-
-    static void equal(Object got, Object expected, String what) {
-        if (!Objects.equals(got, expected)) throw new AssertionError(what + ": expected " + expected + ", got " + got);
-    }
-
-    static void isTrue(boolean so, String what) {
-        if (!so) throw new AssertionError(what);
-    }
-
-    static void until(Callable<Boolean> so, String what) throws Exception {
-        for (long end = System.currentTimeMillis() + 60_000; !so.call(); ) isTrue(System.currentTimeMillis() < end, "not so after 60 s: " + what);
-    }
 
     /** A topic, and a group of the same name that begins with its first record. */
     static void create(String topic, int partitions, String... groupConfigs) throws Exception {
