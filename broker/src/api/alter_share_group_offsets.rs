@@ -18,7 +18,7 @@ use net::wire::alter_share_group_offsets::{
 };
 use uuid::Uuid;
 
-use super::coordination::code;
+use super::coordination::{self, code};
 use super::share_state::{self, fault_of, strange};
 use super::{Context, Operation, Resource, share_groups, text};
 use crate::group::records::owned;
@@ -31,7 +31,7 @@ pub(crate) async fn handle(
     request: AlterShareGroupOffsetsRequest,
 ) -> AlterShareGroupOffsetsResponse {
     let group = owned(&request.group_id);
-    if let Err(code) = share_groups::may_change_offsets(cx, Operation::Read, &group) {
+    if let Err(code) = coordination::check(cx, share_groups::served(cx), Operation::Read, &group) {
         return failed(code, text::of(code).to_owned());
     }
     let topics = by_name(request.topics);

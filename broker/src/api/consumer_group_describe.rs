@@ -15,7 +15,7 @@ use net::wire::consumer_group_describe::{
 
 use super::coordination::{self, code};
 use super::describe_groups::GROUP_OPERATIONS;
-use super::{Context, Operation, Resource};
+use super::{Context, Operation};
 use crate::group::Refused;
 use crate::group::message::{
     ConsumerDescribed, ConsumerMemberDescribed, GroupAnswer, GroupRequest, PartitionsDescribed,
@@ -24,20 +24,9 @@ use crate::group::message::{
 pub(crate) fn call(cx: Context, version: i16, request: ConsumerGroupDescribeRequest) -> Outcome {
     let served = coordination::serves_consumer_groups(&cx);
     let ask = |group: &ByteString| {
-        let refused = if !served {
-            Some(ErrorCode::UNSUPPORTED_VERSION)
-        } else if !cx.authorize(Operation::Describe, Resource::Group(group)) {
-            Some(ErrorCode::GROUP_AUTHORIZATION_FAILED)
-        } else if group.is_empty() {
-            Some(ErrorCode::INVALID_GROUP_ID)
-        } else {
-            None
-        };
-        let describe = || GroupRequest::DescribeConsumers(vec![group.clone()]);
-        match refused {
-            Some(code) => Err(code),
-            None => Ok(coordination::ask(&cx, group, describe())),
-        }
+        coordination::check(&cx, served, Operation::Describe, group)?;
+        let describe = GroupRequest::DescribeConsumers(vec![group.clone()]);
+        Ok(coordination::ask(&cx, group, describe))
     };
     let asked: Vec<_> = request.group_ids.iter().map(|group| (group.clone(), ask(group))).collect();
     let operations = request.include_authorized_operations;

@@ -7,7 +7,7 @@ use bytestring::ByteString;
 use net::wire::ErrorCode;
 use storage::units::PartitionId;
 
-use super::Context;
+use super::{Context, Operation, Resource};
 use crate::clock;
 use crate::group::message::{GroupAnswer, GroupRequest};
 use crate::group::{self, Refusal};
@@ -18,6 +18,22 @@ pub(super) fn partition_of(image: &Image, group: &str) -> Option<PartitionId> {
     let topic = image.topic_by_name(group::TOPIC)?;
     let partitions = i32::try_from(topic.partitions.len()).unwrap_or(i32::MAX);
     Some(PartitionId { topic: topic.id, partition: group::partition_of(group, partitions) })
+}
+
+/// Whether the client may do this to a group, of a protocol that is `served` or not.
+pub(super) fn check(
+    cx: &Context,
+    served: bool,
+    operation: Operation,
+    group: &str,
+) -> Result<(), ErrorCode> {
+    if !served {
+        return Err(ErrorCode::UNSUPPORTED_VERSION);
+    }
+    if !cx.authorize(operation, Resource::Group(group)) {
+        return Err(ErrorCode::GROUP_AUTHORIZATION_FAILED);
+    }
+    if group.is_empty() { Err(ErrorCode::INVALID_GROUP_ID) } else { Ok(()) }
 }
 
 /// Asks the group's coordinator. The request is on its way when this returns: requests of one connection reach a coordinator in their order.

@@ -15,7 +15,7 @@ use net::wire::delete_share_group_offsets::{
 };
 use uuid::Uuid;
 
-use super::coordination::code;
+use super::coordination::{self, code};
 use super::{Context, Operation, Resource, share_groups, share_state, text};
 use crate::group::records::owned;
 use crate::group::share::message::{ShareAnswer, ShareRequest, ToForget};
@@ -28,7 +28,8 @@ pub(crate) async fn handle(
     request: DeleteShareGroupOffsetsRequest,
 ) -> DeleteShareGroupOffsetsResponse {
     let group = owned(&request.group_id);
-    if let Err(code) = share_groups::may_change_offsets(cx, Operation::Delete, &group) {
+    if let Err(code) = coordination::check(cx, share_groups::served(cx), Operation::Delete, &group)
+    {
         return failed(code, text::of(code).to_owned());
     }
     let names = request.topics.iter().map(|topic| owned(&topic.topic_name));

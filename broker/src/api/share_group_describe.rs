@@ -13,7 +13,7 @@ use net::wire::share_group_describe::{
     TopicPartitions,
 };
 
-use super::coordination::code;
+use super::coordination::{self, code};
 use super::describe_groups::GROUP_OPERATIONS;
 use super::{Context, Operation, Resource, share_groups};
 use crate::group::Refused;
@@ -30,19 +30,8 @@ const TOPIC_HIDDEN: &str =
 pub(crate) fn call(cx: Context, version: i16, request: ShareGroupDescribeRequest) -> Outcome {
     let served = share_groups::served(&cx);
     let ask = |group: &ByteString| {
-        let refused = if !served {
-            Some(ErrorCode::UNSUPPORTED_VERSION)
-        } else if !cx.authorize(Operation::Describe, Resource::Group(group)) {
-            Some(ErrorCode::GROUP_AUTHORIZATION_FAILED)
-        } else if group.is_empty() {
-            Some(ErrorCode::INVALID_GROUP_ID)
-        } else {
-            None
-        };
-        match refused {
-            Some(code) => Err(code),
-            None => Ok(share_groups::ask(&cx, group, ShareRequest::Describe(vec![group.clone()]))),
-        }
+        coordination::check(&cx, served, Operation::Describe, group)?;
+        Ok(share_groups::ask(&cx, group, ShareRequest::Describe(vec![group.clone()])))
     };
     let asked: Vec<_> = request.group_ids.iter().map(|group| (group.clone(), ask(group))).collect();
     let operations = request.include_authorized_operations;

@@ -14,7 +14,7 @@ use uuid::Uuid;
 
 use super::coordination::{self, code, code_of};
 use super::share_state::{self, ByTopic};
-use super::{Context, Operation, Resource, find_coordinator};
+use super::{Context, find_coordinator};
 use crate::clock;
 use crate::coordinator::Unserved;
 use crate::group::message::{GroupAnswer, GroupRequest};
@@ -33,21 +33,6 @@ const BACKOFF: Duration = Duration::from_millis(100);
 /// Whether share groups are served: the cluster's features allow it.
 pub(super) fn served(cx: &Context) -> bool {
     cx.shard.image().feature(SHARE_VERSION) >= 1
-}
-
-/// Whether the client may do this to the offsets of a share group.
-pub(super) fn may_change_offsets(
-    cx: &Context,
-    operation: Operation,
-    group: &str,
-) -> Result<(), ErrorCode> {
-    if !served(cx) {
-        return Err(ErrorCode::UNSUPPORTED_VERSION);
-    }
-    if !cx.authorize(operation, Resource::Group(group)) {
-        return Err(ErrorCode::GROUP_AUTHORIZATION_FAILED);
-    }
-    if group.is_empty() { Err(ErrorCode::INVALID_GROUP_ID) } else { Ok(()) }
 }
 
 /// Asks a share group's coordinator; on its way when this returns.
