@@ -246,6 +246,11 @@ fn net_samples(net: &NetStats, shard: usize) -> Vec<Sample> {
         sent("sendfile", &net.sendfile_bytes),
         sent("read", &net.read_bytes),
         sent("splice", &net.splice_bytes),
+        counter(
+            "odradek_read_ahead_bytes_total",
+            "Bytes of cold files read in pieces into the page cache before they were sent, since something was written meanwhile",
+            &net.read_ahead_bytes,
+        ),
     ];
     samples.extend(CloseReason::ALL.into_iter().map(|reason| {
         Sample::counter(

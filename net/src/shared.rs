@@ -22,6 +22,8 @@ const SWEEP_IDLE: Duration = Duration::from_secs(1);
 const MESSAGES_KEPT: usize = 64;
 /// Bytes of cold files that may be in memory on their way to sockets.
 const COLD_BYTES_MAX: usize = 16 << 20;
+/// Bytes of cold files that the device is asked for at once while writes may have to wait for it.
+const AHEAD_BYTES_MAX: usize = 1 << 20;
 
 pub struct Net {
     pub ring: Ring,
@@ -30,6 +32,8 @@ pub struct Net {
     pub budget: Budget,
     /// For what is read from files into memory in order to be sent.
     pub(crate) cold: Budget,
+    /// For what is read from files into the page cache beside writes.
+    pub(crate) ahead: Budget,
     file_path: Cell<FilePath>,
     next_id: Cell<u64>,
     connections: RefCell<Vec<Rc<State>>>,
@@ -46,6 +50,7 @@ impl Net {
             stats: NetStats::default(),
             budget: Budget::new(ring, receive_bytes, frame_bytes_max),
             cold: Budget::new(ring, COLD_BYTES_MAX, 0),
+            ahead: Budget::new(ring, AHEAD_BYTES_MAX, 0),
             file_path: Cell::new(FilePath::Auto),
             next_id: Cell::new(0),
             connections: RefCell::default(),

@@ -28,6 +28,7 @@ mod ring;
 mod slots;
 pub mod support;
 mod wake;
+pub mod writes;
 
 pub use completion::Op;
 pub use ring::{Ring, RingOptions, RingStats};

@@ -62,7 +62,6 @@ const NEEDED: &[(&str, u8)] = &[
     ("ASYNC_CANCEL", opcode::AsyncCancel::CODE),
     ("CLOSE", opcode::Close::CODE),
     ("CONNECT", opcode::Connect::CODE),
-    ("FADVISE", opcode::Fadvise::CODE),
     ("FALLOCATE", opcode::Fallocate::CODE),
     ("FSYNC", opcode::Fsync::CODE),
     ("FTRUNCATE (Linux 6.9)", opcode::Ftruncate::CODE),

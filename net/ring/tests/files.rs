@@ -47,7 +47,6 @@ fn writes_reads_and_syncs() {
         assert!(bytes[4096..12288].iter().all(|byte| *byte == 7));
         ring.ftruncate(&file, 4096).await.unwrap();
         assert_eq!(ring.fstat(&file).await.unwrap().len, 4096);
-        ring.fadvise(&file, 0, 4096, libc::POSIX_FADV_WILLNEED).await.unwrap();
         let (read, bytes) = ring.read_at(&file, Aligned::with_capacity(8192), 8192, 4096).await;
         assert_eq!((read.unwrap(), bytes.len()), (0, 0));
         ring.close_file(file).unwrap().await.unwrap();

@@ -22,8 +22,8 @@ const PIECES_MAX: usize = 64;
 /// How a range of a file is sent.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum FilePath {
-    /// What is in the page cache by `sendfile`; the rest by `READ` and `SEND`, or read ahead for those who follow and then
-    /// by `sendfile`.
+    /// What is in the page cache by `sendfile`; the rest by `READ` and `SEND`, or, beside writes, read ahead in pieces and then by
+    /// `sendfile`.
     #[default]
     Auto,
     /// Always `sendfile`: blocks the shard on cold pages.

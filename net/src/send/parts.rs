@@ -23,14 +23,12 @@ pub struct FileRange {
     pub position: u64,
     /// Bytes to send. A file that turns out shorter closes the connection.
     pub length: u64,
-    /// More readers follow on this range: warm the page cache for them rather than read past it.
-    pub follow: bool,
 }
 
 impl fmt::Debug for FileRange {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let FileRange { position, length, follow, .. } = self;
-        write!(f, "FileRange({position}+{length}, follow: {follow})")
+        let FileRange { position, length, .. } = self;
+        write!(f, "FileRange({position}+{length})")
     }
 }
 

@@ -3,6 +3,8 @@
 #![allow(dead_code, reason = "each test binary uses a part")]
 #![allow(clippy::unwrap_used, clippy::cast_possible_truncation, reason = "a test fails by a panic")]
 
+pub(crate) mod transfer;
+
 use std::{
     fs::File,
     io::{Read, Write},
@@ -226,13 +228,12 @@ impl Service for Told {
                 Outcome::Answer(answer(pieces.map(Part::from)))
             }
             // Ranges of the file, with the request around each.
-            Some(b'F' | b'R') => {
+            Some(b'F') => {
                 let number = |at: usize| u64::from_be_bytes(frame[at..at + 8].try_into().unwrap());
                 let range = FileRange {
                     file: Arc::clone(self.file.as_ref().unwrap()),
                     position: number(1),
                     length: number(9),
-                    follow: frame[0] == b'R',
                 };
                 let around = frame.slice(..1);
                 Outcome::Answer(answer([around.clone().into(), range.into(), around.into()]))

@@ -67,7 +67,6 @@ impl Served {
             file: Arc::clone(&self.warm),
             position: 0,
             length: self.records.len() as u64,
-            follow: false,
         });
         let partition = PartitionData {
             partition_index: 0,

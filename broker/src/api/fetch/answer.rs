@@ -211,7 +211,7 @@ fn plan(plan: ReadPlan<storage::runtime::ring::File>) -> Parts {
         .map(|slice| match slice {
             Slice::Memory(bytes) => Part::Bytes(bytes),
             Slice::File { file, position, length } => {
-                Part::File(FileRange { file: file.descriptor(), position, length, follow: false })
+                Part::File(FileRange { file: file.descriptor(), position, length })
             }
         })
         .collect()

@@ -18,6 +18,7 @@ use crate::{
     buffer::Aligned,
     completion::{OnDrop, check, count, unit},
     slots::Held,
+    writes,
 };
 
 impl Ring {
@@ -32,6 +33,7 @@ impl Ring {
         position: u64,
         dsync: bool,
     ) -> Op<io::Result<usize>> {
+        writes::begun();
         let entry = opcode::Write::new(Fd(file.as_raw_fd()), bytes.as_ptr(), length(bytes.len()))
             .offset(position)
             .rw_flags(if dsync { libc::RWF_DSYNC } else { 0 })
@@ -94,21 +96,6 @@ impl Ring {
 
     pub fn ftruncate(&self, file: &Arc<OwnedFd>, length: u64) -> Op<io::Result<()>> {
         let entry = opcode::Ftruncate::new(Fd(file.as_raw_fd()), length).build();
-        // SAFETY: it points to nothing; the slot owns the file.
-        unsafe { self.push(entry, Held::Descriptor { _fd: Arc::clone(file) }, unit, OnDrop::Leave) }
-    }
-
-    /// Tells the kernel what will be done with a range: `advice` is that of posix_fadvise(2).
-    pub fn fadvise(
-        &self,
-        file: &Arc<OwnedFd>,
-        position: u64,
-        length: u32,
-        advice: i32,
-    ) -> Op<io::Result<()>> {
-        let entry = opcode::Fadvise::new(Fd(file.as_raw_fd()), i64::from(length), advice)
-            .offset(position)
-            .build();
         // SAFETY: it points to nothing; the slot owns the file.
         unsafe { self.push(entry, Held::Descriptor { _fd: Arc::clone(file) }, unit, OnDrop::Leave) }
     }

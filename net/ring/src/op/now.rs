@@ -5,6 +5,8 @@ use std::{
     os::fd::{AsFd, AsRawFd},
 };
 
+use nix::fcntl::{PosixFadviseAdvice, posix_fadvise};
+
 /// From `include/uapi/linux/mman.h`, since 6.5.
 #[repr(C)]
 struct CacheRange {
@@ -33,6 +35,24 @@ pub fn cached_pages(file: impl AsFd, position: u64, length: u64) -> io::Result<u
     // SAFETY: both structures are as the kernel defines them, and live until the call returns.
     let result = unsafe { libc::syscall(SYS_CACHESTAT, file, &raw const range, &raw mut stat, 0) };
     if result == 0 { Ok(stat.cached) } else { Err(io::Error::last_os_error()) }
+}
+
+/// Has the device read a range into the page cache, and does not wait for it.
+pub fn read_ahead(file: impl AsFd, position: u64, length: u64) -> io::Result<()> {
+    let (Ok(position), Ok(length)) = (i64::try_from(position), i64::try_from(length)) else {
+        return Err(io::ErrorKind::InvalidInput.into());
+    };
+    Ok(posix_fadvise(file, position, length, PosixFadviseAdvice::POSIX_FADV_WILLNEED)?)
+}
+
+/// Whether reads of an open file make the kernel read ahead, from now on, whoever's they are.
+pub fn let_kernel_read_ahead(file: impl AsFd, it_may: bool) -> io::Result<()> {
+    let advice = if it_may {
+        PosixFadviseAdvice::POSIX_FADV_NORMAL
+    } else {
+        PosixFadviseAdvice::POSIX_FADV_RANDOM
+    };
+    Ok(posix_fadvise(file, 0, 0, advice)?)
 }
 
 /// Whether the byte at `position` can be read at once: its page is in the page cache and has been filled (a page that is

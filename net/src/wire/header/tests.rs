@@ -85,7 +85,7 @@ fn records_are_laid_into_a_response_uncopied() {
     let file = Arc::new(File::open("/dev/null").unwrap().into());
     let mut parts = Parts::new();
     parts.push(memory.clone());
-    parts.push(FileRange { file, position: 4096, length: 1000, follow: false });
+    parts.push(FileRange { file, position: 4096, length: 1000 });
     let partition = |records| PartitionData { records, ..Default::default() };
     let partitions =
         vec![partition(parts.into()), partition(Records::EMPTY), partition(Records::NULL)];
