@@ -169,18 +169,21 @@ class Judge:
                         delivery.said.append(said)
 
     def _pass_over(self):
-        """What is said of a delivery after a later one was there, when all records up to this one may have been done with, is no confirmation."""
+        """What is said of a delivery when the record may be done with, and all before it, is no confirmation: after a later delivery
+        was there, or after the same was accepted or rejected already, as one that had been handed out before."""
         for partition, end in self.told.ends.items():
             moved = 0
             for offset in range(end):
                 deliveries = self.records.get((*partition, offset), [])
-                late = {id(s) for d in deliveries for s in d.said if s.to[-1] is d and any(o.count > d.count and o.at < s.answered for o in deliveries)}
-                done = [s.at for d in deliveries for s in d.said if id(s) not in late and (s.what in FINAL and s.outcome != REFUSED or d.count == self.told.limit)]
+                said = [(d, s) for d in deliveries for s in d.said if s.to[-1] is d]
+                late = [s for d, s in said if any(o.count > d.count and o.at < s.answered for o in deliveries)
+                        or any(t.what in FINAL and t.outcome == "ok" and t.at < s.at for t in d.said)]
+                done = [s.at for d, s in said if s not in late and (s.what in FINAL and s.outcome != REFUSED or d.count == self.told.limit)]
                 done += [d.since + self.told.lock_ms * 1e6 for d in deliveries if d.count == self.told.limit]
                 moved = max(moved, min(done, default=0))
-                for said in (s for d in deliveries for s in d.said):
-                    if id(said) in late and said.outcome == "ok" and done and said.answered > moved:
-                        said.outcome = "passed over"
+                for s in late:
+                    if s.outcome == "ok" and done and s.answered > moved:
+                        s.outcome = "passed over"
                         self.counts["passed over"] += 1
 
     def judge(self):
