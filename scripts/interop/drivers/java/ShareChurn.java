@@ -133,10 +133,7 @@ public class ShareChurn {
         final List<String> topics;
         final int partitions, rate;
         final KafkaProducer<String, String> producer = new KafkaProducer<>(
-            // Where the machine is busy, a broker that was killed may take minutes to come back.
-            Map.of("bootstrap.servers", address, "linger.ms", 10, "delivery.timeout.ms", 600_000, "max.block.ms", 600_000, "reconnect.backoff.max.ms", 200,
-                "retry.backoff.max.ms", 200),
-            new StringSerializer(), new StringSerializer());
+            Map.of("bootstrap.servers", address, "linger.ms", 10, "reconnect.backoff.max.ms", 200, "retry.backoff.max.ms", 200), new StringSerializer(), new StringSerializer());
         final List<String> failed = java.util.Collections.synchronizedList(new ArrayList<>());
         volatile boolean finishing;
 
