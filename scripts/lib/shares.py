@@ -3,16 +3,35 @@
 A line of a journal is a letter, a time (CLOCK_MONOTONIC, in ns, as here), the member, and, but for the last lines' kinds,
 the topic, the partition, the offset and the delivery count:
 
-    D .. VALUE SINCE    a delivery; it was acquired after SINCE, when one of the member's earlier polls began, and before this time
-    R .. VALUE SINCE    the same delivery once more, after it was renewed
+    G .. MADE           a delivery came to the member's client, in the answer to a fetch that was made at MADE (in the journal: first and last offset)
+    D .. VALUE          the client handed it to its application
+    R .. VALUE          once more, after it was renewed
     S .. SAID           what the member is about to say of it: ACCEPT RELEASE REJECT RENEW
     C .. SAID OUTCOME   what became of that: `ok`, or the client's exception
     J X Z E             the member begins, is about to close, has closed, has died of an exception
     P producer .. VALUE a record that was acknowledged to its producer, which sent it at that time; it has no delivery count
 
-Nobody knows when exactly a record was acquired, so each rule takes the bound that makes no broker a liar that is none. A broker that is killed
-forgets what was acquired and not yet acknowledged: the same count comes again then, and only then. What is said too late of a record below the
-group's start offset is not refused, and means nothing: Kafka does so.
+A delivery is what comes to a client, be it handed out or not. Kafka's client fetches ahead, and while a renewal is open it goes on fetching and hands
+out nothing: such deliveries run into their locks, and count. When exactly a record was acquired nobody knows: after the fetch was made, and
+before the answer was there. Each rule takes the bound that makes no broker a liar that is none.
+
+What is judged, and why Kafka guarantees it (classes of core/.../kafka/server/share and server/.../share):
+
+- *Counts go from 1 to the limit.* SharePartition raises a record's count when it acquires it, and only then (DeliveryCountOps.INCREASE; releases, locks that
+  run out and sessions that end leave it, NO_OP); what is released with the count at the limit is archived (InFlightState).
+- *No count comes twice.* So each acquisition has a count of its own. But an acquisition is not stored, only what becomes of it: a broker that is
+  killed forgets it, and gives the same count again.
+- *What was released comes with a higher count, what was accepted or rejected comes no more*, once that is confirmed: the answer waits for the share
+  coordinator's (SharePartition.acknowledge, rollbackOrProcessStateUpdates), and whoever leads the partition next reads what was stored.
+- *A lock holds*: from the acquisition, or the last renewal, for its whole time, unless the member says something else of the record, or its
+  session ends (AcquisitionLockTimerTask). So another delivery is not there before.
+- *Nothing that is said too late is confirmed*: who is not the owner, and who has lost the lock, gets InvalidRecordStateException (the member and the state
+  ACQUIRED are checked under the lock of the share partition). But what is said of a record below the share partition's start offset is not looked at, and
+  not refused ("passed over"): all records up to there are done with.
+- *Each record is accepted once, or rejected once, or was delivered up to the limit, and the group's lag is none at the end*: the states ACKNOWLEDGED and
+  ARCHIVED are final, and the start offset moves over them.
+- *A delivery that came to no client* is one that the broker gave to a member that was gone, or a broker that was gone had given: an answer gets lost with its
+  connection. Whoever closes, or is killed, has one fetch on its way at most, and takes a delivery of a record with it; a broker takes a while to notice.
 """
 
 import bisect
@@ -26,29 +45,36 @@ FINAL = ("ACCEPT", "REJECT")
 REFUSED = "InvalidRecordStateException"
 
 
-@dataclasses.dataclass
+@dataclasses.dataclass(eq=False)
 class Said:
+    """What a member says is of a record, whichever delivery of it was handed out: the broker takes it for the one that the member has. That is
+    the last of `to`, or, where more came before the answer was known, one of them."""
     what: str
     at: int
+    to: list
     answered: float = math.inf
     outcome: str = ""
 
 
-@dataclasses.dataclass
+@dataclasses.dataclass(eq=False)
 class Delivery:
+    """It was acquired after `since` and before `at`, when the client had it."""
     member: str
     count: int
-    value: int
     since: int
     at: int
+    value: int = None
+    handed: bool = False
     said: list = dataclasses.field(default_factory=list)
 
     def confirmed(self, *kinds):
-        return [said for said in self.said if said.what in kinds and said.outcome == "ok"]
+        """What is surely of this delivery. Nothing is delivered after it was accepted or rejected: that was of the last."""
+        surely = [said for said in self.said if said.to[-1] is self and (said.what in FINAL or len(said.to) == 1)]
+        return [said for said in surely if said.what in kinds and said.outcome == "ok"]
 
     def __str__(self):
         said = "".join(f", {s.what} {ms(s.at)} {s.outcome or 'unanswered'} {ms(s.answered)}" for s in self.said)
-        return f"#{self.count} {self.member} acquired {ms(self.since)}..{ms(self.at)}{said}"
+        return f"#{self.count} {self.member} acquired {ms(self.since)}..{ms(self.at)}{'' if self.handed else ', not handed out'}{said}"
 
 
 def ms(at):
@@ -80,11 +106,13 @@ class Told:
 
 
 def read(journals):
-    """The lines of all journals, in order of time; the last of one whose process was killed may be torn."""
+    """The lines of all journals, in order of time, deliveries one by one; the last of a journal whose process was killed may be torn."""
     lines = []
-    for path in journals:
-        if pathlib.Path(path).exists():
-            lines += [line.split() for line in pathlib.Path(path).read_text().split("\n")[:-1]]
+    for line in (line.split() for path in journals if pathlib.Path(path).exists() for line in pathlib.Path(path).read_text().split("\n")[:-1]):
+        if line[0] == "G":
+            lines += [[*line[:5], str(offset), *line[7:]] for offset in range(int(line[5]), int(line[6]) + 1)]
+        else:
+            lines.append(line)
     return sorted(lines, key=lambda line: int(line[1]))
 
 
@@ -95,14 +123,15 @@ class Judge:
         self.left, closed = dict(told.crashed), {line[2]: int(line[1]) for line in told.lines if line[0] == "Z"}
         self.records, self.produced = collections.defaultdict(list), {}
         self._take(told.lines)
-        # Each of these may have taken deliveries with it that nobody saw: they were in the client's buffer, or on the way.
-        # A broker takes a while to notice that a process is gone.
+        # Each of these may have taken a delivery with it that came to nobody.
         self.hiding = Events([(at, closed.get(member, at + 1e9)) for member, at in self.left.items()] + told.kills)
-        self._of_before_a_kill()
         self._pass_over()
 
     def _take(self, lines):
-        open_ = {}
+        # By member, record and count: what the client has and has not handed out, in its order; what was said and has no answer.
+        had, open_ = collections.defaultdict(collections.deque), collections.defaultdict(list)
+        # By member and record.
+        came = collections.defaultdict(list)
         for kind, at, member, *rest in lines:
             at = int(at)
             if kind == "E":
@@ -112,45 +141,49 @@ class Judge:
             elif kind == "P":
                 topic, partition, offset, value = rest
                 self.produced[topic, int(partition), int(offset)] = (int(value), at)
-            elif kind in "DSC":
+            elif kind in "GDSC":
                 topic, partition, offset, count, *rest = rest
                 key, count = (topic, int(partition), int(offset)), int(count)
-                if kind == "D":
-                    delivery = Delivery(member, count, int(rest[0]), int(rest[1]), at)
+                if kind == "G":
+                    delivery = Delivery(member, count, int(rest[0]), at)
                     self.records[key].append(delivery)
-                    open_[member, key, count] = delivery
+                    had[member, key, count].append(delivery)
+                    came[member, key].append(delivery)
+                elif kind == "D":
+                    if not had[member, key, count]:
+                        self._bad(key, f"{member} was handed a delivery with count {count} at {ms(at)} that has not come")
+                        continue
+                    delivery = had[member, key, count].popleft()
+                    delivery.value, delivery.handed = int(rest[0]), True
+                elif not came[member, key]:
+                    continue  # Found wrong already.
                 elif kind == "S":
-                    open_[member, key, count].said.append(Said(rest[0], at))
+                    said = Said(rest[0], at, came[member, key][-1:])
+                    open_[member, key, count].append(said)
+                    said.to[0].said.append(said)
                 else:
-                    said = next(s for s in open_[member, key, count].said if s.what == rest[0] and not s.outcome)
+                    said = next(s for s in open_[member, key, count] if s.what == rest[0] and not s.outcome)
                     said.answered, said.outcome = at, rest[1]
-
-    def _of_before_a_kill(self):
-        """A client goes on giving out, for a while, what it has from a broker that is gone: until it gives what the next one confirms an answer to."""
-        of_member = collections.defaultdict(list)
-        for deliveries in self.records.values():
-            for delivery in deliveries:
-                of_member[delivery.member].append(delivery)
-        for deliveries in of_member.values():
-            for began, ended in self.told.kills:
-                new = min((d.at for d in deliveries for s in d.said if s.outcome == "ok" and s.at > ended), default=math.inf)
-                for delivery in deliveries:
-                    if began < delivery.at < new:
-                        delivery.since = min(delivery.since, began - 1)
+                    for delivery in came[member, key][came[member, key].index(said.to[0]) + 1:]:
+                        said.to.append(delivery)
+                        delivery.said.append(said)
 
     def _pass_over(self):
-        """What is said of a delivery after a later one was there, when all records up to this one may have been done with, is no confirmation."""
+        """What is said of a delivery when the record may be done with, and all before it, is no confirmation: after a later delivery
+        was there, or after the same was accepted or rejected already, as one that had been handed out before."""
         for partition, end in self.told.ends.items():
             moved = 0
             for offset in range(end):
                 deliveries = self.records.get((*partition, offset), [])
-                late = {id(s) for d in deliveries for s in d.said if any(o.count > d.count and o.at < s.answered for o in deliveries)}
-                done = [s.at for d in deliveries for s in d.said if id(s) not in late and (s.what in FINAL and s.outcome != REFUSED or d.count == self.told.limit)]
+                said = [(d, s) for d in deliveries for s in d.said if s.to[-1] is d]
+                late = [s for d, s in said if any(o.count > d.count and o.at < s.answered for o in deliveries)
+                        or any(t.what in FINAL and t.outcome == "ok" and t.at < s.at for t in d.said)]
+                done = [s.at for d, s in said if s not in late and (s.what in FINAL and s.outcome != REFUSED or d.count == self.told.limit)]
                 done += [d.since + self.told.lock_ms * 1e6 for d in deliveries if d.count == self.told.limit]
                 moved = max(moved, min(done, default=0))
-                for said in (s for d in deliveries for s in d.said):
-                    if id(said) in late and said.outcome == "ok" and done and said.answered > moved:
-                        said.outcome = "passed over"
+                for s in late:
+                    if s.outcome == "ok" and done and s.answered > moved:
+                        s.outcome = "passed over"
                         self.counts["passed over"] += 1
 
     def judge(self):
@@ -178,11 +211,12 @@ class Judge:
         value, sent = self.produced.get(key, (None, 0))
         for delivery in deliveries:
             delivery.since = max(delivery.since, sent)
-        values = {d.value for d in deliveries} | ({value} if value is not None else set())
+        values = {d.value for d in deliveries if d.handed} | ({value} if value is not None else set())
         if len(values) > 1:
             self._bad(key, f"has several values: {values}")
         for delivery in deliveries:
             self.counts[f"delivery {delivery.count}"] += 1
+            self.counts["not handed out"] += not delivery.handed
             if not 1 <= delivery.count <= self.told.limit:
                 self._bad(key, f"delivered with count {delivery.count}, the limit is {self.told.limit}")
         for first in deliveries:
@@ -207,12 +241,11 @@ class Judge:
         if second.count <= first.count or killed:
             return
         # From here on: the first was acquired before the second, by the same broker.
-        for said in first.said:
-            # The same member's own answer is to the later delivery.
-            if said.outcome == "ok" and said.at > second.at and first.member != second.member and not self.kills.within(first.since, said.answered):
+        for said in first.confirmed("RELEASE", "RENEW", *FINAL):
+            if said.at > second.at and not self.kills.within(first.since, said.answered):
                 self._bad(key, f"{said.what} of {first.member} at {ms(said.at)} was confirmed, {second.member} had count {second.count} at {ms(second.at)}")
         begun = max([first.since] + [said.at for said in first.confirmed("RENEW")])
-        ended = min([said.at for said in first.said if said.what != "RENEW" or said.outcome != "ok"] + [self.left.get(first.member, math.inf), begun + self.told.lock_ms * 1e6])
+        ended = min([said.at for said in first.said if said.what != "RENEW" or said.outcome != "ok" or len(said.to) > 1] + [self.left.get(first.member, math.inf), begun + self.told.lock_ms * 1e6])
         if second.at < ended:
             self._bad(key, f"{second.member} has count {second.count} at {ms(second.at)}, within the lock of {first.member}, which holds at least until {ms(ended)}")
 
@@ -227,19 +260,19 @@ class Judge:
         if any(said.what in FINAL and said.outcome not in ("ok", "passed over", REFUSED) for d in deliveries for said in d.said):
             self.counts["perhaps accepted or rejected, by one that had no answer"] += 1
             return
-        # Each step from a delivery to the next that was seen, and to the limit, is one, or what is between was hidden.
+        # Each step from a delivery to the next, and to the limit, is one, or what is between came to nobody.
         at, count, hidden = sent, 0, 0
         for step in [*deliveries, None]:
             reached = step.count if step else self.told.limit + 1
             missing = max(0, reached - count - 1)
             if missing > self.hiding.within(at, step.at if step else self.told.drained):
                 seen = f"with count {count} at last" if count else "never"
-                self._bad(key, f"neither accepted nor rejected; delivered {seen}, then {f'with {step.count}' if step else 'not again'}, and nobody took deliveries with him")
+                self._bad(key, f"neither accepted nor rejected; delivered {seen}, then {f'with {step.count}' if step else 'not again'}, and nobody took deliveries with it")
                 return
             hidden += missing
             if step:
                 at, count = step.since, step.count
-        self.counts["at the limit" + (", some deliveries of it seen by nobody" if hidden else "")] += 1
+        self.counts["at the limit" + (", some deliveries of it came to nobody" if hidden else "")] += 1
 
 
 def lies(told):
@@ -252,7 +285,7 @@ def lies(told):
     def of(kinds):
         return [line for line in told.lines if line[0] in kinds and line[3:6] == record]
 
-    delivery = next(line for line in reversed(told.lines) if line[0] == "D" and line[2:7] == last[2:7])
+    came, delivery = (next(line for line in reversed(told.lines) if line[0] == kind and line[2:7] == last[2:7]) for kind in "GD")
     late = str(max(int(line[1]) for line in told.lines) + 1)
     another = "another"
 
@@ -260,21 +293,21 @@ def lies(told):
         return dataclasses.replace(told, lines=sorted([line for line in told.lines if line not in without] + list(more), key=lambda line: int(line[1])), **fields)
 
     def again(at, count, since):
-        return ["D", at, another, *record, str(count), delivery[7], since]
+        return [["G", at, another, *record, str(count), since], ["D", at, another, *record, str(count), delivery[7]]]
 
     answers = [line for line in of("SC") if line[2:7] == last[2:7]]
     count = int(last[6])
-    over = again(late, told.limit + 1, delivery[8])
     return {
         "a confirmed acceptance is dropped": changed(answers),
-        "a record is missing": changed(of("DSCR")),
-        "a delivery is there twice": changed(more=[again(delivery[1], count, delivery[8])]),
-        "a record is delivered after it was accepted": changed(more=[again(late, count + 1, late)]),
-        "a record is accepted twice": changed(more=[again(delivery[1], count + 1, delivery[8]), ["S", late, another, *record, str(count + 1), "ACCEPT"],
+        "a record is missing": changed(of("GDSCR")),
+        "a delivery is handed out that never came": changed([came]),
+        "a delivery is there twice": changed(more=again(came[1], count, came[7])),
+        "a record is delivered after it was accepted": changed(more=again(late, count + 1, late)),
+        "a record is accepted twice": changed(more=[*again(came[1], count + 1, came[7]), ["S", late, another, *record, str(count + 1), "ACCEPT"],
                                                     ["C", late, another, *record, str(count + 1), "ACCEPT", "ok"]]),
-        "a delivery is beyond the limit": changed(answers, more=[over]),
+        "a delivery is beyond the limit": changed(answers, more=again(late, told.limit + 1, came[7])),
         "a lag stays": dataclasses.replace(told, lags={**told.lags, (record[0], int(record[1])): 1}),
-        "another record at an offset": changed([delivery], more=[[*delivery[:7], str(int(delivery[7]) + 1), delivery[8]]]),
-        "a lock does not hold": changed(answers, more=[again(str(int(delivery[1]) + 1), count + 1, delivery[8]),
+        "another record at an offset": changed([delivery], more=[[*delivery[:7], str(int(delivery[7]) + 1)]]),
+        "a lock does not hold": changed(answers, more=[*again(str(int(came[1]) + 1), count + 1, came[7]),
                                                        *([line[0], str(int(line[1]) + 10), another, *record, str(count + 1), *line[7:]] for line in answers)]),
     }
