@@ -5,17 +5,19 @@
 //! runs on its owner; [`Shard::owner`] says which that is, and the same functions serve a request that came in here and one that
 //! came over the mesh.
 
+mod coordinators;
+mod partitions;
+
 use std::cell::{Cell, OnceCell, RefCell};
 use std::collections::HashMap;
 use std::rc::Rc;
 use std::sync::Arc;
 
-use futures::future::LocalBoxFuture;
 use net::Net;
 use net::connections::Connections;
 use net::mesh::Endpoint;
 use ring::Ring;
-use storage::units::{Offset, PartitionId};
+use storage::units::PartitionId;
 
 use crate::api::init_producer_id::ProducerIds;
 use crate::api::metadata::AskedTopics;
@@ -23,22 +25,17 @@ use crate::calls::{Calls, Stopped};
 use crate::clock;
 use crate::config::Config;
 use crate::controller::{ControllerAnswer, ControllerRequest};
-use crate::coordinator::host::Host;
-use crate::coordinator::{Hosts, Machine, Unserved};
+use crate::coordinator::Hosts;
 use crate::deadline::Deadlines;
 use crate::directories::LogDirectory;
 use crate::doors::Doors;
-use crate::group::message::{GroupAnswer, GroupRequest};
+use crate::group;
 use crate::group::parked::Parked;
-use crate::group::{self, Refusal};
 use crate::guard::Pulse;
-use crate::message::{
-    Answer, AppendPart, Appended, Ask, EpochEndPart, FoundOffset, GroupAsk, Message, OffsetsPart,
-    Read, ReadAsk, Seen, ShareStateAsk,
-};
+use crate::message::{Answer, Ask, Message, ShareStateAsk};
 use crate::metadata::image::{Image, Partition as State};
 use crate::moves::Move;
-use crate::partition::{AppendRefusal, Partition, PendingAppend, ReadRefusal};
+use crate::partition::{Partition, ReadRefusal};
 use crate::placement::shard_of;
 use crate::ports::Port;
 use crate::quota::Quotas;
@@ -46,12 +43,13 @@ use crate::sessions::Sessions;
 use crate::share::leader::Shares;
 use crate::share::sessions::Sessions as ShareSessions;
 use crate::share::slots::Slots;
-use crate::share::state::message::{StateAnswer, StateRequest};
-use crate::share::state::{self, ShareCoordinator};
+use crate::share::state::ShareCoordinator;
 use crate::stats::Stats;
 use crate::telemetry::Telemetry;
 use crate::turnstile::Turnstile;
 use crate::waiting::Waits;
+
+pub(crate) use partitions::acknowledge_all;
 
 /// Messages after which the ring has its turn.
 const MESSAGES_A_TURN: u32 = 64;
@@ -344,294 +342,8 @@ impl Shard {
         }
     }
 
-    fn serve_group(self: &Rc<Self>, from: usize, id: u32, ask: GroupAsk) {
-        let answered = self.group(ask.partition, ask.request);
-        if ask.wait.is_some() {
-            self.post(from, Message::Answer { id, answer: Answer::Group(None) });
-        }
-        let shard = Rc::clone(self);
-        self.spawn(async move {
-            let answer = Box::new(answered.await);
-            shard.post(
-                from,
-                match ask.wait {
-                    Some(wait) => Message::Group { wait, answer },
-                    None => Message::Answer { id, answer: Answer::Group(Some(answer)) },
-                },
-            );
-        });
-    }
-
-    /// Asks a coordinator of this shard, before this returns unless too much is in memory for another commit.
-    pub(crate) fn group(
-        self: &Rc<Self>,
-        partition: PartitionId,
-        request: GroupRequest,
-    ) -> impl Future<Output = GroupAnswer> + use<> {
-        let lost = request.refused(Refusal::NotCoordinator);
-        let shard = Rc::clone(self);
-        let host = self.hosts.get(partition);
-        let place = host.as_ref().and_then(|host| self.place(host.directory()));
-        let full = place.is_some_and(|place| !place.store.has_room());
-        let wait = matches!(request, GroupRequest::Commit(_)) && full;
-        let (asked, later) = match host {
-            Some(host) if wait => (None, Some((host, request))),
-            Some(host) => (Some(host.ask(self, request)), None),
-            None => (None, None),
-        };
-        async move {
-            let asked = match later {
-                Some((host, request)) => {
-                    shard.room(host.directory()).await;
-                    Some(host.ask(&shard, request))
-                }
-                None => asked,
-            };
-            match asked {
-                Some(asked) => asked.await.unwrap_or(lost),
-                None => lost,
-            }
-        }
-    }
-
-    /// Groups of this shard, their offsets, and requests that wait for them.
-    pub(crate) fn group_counts(&self) -> (usize, usize, usize) {
-        let add = |(a, b, c): (usize, usize, usize), host: &Rc<Host<group::Coordinator>>| {
-            let (groups, offsets) = host.look(group::Coordinator::counts).unwrap_or_default();
-            (a + groups, b + offsets, c + host.waiting())
-        };
-        self.hosts.all().iter().fold((0, 0, 0), add)
-    }
-
-    /// Share partitions whose state this shard keeps.
-    pub(crate) fn share_partition_count(&self) -> usize {
-        let hosts = self.state_hosts.all();
-        hosts.iter().filter_map(|host| host.look(ShareCoordinator::count)).sum()
-    }
-
-    /// Asks the coordinator that owns this partition of `__consumer_offsets`, wherever it is.
-    pub(crate) fn coordinator(
-        self: &Rc<Self>,
-        partition: PartitionId,
-        request: GroupRequest,
-    ) -> LocalBoxFuture<'static, GroupAnswer> {
-        let owner = self.owner(partition);
-        if owner == self.number {
-            return Box::pin(self.group(partition, request));
-        }
-        let lost = request.refused(Refusal::NotCoordinator);
-        let wait = request.may_park().then(|| self.parked.begin());
-        let number = wait.as_ref().map(|wait| wait.number);
-        let ask = GroupAsk { partition, request, wait: number };
-        let asked = self.ask(owner, Ask::Group(Box::new(ask)));
-        Box::pin(async move {
-            match (asked.await, wait) {
-                (Ok(Answer::Group(Some(answer))), _) => *answer,
-                (Ok(Answer::Group(None)), Some(wait)) => wait.answer().await.unwrap_or(lost),
-                _ => lost,
-            }
-        })
-    }
-
-    /// Asks the share coordinator that owns this partition of `__share_group_state`, wherever it is.
-    pub(crate) fn share_state(
-        self: &Rc<Self>,
-        partition: PartitionId,
-        request: StateRequest,
-    ) -> LocalBoxFuture<'static, StateAnswer> {
-        let owner = self.owner(partition);
-        if owner == self.number {
-            return Box::pin(self.own_share_state(partition, request));
-        }
-        let lost = request.ask.refused(Unserved::NotCoordinator.into());
-        let ask = ShareStateAsk { partition, request };
-        let asked = self.ask(owner, Ask::ShareState(Box::new(ask)));
-        Box::pin(async move {
-            match asked.await {
-                Ok(Answer::ShareState(answer)) => *answer,
-                _ => lost,
-            }
-        })
-    }
-
-    /// Asks a share coordinator of this shard. The request has its place in the coordinator's order when this returns.
-    fn own_share_state(
-        self: &Rc<Self>,
-        partition: PartitionId,
-        request: StateRequest,
-    ) -> impl Future<Output = StateAnswer> + use<> {
-        let lost = request.ask.refused(Unserved::NotCoordinator.into());
-        let asked = self.state_hosts.get(partition).map(|host| host.ask(self, request));
-        async move {
-            match asked {
-                Some(asked) => asked.await.unwrap_or(lost),
-                None => lost,
-            }
-        }
-    }
-
-    /// Takes up what a partition of an internal topic keeps, if this shard leads it.
-    pub(crate) fn coordinate(
-        self: &Rc<Self>,
-        id: PartitionId,
-        topic: &str,
-        partition: &Rc<Partition>,
-    ) {
-        match topic {
-            group::TOPIC => self.host(&self.hosts, Host::new(id, Rc::clone(partition))),
-            state::TOPIC => self.host(&self.state_hosts, Host::new(id, Rc::clone(partition))),
-            _ => {}
-        }
-    }
-
-    fn host<M: Machine>(self: &Rc<Self>, hosts: &Hosts<M>, host: Rc<Host<M>>) {
-        hosts.insert(Rc::clone(&host));
-        if self.serving.get() {
-            self.load(host);
-        }
-    }
-
-    /// Coordinators are loaded, and may write, from when the epochs of partitions that were stopped uncleanly are raised.
-    pub(crate) fn load_coordinators(self: &Rc<Self>) {
-        self.serving.set(true);
-        self.hosts.all().into_iter().for_each(|host| self.load(host));
-        self.state_hosts.all().into_iter().for_each(|host| self.load(host));
-    }
-
-    fn load<M: Machine>(self: &Rc<Self>, host: Rc<Host<M>>) {
-        let shard = Rc::clone(self);
-        self.spawn(async move {
-            // One after another: each reads megabytes at a time.
-            let mut turn = shard.loads.enter();
-            turn.come().await;
-            Rc::clone(&host).load(Rc::clone(&shard)).await;
-        });
-    }
-
     pub(crate) fn spawn(self: &Rc<Self>, future: impl Future<Output = ()> + 'static) {
         glommio::spawn_local(crate::stats::Turns::new(Rc::clone(&self.stats), future)).detach();
-    }
-
-    /// Appends the parts, each in its partition's order, which is that of the calls of this function.
-    pub(crate) fn begin_append(
-        self: &Rc<Self>,
-        parts: Vec<AppendPart>,
-    ) -> impl Future<Output = Vec<Result<PendingAppend, AppendRefusal>>> + 'static {
-        let places: Vec<_> = parts
-            .into_iter()
-            .map(|part| {
-                let partition = self.partition(part.partition);
-                let turn = partition.as_ref().map(|partition| partition.enter());
-                (part, partition.zip(turn))
-            })
-            .collect();
-        let stopping = self.stopping.get();
-        let shard = Rc::clone(self);
-        async move {
-            let mut begun = Vec::with_capacity(places.len());
-            for (part, place) in places {
-                begun.push(match place {
-                    _ if stopping => Err(AppendRefusal::Stopping),
-                    Some((partition, turn)) => {
-                        shard.room(partition.directory()).await;
-                        partition.append(turn, &part, clock::wall(), &shard.ring).await
-                    }
-                    None if shard.is_offline(part.partition) => Err(AppendRefusal::Offline),
-                    None => Err(AppendRefusal::NotHere),
-                });
-            }
-            begun
-        }
-    }
-
-    /// Waits while too much is in memory that no segment has: the connection that brought the request is not read meanwhile.
-    async fn room(&self, directory: usize) {
-        if let Some(place) = self.place(directory)
-            && !place.store.has_room()
-        {
-            self.stats.room_waits.bump();
-            place.store.room().await;
-        }
-    }
-
-    /// Reads the partitions in order, `bytes_max` in all; the first that has a record gives at least one batch.
-    pub(crate) async fn read(&self, ask: &ReadAsk) -> Vec<Result<Read, ReadRefusal>> {
-        let mut left = ask.bytes_max;
-        let mut at_least_one = ask.at_least_one;
-        let mut reads = Vec::with_capacity(ask.parts.len());
-        for part in &ask.parts {
-            let read = match self.partition(part.partition) {
-                Some(partition) => {
-                    partition.read(part, left.min(part.bytes_max), at_least_one).await
-                }
-                None => Err(self.read_refusal(part.partition)),
-            };
-            if let Ok(read) = &read
-                && read.plan.bytes > 0
-            {
-                at_least_one = false;
-                left = left.saturating_sub(read.plan.bytes);
-            }
-            reads.push(read);
-        }
-        reads
-    }
-
-    pub(crate) async fn find_offsets(
-        &self,
-        parts: &[OffsetsPart],
-    ) -> Vec<Result<Option<FoundOffset>, ReadRefusal>> {
-        let mut found = Vec::with_capacity(parts.len());
-        for part in parts {
-            found.push(match self.partition(part.partition) {
-                Some(partition) => partition.find_offset(part).await,
-                None => Err(self.read_refusal(part.partition)),
-            });
-        }
-        found
-    }
-
-    pub(crate) fn epoch_ends(
-        &self,
-        parts: &[EpochEndPart],
-    ) -> Vec<Result<(storage::units::Epoch, Offset), ReadRefusal>> {
-        parts
-            .iter()
-            .map(|part| {
-                let refusal = || self.read_refusal(part.partition);
-                self.partition(part.partition).ok_or_else(refusal)?.epoch_end(part)
-            })
-            .collect()
-    }
-
-    /// Parks a fetch of `shard` on partitions of this one; false if one of them has moved already.
-    pub(crate) fn watch(&self, shard: usize, watch: u64, seen: &[Seen]) -> bool {
-        seen.iter().all(|seen| {
-            self.partition(seen.partition)
-                .is_some_and(|partition| partition.watch(shard, watch, seen.high_watermark))
-        })
-    }
-
-    pub(crate) fn unwatch(&self, shard: usize, watch: u64, partitions: &[PartitionId]) {
-        for id in partitions {
-            if let Some(partition) = self.partition(*id) {
-                partition.unwatch(shard, watch);
-            }
-        }
-    }
-
-    /// Tells the parked fetches, wherever their connections are.
-    pub(crate) fn tell_moved(&self, mut moved: Vec<(usize, u64)>) {
-        moved.sort_unstable();
-        moved.dedup();
-        for group in moved.chunk_by(|a, b| a.0 == b.0) {
-            let watches = group.iter().map(|(_, watch)| *watch);
-            if group[0].0 == self.number {
-                watches.for_each(|watch| self.waits.moved(watch));
-            } else {
-                self.post(group[0].0, Message::Moved { watches: watches.collect() });
-            }
-        }
     }
 
     pub(crate) fn set_image(&self, image: Arc<Image>) {
@@ -641,18 +353,4 @@ impl Shard {
     pub(crate) fn set_in_force(&self, config: Arc<Config>) {
         *self.in_force.borrow_mut() = config;
     }
-}
-
-/// Waits for all of them, in any order.
-pub(crate) async fn acknowledge_all(
-    begun: Vec<Result<PendingAppend, AppendRefusal>>,
-) -> Vec<Result<Appended, AppendRefusal>> {
-    let mut results = Vec::with_capacity(begun.len());
-    for pending in begun {
-        results.push(match pending {
-            Ok(pending) => pending.acknowledged().await,
-            Err(refusal) => Err(refusal),
-        });
-    }
-    results
 }

@@ -1,6 +1,7 @@
 //! Cold files while something is written. In a process of its own, for a write through any ring of a process counts.
 
 #![allow(clippy::unwrap_used, reason = "a test fails by a panic")]
+#![allow(clippy::disallowed_methods, reason = "a test may wait")]
 
 use std::{
     fs,
