@@ -112,7 +112,8 @@ fn what_a_start_does(found: &Inspection) -> String {
         Start::New => "make it this node's: there is nothing in it yet".to_owned(),
         Start::Clean => "serve it at once: it was stopped cleanly".to_owned(),
         Start::Recover => format!(
-            "recover it first, from a commit log of {} (offsets above are as of the last checkpoint)",
+            "recover it first, from a commit log of {} (offsets above are as of the last checkpoint); it reads all of that log, which was \
+             not read here, and refuses the directory if anything in it is damaged that was durable",
             bytes(log)
         ),
         Start::TakeOver => {

@@ -16,8 +16,12 @@ use crate::event::Event;
 use crate::given_up::{GivenUp, Renaming};
 use crate::log::Log;
 use crate::runtime::{BLOCK_U64, Runtime, is_full};
+use crate::segment::drain::FULL_DISK_PAUSE;
 use crate::segment::files::FileCache;
 use crate::units::{Offset, PartitionId};
+
+/// A full disk is mentioned so often at most.
+const FULL_DISK_TOLD: Duration = Duration::from_secs(60);
 
 /// How far a partition has come with a completed group or a sync.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -63,6 +67,8 @@ pub(crate) struct Core<R: Runtime> {
     pub(crate) offline: RefCell<Option<Offline>>,
     /// What failed first was an operation on the commit log or the manifest.
     pub(crate) log_failed: Cell<bool>,
+    /// When it was last said that the disk is full.
+    pub(crate) full_told: Cell<Option<Duration>>,
     pub(crate) on_advance: RefCell<Option<OnAdvance>>,
     pub(crate) on_offline: RefCell<Option<OnOffline>>,
     /// Logs that there were in this store.
@@ -177,6 +183,19 @@ impl<R: Runtime> Core<R> {
             self.log_failed.set(true);
         }
         done
+    }
+
+    /// For what found the disk full and tries again: says so from time to time.
+    pub(crate) async fn wait_out_full_disk(&self) {
+        let now = self.runtime.monotonic();
+        if self.full_told.get().is_none_or(|told| now.saturating_sub(told) >= FULL_DISK_TOLD) {
+            self.full_told.set(Some(now));
+            tracing::warn!(
+                directory = %self.options.directory.display(),
+                "no room on this disk: what is produced here waits, and nothing is lost. Delete topics or records, shorten retention, or make the disk larger"
+            );
+        }
+        self.runtime.sleep(FULL_DISK_PAUSE).await;
     }
 
     /// A write or a sync failed: nothing is acknowledged any more, and everybody who waits is told.

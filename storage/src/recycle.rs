@@ -76,7 +76,7 @@ pub(crate) async fn run<R: Runtime>(core: Rc<Core<R>>) {
             // What is missing is room for the manifest or an index: nothing was lost, and it is tried again. While the store closes
             // it may be a drain that gave up in the middle: then the stop cannot be clean.
             Err(error) if is_full(&error) && !core.closing.get() => {
-                core.runtime.sleep(FULL_DISK_PAUSE).await;
+                core.wait_out_full_disk().await;
             }
             Err(error) => core.go_offline(&format!("the commit log cannot be recycled: {error}")),
         }

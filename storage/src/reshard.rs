@@ -12,7 +12,7 @@ use crate::commit_log::files::{LogDir, number_of};
 use crate::commit_log::group::GroupHeader;
 use crate::commit_log::{EntryId, GroupSequence, LogId};
 use crate::config::StoreName;
-use crate::error::OpenError;
+use crate::error::{MANIFEST_DAMAGED, OpenError};
 use crate::manifest::{Manifest, Marker};
 use crate::marker::{self, MarkerFound};
 use crate::plan;
@@ -67,8 +67,7 @@ pub(crate) async fn manifests<R: Runtime>(
     for shard in names.iter().filter_map(|name| shard_of_manifest(name)) {
         let path = directory.manifest(StoreName::Shard(shard));
         let bytes = read_file(runtime, &path).await.map_err(OpenError::io(&path))?;
-        let what =
-            "the manifest is damaged; without it nothing says where the log begins".to_owned();
+        let what = MANIFEST_DAMAGED.to_owned();
         found.insert(shard, Manifest::decode(&bytes).ok_or(OpenError::Manifest { path, what })?);
     }
     Ok(found)

@@ -522,6 +522,7 @@ pub(crate) fn new_core<R: Runtime>(
         counts: Counts::default(),
         offline: RefCell::new(None),
         log_failed: Cell::new(false),
+        full_told: Cell::new(None),
         on_advance: RefCell::new(None),
         on_offline: RefCell::new(None),
         births: Cell::new(0),

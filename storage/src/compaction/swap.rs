@@ -29,7 +29,6 @@ use crate::recycle::{let_go, record, take_alone};
 use crate::removal::{aside, later, or_gone};
 use crate::runtime::{Runtime, is_full};
 use crate::segment::Segment;
-use crate::segment::drain::FULL_DISK_PAUSE;
 use crate::segment::files::{Kind, file_name};
 use crate::units::Offset;
 
@@ -66,7 +65,7 @@ pub(super) async fn swap<R: Runtime>(
         let_go(core, log);
         match renamed {
             Err(Trouble::Write(error)) if is_full(&error) && !core.closing.get() => {
-                core.runtime.sleep(FULL_DISK_PAUSE).await;
+                core.wait_out_full_disk().await;
             }
             other => return other,
         }
@@ -78,7 +77,7 @@ pub(super) async fn record_it<R: Runtime>(core: &Rc<Core<R>>) -> Result<(), Trou
     loop {
         match record(core, None).await {
             Err(error) if is_full(&error) && !core.closing.get() => {
-                core.runtime.sleep(FULL_DISK_PAUSE).await;
+                core.wait_out_full_disk().await;
             }
             Err(error) => return Err(Trouble::Write(error)),
             // It has ended, and nothing was written.

@@ -164,7 +164,7 @@ impl<R: Runtime> Log<R> {
         match self.sync_cut(cut).await {
             Ok(snapshots) => Ok(Some(snapshots)),
             Err(error) if is_full(&error) && !core.closing.get() => {
-                core.runtime.sleep(FULL_DISK_PAUSE).await;
+                core.wait_out_full_disk().await;
                 Ok(None)
             }
             Err(error) => {
@@ -285,7 +285,7 @@ impl<R: Runtime> Log<R> {
         loop {
             match write_indexes(core, self, base, false).await {
                 Err(error) if is_full(&error) && !core.closing.get() => {
-                    core.runtime.sleep(FULL_DISK_PAUSE).await;
+                    core.wait_out_full_disk().await;
                 }
                 Err(error) => {
                     core.go_offline(&format!("an index cannot be written: {error}"));

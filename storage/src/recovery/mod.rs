@@ -26,7 +26,7 @@ use crate::commit_log::scan::{Chain, Scan};
 use crate::commit_log::{GroupSequence, LogId};
 use crate::config::{StoreName, StoreOptions};
 use crate::core::Core;
-use crate::error::OpenError;
+use crate::error::{MANIFEST_DAMAGED, OpenError};
 use crate::manifest::Manifest;
 use crate::marker::{self, MarkerFound};
 use crate::moving::Futures;
@@ -166,11 +166,7 @@ async fn read_manifest<R: Runtime>(
     };
     match Manifest::decode(&bytes) {
         Some(manifest) => Ok(Some(manifest)),
-        None => Err(OpenError::Manifest {
-            path,
-            what: "the manifest is damaged; without it nothing says where the log begins"
-                .to_owned(),
-        }),
+        None => Err(OpenError::Manifest { path, what: MANIFEST_DAMAGED.to_owned() }),
     }
 }
 

@@ -123,7 +123,7 @@ pub(crate) async fn drain<R: Runtime>(
             }
             Step::Finish { segment } => match finish(core, log, segment).await {
                 Err(error) if is_full(&error) && !core.closing.get() => {
-                    core.runtime.sleep(FULL_DISK_PAUSE).await;
+                    core.wait_out_full_disk().await;
                 }
                 other => other?,
             },
@@ -155,9 +155,7 @@ async fn write<R: Runtime>(
             // Who deletes to make room waits for this.
             Err(error) if is_full(&error) && log.state().deleted => return Ok(()),
             Err(error) if is_full(&error) && is(Bug::FullTakenForWritten) => return Ok(()),
-            Err(error) if is_full(&error) && !core.closing.get() => {
-                core.runtime.sleep(FULL_DISK_PAUSE).await
-            }
+            Err(error) if is_full(&error) && !core.closing.get() => core.wait_out_full_disk().await,
             other => return other,
         }
     }

@@ -621,8 +621,7 @@ fn a_move_loses_nothing() {
 #[test]
 fn one_move() {
     let Some(seed) = number("ODRADEK_SEED") else { return };
-    let name = std::env::var("ODRADEK_PLANT").unwrap_or_default();
-    plant(PLANTED.iter().map(|(bug, _)| *bug).find(|bug| format!("{bug:?}") == name));
+    plant(super::named_among(PLANTED.iter().map(|(bug, _)| *bug)));
     let failure = super::telling::tell(|| run_seed(seed, true, &Rc::default()));
     plant(None);
     println!("seed {seed}: {failure:?}");
@@ -644,11 +643,10 @@ const PLANTED: &[(Bug, bool)] = &[
 
 #[test]
 fn planted_bugs_of_moves_are_caught() {
-    let only = std::env::var("ODRADEK_PLANT").ok();
+    let named = super::named_among(PLANTED.iter().map(|(bug, _)| *bug));
     let mut missed = Vec::new();
-    let long = number("ODRADEK_LONG").is_some();
     for (bug, ordinary) in PLANTED {
-        if only.as_ref().is_some_and(|only| *only != format!("{bug:?}")) || !(*ordinary || long) {
+        if !super::is_asked_for(*bug, *ordinary, named) {
             continue;
         }
         plant(Some(*bug));

@@ -162,8 +162,7 @@ fn print(table: &BTreeMap<String, Row>) {
 fn one_fault() {
     let Some(seed) = number("ODRADEK_FAULT_SEED") else { return };
     let kinds = kinds();
-    let name = std::env::var("ODRADEK_PLANT").unwrap_or_default();
-    plant(PLANTED.iter().copied().find(|bug| format!("{bug:?}") == name));
+    plant(super::named_among(PLANTED.iter().copied()));
     let kind = kinds[usize::try_from(seed).expect("few") % kinds.len()];
     let outcome = run(kind, seed);
     plant(None);
