@@ -110,7 +110,7 @@ impl From<AppendError> for StorageError {
 
 /// What [`OpenError::Manifest`] says of one that cannot be read.
 pub(crate) const MANIFEST_DAMAGED: &str = "the manifest is damaged; without it nothing says where the log begins. The directory is refused, and nothing in it was changed. \
-     Put the manifest back from a copy of the whole directory as it was after the last stop; or name another directory in log.dirs, and keep \
+     Put a copy of the whole directory in its place; or name another directory in log.dirs, and keep \
      this one: kafka-dump-log reads its segments";
 
 /// Why a directory cannot be served.
@@ -121,7 +121,7 @@ pub enum OpenError {
     /// Bytes that were known to be durable are not there any more. Nothing was cut.
     #[error(
         "{file}: damaged at byte {position}: {what}. These bytes were on stable storage once: the directory is refused, and nothing in it was \
-         changed. Put the file back from a copy, as it was after the last stop; or name another directory in log.dirs, and keep this \
+         changed. Put a copy of the whole directory in its place, for one older file among newer ones would be worse; or name another directory in log.dirs, and keep this \
          one: kafka-dump-log reads its segments"
     )]
     Rot { file: String, position: u64, what: String },
